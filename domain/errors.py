@@ -1,0 +1,104 @@
+"""What the domain refuses: one class a reason, whose docstring is the message and whose name is the code."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """Something that a caller can mend."""
+
+    code: ClassVar[str] = "DOMAIN_ERROR"
+
+    def __init__(self, *, field: tuple[str, ...] | str | None = None, **facts: Any) -> None:
+        self.field = (field,) if isinstance(field, str) else field
+        self.facts = facts
+        named = {"field": ".".join(self.field or ()), **facts}
+        super().__init__(" ".join((type(self).__doc__ or "").split()).format(**named))
+
+    def __init_subclass__(cls) -> None:
+        cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class NotFound(DomainError):
+    """There is no {noun} with this id, or you may not see it."""
+
+
+class Forbidden(DomainError):
+    """You may not do this: {action}."""
+
+
+class Stale(DomainError):
+    """The {noun} was changed by someone else: it is at version {version}, you edited version {expected}.
+
+    Load it again and repeat your change.
+    """
+
+    current: Any = None
+
+
+class Conflict(DomainError):
+    """{reason}"""
+
+
+class AlreadyExists(DomainError):
+    """There is a {noun} with this {what} already."""
+
+
+class Required(DomainError):
+    """{field} is required."""
+
+
+class TooLong(DomainError):
+    """{field} has {length} characters; at most {limit} are allowed."""
+
+
+class OutOfRange(DomainError):
+    """{field} must be between {least} and {most}."""
+
+
+class Malformed(DomainError):
+    """{field} is not {what}."""
+
+
+class Invalid(DomainError):
+    """The input has {count} faults."""
+
+    def __init__(self, faults: list[DomainError]) -> None:
+        self.faults = faults
+        super().__init__(count=len(faults))
+
+
+class Faults:
+    """Faults of one input, collected and raised together."""
+
+    def __init__(self) -> None:
+        self._faults: list[DomainError] = []
+
+    def add(self, fault: DomainError) -> None:
+        self._faults.append(fault)
+
+    def __iter__(self) -> Iterator[DomainError]:
+        return iter(self._faults)
+
+    def raise_any(self) -> None:
+        """Raise what was collected: the fault itself where it is one, Invalid where they are several."""
+        if len(self._faults) == 1:
+            raise self._faults[0]
+        if self._faults:
+            raise Invalid(self._faults)
+
+
+def all_errors() -> list[type[DomainError]]:
+    """Return every error class that is imported, by code."""
+    found: dict[str, type[DomainError]] = {}
+    pending = [DomainError]
+    while pending:
+        for error in pending.pop().__subclasses__():
+            found[error.code] = error
+            pending.append(error)
+    return [found[code] for code in sorted(found)]

@@ -1,0 +1,241 @@
+"""Who may do what, and what exists for whom, on one page.
+
+`RULES` answers "may they": an action is allowed where any of its rules says so. `scope` answers "what exists for
+them", as data, from which the queryset of `visible`, the reading engine's predicate and the live hub's test are
+all derived. An API key needs the scope `noun:write` for an action besides, and `noun:read` to see a noun.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from tortoise.models import Model
+from tortoise.queryset import QuerySet
+
+from domain.actors import ALL, NONE, Actor, ActorKind, Scope
+from domain.errors import Forbidden, NotFound, Stale
+from models.api_keys import ApiKey
+from models.catalog import LostReason, Source, Tag
+from models.companies import Company
+from models.contacts import Contact
+from models.exchange_rates import ExchangeRate
+from models.imports import Import
+from models.leads import Lead, LeadContact
+from models.needs import Need
+from models.pipelines import Pipeline
+from models.products import Product
+from models.sessions import Invitation
+from models.stages import MoveRequest, Stage, StageTransition
+from models.teams import Team
+from models.users import Membership, Role, Visibility
+
+
+class Action(StrEnum):
+    UPDATE_WORKSPACE = "workspace.update"
+    MANAGE_USERS = "user.manage"
+    MANAGE_TEAMS = "team.manage"
+    MANAGE_API_KEYS = "apikey.manage"
+    MANAGE_PIPELINES = "pipeline.manage"
+    MANAGE_CATALOG = "catalog.manage"
+    MANAGE_PRODUCTS = "product.manage"
+    SET_EXCHANGE_RATE = "exchangerate.set"
+    IMPORT = "import.start"
+    CAPTURE_LEAD = "lead.capture"
+    UPDATE_LEAD = "lead.update"
+    ASSIGN_LEAD = "lead.assign"
+    MOVE_LEAD = "lead.move"
+    APPROVE_MOVE = "lead.approve_move"
+    CLOSE_LEAD = "lead.close"
+    REOPEN_LEAD = "lead.reopen"
+    DELETE_LEAD = "lead.delete"
+    CREATE_COMPANY = "company.create"
+    UPDATE_COMPANY = "company.update"
+    DELETE_COMPANY = "company.delete"
+    CREATE_CONTACT = "contact.create"
+    UPDATE_CONTACT = "contact.update"
+    DELETE_CONTACT = "contact.delete"
+    TAG = "tag.manage"
+
+    @property
+    def noun(self) -> str:
+        return self.value.partition(".")[0]
+
+
+Rule = Callable[[Actor, Any], bool]
+
+
+def roles(*allowed: Role) -> Rule:
+    return lambda actor, subject: actor.role in allowed
+
+
+def owner(*allowed: Role) -> Rule:
+    """These roles, on what they own."""
+    return lambda actor, subject: (
+        actor.role in allowed and subject is not None and actor.user_id is not None and subject.owner_id == actor.user_id
+    )
+
+
+ADMIN, MANAGER, REP = Role.ADMIN, Role.MANAGER, Role.REP
+QUALIFIER, MARKETER = Role.QUALIFIER, Role.MARKETER
+
+RULES: dict[Action, list[Rule]] = {
+    Action.UPDATE_WORKSPACE: [roles(ADMIN)],
+    Action.MANAGE_USERS: [roles(ADMIN)],
+    Action.MANAGE_TEAMS: [roles(ADMIN)],
+    Action.MANAGE_API_KEYS: [roles(ADMIN)],
+    Action.MANAGE_PIPELINES: [roles(ADMIN)],
+    Action.MANAGE_CATALOG: [roles(ADMIN, MANAGER)],
+    Action.MANAGE_PRODUCTS: [roles(ADMIN, MANAGER)],
+    Action.SET_EXCHANGE_RATE: [roles(ADMIN)],
+    Action.IMPORT: [roles(ADMIN, MANAGER, MARKETER)],
+    Action.CAPTURE_LEAD: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.UPDATE_LEAD: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP, MARKETER)],
+    Action.ASSIGN_LEAD: [roles(ADMIN, MANAGER, QUALIFIER)],
+    Action.MOVE_LEAD: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.APPROVE_MOVE: [roles(ADMIN, MANAGER)],
+    Action.CLOSE_LEAD: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.REOPEN_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.DELETE_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.CREATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.UPDATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.DELETE_COMPANY: [roles(ADMIN, MANAGER)],
+    Action.CREATE_CONTACT: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.UPDATE_CONTACT: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.DELETE_CONTACT: [roles(ADMIN, MANAGER)],
+    Action.TAG: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+}
+
+DEFAULT_VISIBILITY: dict[Role, Visibility] = {
+    Role.ADMIN: Visibility.ALL,
+    Role.MANAGER: Visibility.TEAM,
+    Role.REP: Visibility.OWN,
+    Role.QUALIFIER: Visibility.ALL,
+    Role.MARKETER: Visibility.ALL,
+    Role.VIEWER: Visibility.ALL,
+}
+
+# The API key scope that shows a noun. Leads, and what hangs on one, are limited by row visibility as well.
+READ_SCOPES: dict[type[Model], str] = {
+    Lead: "lead:read",
+    LeadContact: "lead:read",
+    Need: "lead:read",
+    StageTransition: "lead:read",
+    MoveRequest: "lead:read",
+    Company: "company:read",
+    Contact: "contact:read",
+    Product: "product:read",
+    Pipeline: "pipeline:read",
+    Stage: "pipeline:read",
+    Source: "catalog:read",
+    LostReason: "catalog:read",
+    Tag: "catalog:read",
+    ExchangeRate: "catalog:read",
+    Team: "user:read",
+    Membership: "user:read",
+    Invitation: "user:read",
+    ApiKey: "apikey:read",
+    Import: "import:read",
+}
+ROW_VISIBILITY: dict[type[Model], str] = {
+    Lead: "owner_id",
+    LeadContact: "lead__owner_id",
+    Need: "lead__owner_id",
+    StageTransition: "lead__owner_id",
+    MoveRequest: "lead__owner_id",
+}
+ADMIN_ONLY: frozenset[type[Model]] = frozenset({ApiKey, Invitation})
+API_SCOPES = frozenset(
+    {scope for scope in READ_SCOPES.values()} | {f"{action.noun}:write" for action in Action} - {"apikey:write"}
+)
+
+Subject = TypeVar("Subject", bound=Model)
+
+
+def may(actor: Actor, action: Action, subject: Any = None) -> bool:
+    """Say whether the actor may do this, to this subject where it has one."""
+    if actor.kind is ActorKind.SYSTEM:
+        return True
+    if actor.scopes is not None and f"{action.noun}:write" not in actor.scopes:
+        return False
+    return any(rule(actor, subject) for rule in RULES[action])
+
+
+def require(actor: Actor, action: Action, subject: Any = None) -> None:
+    """Raise Forbidden unless the actor may do this."""
+    if not may(actor, action, subject):
+        raise Forbidden(action=action.value)
+
+
+def scope(actor: Actor, noun: type[Model]) -> Scope:
+    """Return what exists of a noun for the actor."""
+    if actor.kind is ActorKind.SYSTEM:
+        return ALL
+    if actor.scopes is not None and READ_SCOPES[noun] not in actor.scopes:
+        return NONE
+    if noun in ADMIN_ONLY and actor.role is not Role.ADMIN:
+        return NONE
+    if actor.role is None:
+        return NONE
+    return actor.rows if noun in ROW_VISIBILITY else ALL
+
+
+def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
+    """Return the rows of a noun that exist for the actor, deleted ones included."""
+    rows = noun.filter(workspace_id=actor.workspace_id)
+    owners = scope(actor, noun).owners
+    if owners is None:
+        return rows
+    column = ROW_VISIBILITY.get(noun)
+    return rows.filter(**{f"{column}__in": owners}) if column and owners else rows.filter(id__in=[])
+
+
+async def get(actor: Actor, noun: type[Subject], key: UUID, *, field: str | None = None) -> Subject:
+    """Return a row that exists for the actor; raises NotFound."""
+    row = await _one(visible(actor, noun), noun, key, field)
+    if getattr(row, "deleted_at", None) is not None:
+        raise _missing(noun, field)
+    return row
+
+
+async def locked(
+    actor: Actor,
+    noun: type[Subject],
+    key: UUID,
+    *,
+    expected_version: int | None = None,
+    deleted: bool = False,
+    field: str | None = None,
+) -> Subject:
+    """Return a row that exists for the actor, locked until the transaction ends.
+
+    Deleted rows are found only with `deleted`. Raises NotFound, and Stale with the current row.
+    """
+    rows = noun.filter(workspace_id=actor.workspace_id).select_for_update(no_key=True)
+    row = await _one(rows, noun, key, field)
+    owner_id = cast(UUID | None, getattr(row, "owner_id", None))
+    if noun in ROW_VISIBILITY and noun is not Lead and not await visible(actor, noun).filter(id=key).exists():
+        raise _missing(noun, field)
+    if noun is Lead and not scope(actor, noun).includes(owner_id):
+        raise _missing(noun, field)
+    if noun not in ROW_VISIBILITY and scope(actor, noun) == NONE:
+        raise _missing(noun, field)
+    if not deleted and getattr(row, "deleted_at", None) is not None:
+        raise _missing(noun, field)
+    version = getattr(row, "version", None)
+    if expected_version is not None and version is not None and version != expected_version:
+        stale = Stale(noun=noun.__name__.lower(), version=version, expected=expected_version, field=field)
+        stale.current = row
+        raise stale
+    return row
+
+
+async def _one(rows: QuerySet[Subject], noun: type[Subject], key: UUID, field: str | None) -> Subject:
+    row = await rows.filter(id=key).first()
+    if row is None:
+        raise _missing(noun, field)
+    return row
+
+
+def _missing(noun: type[Model], field: str | None) -> NotFound:
+    return NotFound(noun=noun.__name__.lower(), field=field)

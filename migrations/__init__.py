@@ -1,0 +1,1 @@
+"""Tortoise migrations, reviewed by eye; run by `salescycle migrate`."""

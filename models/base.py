@@ -1,0 +1,52 @@
+"""What every table shares: its key, its workspace, its version."""
+
+import os
+import time
+from uuid import UUID
+
+from tortoise import fields, models
+
+
+def uuid7() -> UUID:
+    """Return a time-ordered key (RFC 9562, version 7)."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    return UUID(
+        int=milliseconds << 80
+        | 0x7 << 76
+        | (random >> 68 & 0xFFF) << 64
+        | 0b10 << 62
+        | random & 0x3FFF_FFFF_FFFF_FFFF
+    )
+
+
+class Row(models.Model):
+    """A row with a UUIDv7 key."""
+
+    id = fields.UUIDField(primary_key=True, default=uuid7)
+
+    class Meta:
+        abstract = True
+
+
+class WorkspaceRow(Row):
+    """A row that belongs to one workspace."""
+
+    workspace_id: UUID
+    workspace: fields.ForeignKeyRelation["models.Model"] = fields.ForeignKeyField(
+        "models.Workspace", related_name=False, on_delete=fields.CASCADE
+    )
+
+    class Meta:
+        abstract = True
+
+
+class EditableRow(WorkspaceRow):
+    """A row that people edit: `version` rises with every edit of theirs."""
+
+    version = fields.IntField(default=1)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,182 @@
+"""The one connection pool of a process, and its migrations."""
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context, ContextVar
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.connection import get_connection
+from tortoise.context import TortoiseContext
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
+from tortoise.transactions import in_transaction
+
+MODELS = [
+    "models.workspaces",
+    "models.users",
+    "models.teams",
+    "models.sessions",
+    "models.api_keys",
+    "models.pipelines",
+    "models.stages",
+    "models.companies",
+    "models.contacts",
+    "models.products",
+    "models.catalog",
+    "models.leads",
+    "models.needs",
+    "models.exchange_rates",
+    "models.external_refs",
+    "models.events",
+    "models.imports",
+    "models.files",
+    "models.idempotency",
+]
+RELAY_CHANNEL = "salescycle_events"
+MIGRATION_LOCK = 7_256_114_901
+
+
+class PooledConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that is given back without a reset round trip; session state is therefore banned."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class DatabaseNewer(Exception):
+    """The database was migrated by a newer Salescycle: {names}. Install that version, or restore a backup."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__((self.__doc__ or "").format(names=", ".join(names)))
+
+
+def config(url: str, *, pool_size: int = 10) -> dict[str, Any]:
+    """Return Tortoise's configuration for a PostgreSQL address.
+
+    A socket folder is given as `postgresql://user@/name?host=/folder`.
+    """
+    parts = urlsplit(url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    credentials: dict[str, Any] = {
+        "host": query.pop("host", None) or parts.hostname,
+        "port": parts.port or int(query.pop("port", 5432)),
+        "user": unquote(parts.username or "") or query.pop("user", None),
+        "password": unquote(parts.password) if parts.password else None,
+        "database": parts.path.lstrip("/"),
+        "minsize": 1,
+        "maxsize": pool_size,
+        "connection_class": PooledConnection,
+    }
+    if "sslmode" in query:
+        credentials["ssl"] = query["sslmode"]
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {
+            "models": {"models": MODELS, "default_connection": "default", "migrations": "migrations"},
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def open_database(url: str, *, pool_size: int = 10) -> None:
+    """Open the pool that every task of this process uses."""
+    await Tortoise.init(config=config(url, pool_size=pool_size), _enable_global_fallback=True)
+
+
+async def close_database() -> None:
+    """Close the pool."""
+    await Tortoise.close_connections()
+
+
+async def migrate(url: str, *, target: str | None = None) -> None:
+    """Bring the database to the newest migration, or to the one named, all in one transaction.
+
+    Several processes may call it at once: one works, the others wait. Raises DatabaseNewer.
+    """
+    settings = config(url, pool_size=2)
+    async with TortoiseContext() as context:
+        await context.init(config=settings)
+        async with in_transaction() as connection:
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
+            await pending()
+            executor = MigrationExecutor(connection, settings["apps"])
+            # The executor looks for its table before it makes it, which a transaction does not survive.
+            await executor.recorder.ensure_schema(AsyncpgSchemaEditor(connection, atomic=False))
+            await executor.migrate([MigrationTarget("models", target or "__latest__")])
+
+
+async def pending() -> list[str]:
+    """Return the migrations that the open database lacks, oldest first; raises DatabaseNewer."""
+    applied, known = await _applied(), migration_names()
+    newer = sorted(applied - set(known))
+    if newer:
+        raise DatabaseNewer(newer)
+    return [name for name in known if name not in applied]
+
+
+def migration_names() -> list[str]:
+    """Return the names of all migrations of this code, oldest first."""
+    package = importlib.import_module("migrations")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name[0].isdigit())
+
+
+async def _applied() -> set[str]:
+    connection = get_connection("default")
+    exists = await connection.execute_query_dict("SELECT to_regclass('tortoise_migrations') IS NOT NULL AS yes")
+    if not exists[0]["yes"]:
+        return set()
+    rows = await connection.execute_query_dict("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+    return {row["name"] for row in rows}
+
+
+_dirty: ContextVar[bool | None] = ContextVar("salescycle_dirty", default=None)
+_waking: asyncio.Task[None] | None = None
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
+    """Run the block in one transaction; after the outermost commit, wake the relay if events were recorded."""
+    if _dirty.get() is not None:
+        async with in_transaction() as connection:
+            yield connection
+        return
+    token = _dirty.set(False)
+    try:
+        async with in_transaction() as connection:
+            yield connection
+        dirty = _dirty.get()
+    finally:
+        _dirty.reset(token)
+    if dirty:
+        wake_relay()
+
+
+def mark_dirty() -> None:
+    """Note that the running transaction records events."""
+    if _dirty.get() is not None:
+        _dirty.set(True)
+
+
+def wake_relay() -> None:
+    """Tell the relay, soon and at most every 3 ms, that there are events.
+
+    The NOTIFY is sent outside any transaction, since within one it would make commits wait for each other.
+    """
+    global _waking
+    if _waking is None or _waking.done():
+        _waking = asyncio.get_running_loop().create_task(_notify(), context=Context())
+
+
+async def _notify() -> None:
+    # A lost wake-up costs at most the relay's polling interval, so a failure is not worth a line in the log.
+    with suppress(Exception):
+        await get_connection("default").execute_query(f"NOTIFY {RELAY_CHANNEL}")
+    await asyncio.sleep(0.003)

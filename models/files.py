@@ -1,0 +1,35 @@
+"""Files in PostgreSQL, in chunks, so that every process on every machine sees them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import Row, WorkspaceRow
+
+
+class File(WorkspaceRow):
+    """An uploaded or produced file; `completed_at` is null until every chunk is there."""
+
+    name = fields.TextField()
+    content_type = fields.TextField(default="application/octet-stream")
+    size = fields.BigIntField(default=0)
+    sha256: str | None = fields.TextField(null=True)
+    user_id: UUID | None = fields.UUIDField(null=True)
+    created_at = fields.DatetimeField()
+    expires_at: datetime | None = fields.DatetimeField(null=True)
+    completed_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "file"
+
+
+class FileChunk(Row):
+    file_id: UUID
+    file: fields.ForeignKeyRelation[File] = fields.ForeignKeyField("models.File", related_name="chunks")
+    number = fields.IntField()
+    data = fields.BinaryField()
+
+    class Meta:
+        table = "file_chunk"
+        unique_together = (("file_id", "number"),)

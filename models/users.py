@@ -1,0 +1,63 @@
+"""People and services that sign in, and their place in a workspace."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import Row, WorkspaceRow
+
+if TYPE_CHECKING:
+    from models.teams import Team
+
+
+class Role(StrEnum):
+    ADMIN = "ADMIN"
+    MANAGER = "MANAGER"
+    REP = "REP"
+    QUALIFIER = "QUALIFIER"
+    MARKETER = "MARKETER"
+    VIEWER = "VIEWER"
+
+
+class Visibility(StrEnum):
+    ALL = "ALL"
+    TEAM = "TEAM"
+    OWN = "OWN"
+
+
+class User(Row):
+    """A person or service; the same one may be a member of many workspaces."""
+
+    email = fields.TextField(null=True)
+    email_normalised = fields.TextField(null=True)
+    password_hash = fields.TextField(null=True)
+    name = fields.TextField()
+    time_zone = fields.TextField(null=True)
+    locale = fields.TextField(null=True)
+    is_service = fields.BooleanField(default=False)
+    version = fields.IntField(default=1)
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+
+    class Meta:
+        table = "user_account"
+
+
+class Membership(WorkspaceRow):
+    """A user's role and team in a workspace; inactive ones own leads but cannot sign in."""
+
+    user_id: UUID
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="memberships")
+    role = fields.CharEnumField(Role, max_length=16)
+    team_id: UUID | None
+    team: "fields.ForeignKeyNullableRelation[Team]" = fields.ForeignKeyField(
+        "models.Team", related_name="memberships", null=True, on_delete=fields.SET_NULL
+    )
+    active = fields.BooleanField(default=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "membership"
+        unique_together = (("workspace_id", "user_id"),)

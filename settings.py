@@ -1,0 +1,67 @@
+"""The environment, read once into one frozen object."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__version__ = "0.1.0"
+
+
+class Settings(BaseSettings):
+    """Every setting of Salescycle, its environment variable being its name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: str = Field("", description="PostgreSQL 15 or newer; empty: `salescycle up` starts its own.")
+    database_direct_url: str = Field(
+        "", description="PostgreSQL past any PgBouncer, for the relay; empty: DATABASE_URL."
+    )
+    database_pool_size: int = Field(10, description="Connections to PostgreSQL a process may hold.")
+    redis_url: str = Field("", description="Redis 7 or Valkey; empty: `salescycle up` starts its own.")
+    data_dir: Path = Field(Path("data"), description="Folder of the embedded servers, mails and uploads.")
+    secret_key: str = Field(
+        "", description="At least 32 characters; signs access tokens and links. `up` makes one in the data folder."
+    )
+    public_url: str = Field("http://127.0.0.1:8000", description="Where clients reach the server; links begin with it.")
+    environment: Literal["development", "production"] = Field(
+        "development", description="production: introspection, GraphiQL and suggestions are off unless set."
+    )
+    introspection: bool | None = Field(None, description="Allow introspection; empty: only in development.")
+    smtp_url: str = Field(
+        "", description="smtp://user:password@host:587; empty: mails are written into the data folder as .eml."
+    )
+    mail_from: str = Field("Salescycle <salescycle@localhost>", description="Sender of mails.")
+    cors_origins: str = Field("", description="Origins of browser apps, separated by commas; * for all.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
+
+    max_body_bytes: int = Field(1_048_576, description="Largest GraphQL request body, in bytes.")
+    max_tokens_anonymous: int = Field(2_000, description="Most tokens of a document that nobody signed in for.")
+    max_tokens: int = Field(5_000, description="Most tokens of a document.")
+    max_depth: int = Field(12, description="Deepest selection; edges, nodes and node add none.")
+    max_list_depth: int = Field(3, description="Deepest nesting of lists.")
+    max_aliases: int = Field(30, description="Most aliases in an operation.")
+    max_directives: int = Field(50, description="Most directives in an operation.")
+    max_root_fields: int = Field(20, description="Most root fields in an operation.")
+    max_batch: int = Field(10, description="Most operations in one batched request.")
+    max_cost: int = Field(5_000, description="Highest cost of an operation.")
+    query_timeout: float = Field(15, description="Seconds that a query may take.")
+    mutation_timeout: float = Field(60, description="Seconds that a mutation may take.")
+    max_upload_bytes: int = Field(2_147_483_648, description="Largest uploaded file, in bytes.")
+
+    @property
+    def direct_url(self) -> str:
+        return self.database_direct_url or self.database_url
+
+    @property
+    def allows_introspection(self) -> bool:
+        return self.environment == "development" if self.introspection is None else self.introspection
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return the settings of this process."""
+    return Settings()
