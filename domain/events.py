@@ -13,6 +13,7 @@ from tortoise.connection import get_connection
 from domain.actors import Actor
 from models.base import uuid7
 from models.database import mark_dirty
+from models.events import LiveEvent as LiveEvent
 
 EVENTS: dict[str, type["Event"]] = {}
 client_mutation_id: ContextVar[str | None] = ContextVar("client_mutation_id", default=None)

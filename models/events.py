@@ -1,5 +1,6 @@
 """The event log, its head per workspace, and the jobs that follow from it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,21 @@ class Event(WorkspaceRow):
 
     class Meta:
         table = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """An event that has its position, as live clients and partners are told of it."""
+
+    id: UUID
+    workspace_id: UUID
+    position: int
+    name: str
+    subject_id: UUID
+    actor: dict[str, Any]
+    client_mutation_id: str | None
+    data: dict[str, Any]
+    occurred_at: datetime
 
 
 class EventHead(models.Model):
