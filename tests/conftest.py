@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -207,14 +207,14 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-def _claim(claims: "redis.Redis[bytes]") -> int:
+def _claim(claims: redis.Redis) -> int:
     owner = f"{MACHINE}:{os.getpid()}"
-    databases = int(claims.config_get("databases")["databases"])
-    for number in range(1, databases):
+    settings = cast("dict[str, str]", claims.config_get("databases"))
+    for number in range(1, int(settings["databases"])):
         key = f"{CLAIM_PREFIX}{number}"
         if claims.set(key, owner, nx=True):
             return number
-        machine, _, pid = (claims.get(key) or b":").decode().partition(":")
+        machine, _, pid = cast("bytes", claims.get(key) or b":").decode().partition(":")
         if machine == MACHINE and pid and not psutil.pid_exists(int(pid)):
             claims.set(key, owner)
             return number
@@ -235,7 +235,9 @@ async def _drop(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> 
 
 
 async def _drop_databases_of_dead_runs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    rows = await connection.fetch("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", DATABASE_PREFIX)
+    rows = await connection.fetch(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", DATABASE_PREFIX
+    )
     for row in rows:
         pid = int(row["datname"].removeprefix(DATABASE_PREFIX).partition("_")[0])
         if not psutil.pid_exists(pid):

@@ -1,0 +1,259 @@
+"""`salescycle`: one command for everything that is typed rather than called."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from embedded.errors import StartFailed
+
+app = typer.Typer(
+    help="Salescycle: leads walk a live pipeline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ROOT = Path(__file__).resolve().parent
+SCHEMA = ROOT / "schema" / "schema.graphql"
+HOST = "127.0.0.1"
+PORT = 8000
+PING_SECONDS = 15
+GRACE_SECONDS = 10
+
+Port = Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.", min=0, max=65535)]
+Host = Annotated[str, typer.Option(help="Address that the API listens on.")]
+Workers = Annotated[int, typer.Option(help="Number of API processes.", min=1, max=64)]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of servers, mails and uploads. [default: data]")]
+ChildOf = Annotated[str, typer.Option(hidden=True, help="Data folder of the `up` that started this process.")]
+
+
+@app.command()
+def up(port: Port = PORT, host: Host = HOST, data_dir: DataDir = None, workers: Workers = 1) -> None:
+    """Start everything on this machine: servers that are missing, API, relay and worker."""
+    from embedded.up import Options
+    from embedded.up import up as run
+    from settings import settings
+
+    options = Options(host=host, port=port, workers=workers, data_dir=_folder(data_dir))
+    _run(run(options, settings(), say=_say))
+
+
+@app.command()
+def serve(
+    port: Port = PORT,
+    host: Host = HOST,
+    workers: Workers = 1,
+    fd: Annotated[int | None, typer.Option(hidden=True, help="A socket that already listens.")] = None,
+    child_of: ChildOf = "",
+) -> None:
+    """Answer the API; needs DATABASE_URL, REDIS_URL and SECRET_KEY."""
+    _begin("api")
+    if workers > 1:
+        from embedded.up import serve_many
+
+        _run(serve_many(host, port, workers=workers, say=_say))
+    elif fd is not None:
+        _serve(socket.socket(fileno=fd))
+    else:
+        from embedded.up import listen
+
+        with _sentences(), listen(host, port) as listener:
+            _serve(listener)
+
+
+@app.command()
+def relay(child_of: ChildOf = "") -> None:
+    """Bring events from the log to clients and tasks; one relay works, more of them stand by."""
+    _begin("relay")
+    from workers.relay import run
+
+    _run_until_told(run)
+
+
+@app.command()
+def worker(child_of: ChildOf = "") -> None:
+    """Do what happens later: tasks, sweeps, imports."""
+    _begin("worker")
+    from workers.worker import run
+
+    _run_until_told(run)
+
+
+@app.command()
+def migrate(
+    to: Annotated[str | None, typer.Option(help="Name of a migration to go to, forwards or back.")] = None,
+    check: Annotated[bool, typer.Option(help="Change nothing; end with 1 where some are missing.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Bring the database to the newest version."""
+    from models import database
+
+    if to is not None and to not in database.migration_names():
+        _end(StartFailed(f"There is no migration {to}; known are {', '.join(database.migration_names())}."))
+
+    async def work() -> None:
+        async with _database(data_dir) as url:
+            try:
+                if check:
+                    await _check_migrated(url)
+                else:
+                    await database.migrate(url, target=to)
+            except database.DatabaseNewer as error:
+                raise StartFailed(str(error)) from error
+
+    _run(work())
+
+
+async def _check_migrated(url: str) -> None:
+    from models import database
+
+    await database.open_database(url, pool_size=1)
+    try:
+        missing = await database.pending()
+    finally:
+        await database.close_database()
+    if missing:
+        raise StartFailed(f"The database lacks these migrations: {', '.join(missing)}.")
+
+
+@app.command(hidden=True)
+def check_migrations() -> None:
+    """End with 1 where the models have changes that no migration makes."""
+    from tortoise.context import TortoiseContext
+    from tortoise.migrations.autodetector import MigrationAutodetector
+
+    from models import database
+
+    async def work() -> None:
+        config = database.config("postgresql://nobody@localhost/none")
+        async with TortoiseContext() as context:
+            await context.init(config=config)
+            assert context.apps
+            writers = await MigrationAutodetector(context.apps, config["apps"]).changes()
+        if writers:
+            raise StartFailed("The models have changes that no migration makes; write one.")
+
+    _run(work())
+
+
+@app.command()
+def export_schema(
+    output: Annotated[Path, typer.Option(help="Where the schema is written.")] = Path(
+        "schema/schema.graphql"
+    ),
+    check: Annotated[bool, typer.Option(help="Write nothing; end with 1 where the file differs.")] = False,
+) -> None:
+    """Write the GraphQL schema as text."""
+    from schema import schema
+
+    text = schema.as_str().rstrip() + "\n"
+    if not check:
+        output.write_text(text)
+    elif not output.exists() or output.read_text() != text:
+        _end(StartFailed(f"{output} is not the schema of the code; run `salescycle export-schema`."))
+
+
+def _folder(asked: Path | None) -> Path:
+    """Return the data folder asked for; by default it lies in the checkout, wherever the command is typed."""
+    from settings import settings
+
+    return asked or (settings().data_dir if "data_dir" in settings().model_fields_set else ROOT / "data")
+
+
+def _begin(process: str) -> None:
+    """Set up the log, and end with a sentence where the environment lacks what a process of its own needs."""
+    from adapters import log
+    from settings import settings
+
+    log.set_up(process)
+
+    for name in ("database_url", "redis_url", "secret_key"):
+        if not getattr(settings(), name):
+            _end(StartFailed(f"Set {name.upper()}, or run `salescycle up`, which brings what it needs."))
+
+
+@contextlib.asynccontextmanager
+async def _database(data_dir: Path | None) -> AsyncIterator[str]:
+    from embedded.servers import borrowed_servers
+    from settings import settings
+
+    async with borrowed_servers(settings(), data_dir=_folder(data_dir), say=_say) as servers:
+        yield servers.database_url
+
+
+def _serve(listener: socket.socket) -> None:
+    import uvicorn
+
+    # Uvicorn raises the signal again after an orderly end; to have ended as asked is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    config = uvicorn.Config(
+        "api.app:create_app",
+        factory=True,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
+
+
+def _run_until_told(run: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine function until it ends, or until SIGTERM or SIGINT cancels it."""
+    import uvloop
+
+    async def work() -> None:
+        task = asyncio.ensure_future(run())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    uvloop.run(work())
+
+
+def _run(work: Any) -> None:
+    with _sentences():
+        asyncio.run(work)
+
+
+@contextlib.contextmanager
+def _sentences() -> Any:
+    """Turn what a person can mend into one sentence and exit code 1."""
+    try:
+        yield
+    except StartFailed as error:
+        _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    print(f"salescycle: {error}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="salescycle")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""`salescycle up`: everything that Salescycle needs on one machine, started in order and ended in order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from embedded import folder, supervisor
+from embedded.errors import StartFailed
+from embedded.servers import Servers, kept_servers
+from embedded.supervisor import Kept
+from settings import Settings
+
+SHORTEST_SECRET = 32
+API_SECONDS = 60.0
+API_TRIES = 3
+RETRY_SECONDS = 0.02
+HEALTH_SECONDS = 1.0
+BACKLOG = 2048
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+SIGN_UP = """mutation {
+  signUp(input: {workspaceName: "My company", name: "Me", email: "me@example.com", password: "…"}) {
+    accessToken
+  }
+}"""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `up` was asked for; port 0 takes a free one, `workers` is the number of API processes."""
+
+    host: str
+    port: int
+    workers: int
+    data_dir: Path
+
+
+async def up(options: Options, settings: Settings, *, say: Say) -> None:
+    """Run Salescycle until SIGTERM or SIGINT; raises StartFailed with one sentence where it cannot start."""
+    if settings.secret_key and len(settings.secret_key) < SHORTEST_SECRET:
+        raise StartFailed(f"SECRET_KEY must have at least {SHORTEST_SECRET} characters.")
+    data_dir = folder.prepare(options.data_dir)
+    task = asyncio.current_task()
+    assert task
+    cancelled = _cancel_once(task)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with _running(options, settings, data_dir=data_dir, say=say):
+            await asyncio.Event().wait()
+    if cancelled():
+        say("Salescycle has ended.")
+
+
+async def serve_many(host: str, port: int, *, workers: int, say: Say) -> None:
+    """Run several API processes on one port, on the servers of the environment, until SIGTERM or SIGINT."""
+    task = asyncio.current_task()
+    assert task
+    _cancel_once(task)
+    with contextlib.suppress(asyncio.CancelledError), listen(host, port) as listener:
+        apis = _apis(workers, listener, env=dict(os.environ), owner=Path.cwd(), say=say)
+        try:
+            for kept in apis:
+                await kept.begin()
+            await _answers(apis, listener)
+            say(f"{workers} API processes answer at {_address(listener)}/graphql.")
+            await asyncio.Event().wait()
+        finally:
+            await supervisor.stop_together(apis)
+
+
+@contextlib.contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port for as long as we live, so that clients wait while an API process is started again."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except PermissionError as error:
+            raise StartFailed(
+                f"Port {port} needs more rights than this user has; choose another with --port."
+            ) from error
+        except OSError as error:
+            raise StartFailed(
+                f"Port {port} on {host} cannot be used ({error.strerror}); choose another with --port."
+            ) from error
+        listener.listen(BACKLOG)
+        listener.set_inheritable(True)
+        yield listener
+
+
+@contextlib.asynccontextmanager
+async def _running(options: Options, settings: Settings, *, data_dir: Path, say: Say) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(folder.locked(data_dir))
+        await supervisor.end_orphans(data_dir, say=say)
+        listener = stack.enter_context(listen(options.host, options.port))
+        servers = await stack.enter_async_context(kept_servers(settings, data_dir=data_dir, say=say))
+        await _migrate(servers.database_url, say=say)
+        env = environment(settings, servers, data_dir=data_dir, public_url=_address(listener))
+        apis, others = _children(options, listener, env=env, data_dir=data_dir, say=say)
+        for kept in reversed(others):
+            stack.push_async_callback(kept.stop)
+        stack.push_async_callback(supervisor.stop_together, apis)
+        for kept in apis:
+            await kept.begin()
+        await _answers(apis, listener)
+        for kept in others:
+            await kept.begin()
+        await _greet(_address(listener), servers.database_url, say=say)
+        yield
+
+
+def _children(
+    options: Options, listener: socket.socket, *, env: dict[str, str], data_dir: Path, say: Say
+) -> tuple[list[Kept], list[Kept]]:
+    """Return the API processes, and the others in the order in which they end."""
+
+    def kept(name: str) -> Kept:
+        argv = supervisor.command(name, owner=data_dir)
+        return Kept(name, supervisor.start_command(argv, env=env), supervisor.STOP, say)
+
+    apis = _apis(options.workers, listener, env=env, owner=data_dir, say=say)
+    return apis, [kept("worker"), kept("relay")]
+
+
+def _apis(count: int, listener: socket.socket, *, env: dict[str, str], owner: Path, say: Say) -> list[Kept]:
+    descriptor = listener.fileno()
+    argv = supervisor.command("serve", "--fd", str(descriptor), owner=owner)
+    start = supervisor.start_command(argv, env=env, pass_fds=[descriptor])
+    return [Kept("API", start, supervisor.STOP, say) for _ in range(count)]
+
+
+def environment(settings: Settings, servers: Servers, *, data_dir: Path, public_url: str) -> dict[str, str]:
+    """Return what our children read as their settings."""
+    changed = {
+        "DATABASE_URL": servers.database_url,
+        "REDIS_URL": servers.redis_url,
+        "DATA_DIR": str(data_dir),
+        "SECRET_KEY": settings.secret_key or folder.secret_key(data_dir),
+        "PUBLIC_URL": settings.public_url if "public_url" in settings.model_fields_set else public_url,
+    }
+    if not settings.database_url:
+        changed["DATABASE_DIRECT_URL"] = ""
+    return {**os.environ, **changed}
+
+
+async def _migrate(database_url: str, *, say: Say) -> None:
+    """Apply what is missing; Tortoise is loaded only where something differs, for it takes half a second."""
+    known = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
+    if await _applied(database_url) == known:
+        return
+    from models import database
+
+    say("Bringing the database to this version.")
+    try:
+        await database.migrate(database_url)
+    except database.DatabaseNewer as error:
+        raise StartFailed(str(error)) from error
+
+
+async def _applied(database_url: str) -> set[str]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch("SELECT name FROM tortoise_migrations WHERE app = 'models'")
+    except asyncpg.UndefinedTableError:
+        return set()
+    finally:
+        await connection.close()
+    return {row["name"] for row in rows}
+
+
+async def _answers(apis: list[Kept], listener: socket.socket) -> None:
+    """Wait until the API answers its health check with success."""
+    try:
+        async with asyncio.timeout(API_SECONDS):
+            while not await _healthy(listener):
+                if any(kept.failures >= API_TRIES for kept in apis):
+                    raise StartFailed("The API does not start; its own messages above say why.")
+                await asyncio.sleep(RETRY_SECONDS)
+    except TimeoutError as error:
+        raise StartFailed(f"The API does not become healthy within {API_SECONDS:.0f} seconds.") from error
+
+
+async def _healthy(listener: socket.socket) -> bool:
+    host, port = _reachable(listener)
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    try:
+        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        async with asyncio.timeout(HEALTH_SECONDS):
+            return b" 200 " in await reader.readline()
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
+def _reachable(listener: socket.socket) -> tuple[str, int]:
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = _reachable(listener)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _greet(address: str, database_url: str, *, say: Say) -> None:
+    say(f"Salescycle runs: GraphQL at {address}/graphql, GraphiQL at the same address in a browser.")
+    connection = await asyncpg.connect(database_url)
+    try:
+        empty = not await connection.fetchval("SELECT EXISTS (SELECT FROM workspace)")
+    finally:
+        await connection.close()
+    if empty:
+        say(f"Nobody has signed up yet. In GraphiQL, make a workspace and its first user by\n\n{SIGN_UP}\n")
+
+
+def _cancel_once(task: asyncio.Task[None]) -> Callable[[], bool]:
+    """Cancel the task at the first SIGINT or SIGTERM; more of them do not cut its orderly end short."""
+    asked = False
+
+    def cancel() -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, cancel)
+    return lambda: asked
