@@ -23,6 +23,7 @@ MODELS = [
     "models.users",
     "models.teams",
     "models.sessions",
+    "models.sign_in_attempts",
     "models.api_keys",
     "models.pipelines",
     "models.stages",
