@@ -17,7 +17,8 @@ class DomainError(Exception):
         super().__init__(" ".join((type(self).__doc__ or "").split()).format(**named))
 
     def __init_subclass__(cls) -> None:
-        cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+        if "code" not in cls.__dict__:
+            cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
 
     @property
     def message(self) -> str:
@@ -102,3 +103,17 @@ def all_errors() -> list[type[DomainError]]:
             found[error.code] = error
             pending.append(error)
     return [found[code] for code in sorted(found)]
+
+
+class Unauthenticated(DomainError):
+    """Sign in first: send an access token or an API key as `Authorization: Bearer …`."""
+
+
+class TokenExpired(Unauthenticated):
+    """The access token has expired: refresh it and try again."""
+
+    code = "UNAUTHENTICATED"
+
+
+class RateLimited(DomainError):
+    """Too many attempts: try again in {seconds} seconds."""

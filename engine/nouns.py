@@ -1,0 +1,148 @@
+"""What the engine may read: tables, columns, links and orders, derived from the models and checked at import."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.catalog import LostReason, Source, Tag
+from models.companies import Company
+from models.contacts import Contact
+from models.events import Event
+from models.imports import Import, ImportFault
+from models.leads import Lead, LeadContact, LeadTag
+from models.needs import Need
+from models.pipelines import Pipeline
+from models.products import Product
+from models.stages import MoveRequest, Stage, StageTransition
+from models.teams import Team
+from models.users import Membership, User
+
+CASTS: dict[type[fields.Field[Any]], str] = {
+    fields.UUIDField: "uuid",
+    fields.DatetimeField: "timestamptz",
+    fields.DateField: "date",
+    fields.DecimalField: "numeric",
+    fields.SmallIntField: "int",
+    fields.IntField: "int",
+    fields.BigIntField: "bigint",
+    fields.BooleanField: "boolean",
+    fields.BinaryField: "bytea",
+    fields.JSONField: "jsonb",
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """How rows of another noun hang on this one: `<other>.<theirs> = <this>.<ours>`, perhaps through a third table."""
+
+    to: type[Model]
+    ours: str = "id"
+    theirs: str = "id"
+    through: type[Model] | None = None
+    through_ours: str = ""
+    through_theirs: str = ""
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A readable noun: its search expression, its links, and the condition on rows that live."""
+
+    model: type[Model]
+    search: str = ""
+    links: dict[str, Link] = field(default_factory=dict)
+    live: str = ""
+
+    @property
+    def table(self) -> str:
+        return f'"{self.model._meta.db_table}"'
+
+    def cast(self, column: str) -> str:
+        """Return the SQL type of a column; raises KeyError for a name that is none."""
+        return columns(self.model)[column]
+
+    def nullable(self, column: str) -> bool:
+        """Say whether a column may be null."""
+        meta = self.model._meta
+        return bool(meta.fields_map[meta.fields_db_projection_reverse[column]].null)
+
+
+@cache
+def columns(model: type[Model]) -> dict[str, str]:
+    """Return the SQL type of each column of a model."""
+    found = {}
+    for name, column in model._meta.fields_db_projection.items():
+        kind = model._meta.fields_map[name]
+        found[column] = next((cast for base, cast in CASTS.items() if isinstance(kind, base)), "text")
+    return found
+
+
+LIVE = "{alias}.deleted_at IS NULL"
+KEPT = "{alias}.archived_at IS NULL"
+
+NOUNS: dict[type[Model], Noun] = {
+    noun.model: noun
+    for noun in (
+        Noun(
+            Lead,
+            search="to_tsvector('simple', {alias}.title || ' ' || coalesce({alias}.description, ''))",
+            links={
+                "company": Link(Company, ours="company_id"),
+                "stage": Link(Stage, ours="stage_id"),
+                "pipeline": Link(Pipeline, ours="pipeline_id"),
+                "source": Link(Source, ours="source_id"),
+                "product": Link(Product, ours="product_id"),
+                "membership": Link(Membership, ours="owner_id", theirs="user_id"),
+                "contacts": Link(
+                    Contact, through=LeadContact, through_ours="lead_id", through_theirs="contact_id"
+                ),
+                "tags": Link(Tag, through=LeadTag, through_ours="lead_id", through_theirs="tag_id"),
+                "needs": Link(Need, theirs="lead_id"),
+            },
+            live=LIVE,
+        ),
+        Noun(
+            Company,
+            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.domain, '')"
+            " || ' ' || coalesce({alias}.industry, ''))",
+            links={
+                "leads": Link(Lead, theirs="company_id"),
+                "contacts": Link(Contact, theirs="company_id"),
+                "parent": Link(Company, ours="parent_id"),
+            },
+            live=LIVE,
+        ),
+        Noun(
+            Contact,
+            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, '')"
+            " || ' ' || coalesce({alias}.job_title, ''))",
+            links={
+                "company": Link(Company, ours="company_id"),
+                "leads": Link(Lead, through=LeadContact, through_ours="contact_id", through_theirs="lead_id"),
+            },
+            live=LIVE,
+        ),
+        Noun(
+            Product,
+            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.sku, '')"
+            " || ' ' || coalesce({alias}.family, ''))",
+        ),
+        Noun(User, search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, ''))"),
+        Noun(Need, live=LIVE),
+        Noun(Team, live=LIVE),
+        Noun(Membership),
+        Noun(Pipeline),
+        Noun(Stage),
+        Noun(Source),
+        Noun(LostReason),
+        Noun(Tag),
+        Noun(LeadContact),
+        Noun(StageTransition),
+        Noun(MoveRequest),
+        Noun(Event),
+        Noun(Import),
+        Noun(ImportFault),
+    )
+}

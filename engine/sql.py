@@ -1,0 +1,117 @@
+"""Conditions and scopes as SQL. Names come from the models; every value is a bound parameter."""
+
+import re
+from typing import Any
+
+from tortoise.models import Model
+
+from domain import policy
+from domain.actors import Actor
+from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op, Search
+from engine.nouns import NOUNS, Noun
+from models.leads import Lead
+from models.users import Membership, User
+
+WORD = re.compile(r"\w+", re.UNICODE)
+
+
+class Params:
+    """The values of one statement, in the order of their placeholders."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def add(self, value: Any, cast: str) -> str:
+        """Bind a value; return its placeholder."""
+        self.values.append(value)
+        return f"${len(self.values)}::{cast}"
+
+
+def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias: str) -> str:
+    """Return a condition on rows of a noun as SQL; what it asks of other nouns is asked within the actor's scope."""
+    match condition:
+        case Compare():
+            return _compare(noun, condition, params, alias)
+        case All(of):
+            return " AND ".join(f"({where(noun, part, actor, params, alias)})" for part in of) or "TRUE"
+        case AnyOf(of):
+            return " OR ".join(f"({where(noun, part, actor, params, alias)})" for part in of) or "FALSE"
+        case Not(of):
+            return f"({where(noun, of, actor, params, alias)}) IS NOT TRUE"
+        case Exists(link, inner):
+            return _exists(noun, link, inner, actor, params, alias)
+        case Search(words):
+            return _search(noun, words, params, alias)
+
+
+def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, live: bool = True) -> str:
+    """Return what exists of a noun for the actor as SQL: its workspace, its scope, and no deleted rows."""
+    noun = NOUNS[model]
+    workspace = params.add(actor.workspace_id, "uuid")
+    if model is User:
+        scope = policy.scope(actor, Membership)
+        member = f"SELECT FROM membership m WHERE m.user_id = {alias}.id AND m.workspace_id = {workspace}"
+        return f"EXISTS ({member})" if scope.owners is None else "FALSE"
+    parts = [f"{alias}.workspace_id = {workspace}"]
+    owners = policy.scope(actor, model).owners if model in policy.READ_SCOPES else None
+    if owners is not None:
+        parts.append(_owned(model, owners, params, alias))
+    if live and noun.live:
+        parts.append(noun.live.format(alias=alias))
+    return " AND ".join(parts)
+
+
+def _owned(model: type[Model], owners: frozenset[Any], params: Params, alias: str) -> str:
+    if not owners or model not in policy.ROW_VISIBILITY:
+        return "FALSE"
+    bound = params.add(sorted(owners), "uuid[]")
+    if model is Lead:
+        return f"{alias}.owner_id = ANY({bound})"
+    return f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"
+
+
+def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:
+    cast = noun.cast(condition.column)
+    column = f'{alias}."{condition.column}"'
+    match condition.op:
+        case Op.IS_NULL:
+            return f"{column} IS {'' if condition.value else 'NOT '}NULL"
+        case Op.IN:
+            return f"{column} = ANY({params.add(list(condition.value), f'{cast}[]')})"
+        case Op.NOT_IN:
+            return f"({column} = ANY({params.add(list(condition.value), f'{cast}[]')})) IS NOT TRUE"
+        case Op.NE:
+            return f"{column} IS DISTINCT FROM {params.add(condition.value, cast)}"
+        case Op.CONTAINS:
+            return f"{column} ILIKE {params.add(f'%{_literal(condition.value)}%', 'text')}"
+        case Op.STARTS_WITH:
+            return f"{column} ILIKE {params.add(f'{_literal(condition.value)}%', 'text')}"
+        case _:
+            return f"{column} {condition.op.value} {params.add(condition.value, cast)}"
+
+
+def _literal(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _exists(noun: Noun, name: str, inner: Condition, actor: Actor, params: Params, alias: str) -> str:
+    link = noun.links[name]
+    other, theirs = NOUNS[link.to], f"{alias}x"
+    tests = [visible(link.to, actor, params, theirs), where(other, inner, actor, params, theirs)]
+    if link.through is None:
+        tests.insert(0, f'{theirs}."{link.theirs}" = {alias}."{link.ours}"')
+        return f"EXISTS (SELECT FROM {other.table} {theirs} WHERE {' AND '.join(tests)})"
+    through = f"{alias}t"
+    join = f'JOIN {other.table} {theirs} ON {theirs}.id = {through}."{link.through_theirs}"'
+    tests.insert(0, f'{through}."{link.through_ours}" = {alias}.id')
+    return (
+        f'EXISTS (SELECT FROM "{link.through._meta.db_table}" {through} {join} WHERE {" AND ".join(tests)})'
+    )
+
+
+def _search(noun: Noun, words: str, params: Params, alias: str) -> str:
+    found = WORD.findall(words.lower())
+    if not found:
+        return "TRUE"
+    query = " & ".join([f"'{word}'" for word in found[:-1]] + [f"'{found[-1]}':*"])
+    return f"{noun.search.format(alias=alias)} @@ to_tsquery('simple', {params.add(query, 'text')})"

@@ -1,0 +1,204 @@
+"""Relay connections over pages of rows."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from inspect import Parameter, Signature
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError
+from tortoise.models import Model
+
+from engine.conditions import EVERYTHING, Condition, Search, both
+from engine.nouns import NOUNS
+from engine.pages import Order, Page, PageRequest, count, page
+from schema.context import Context, Info
+from schema.fields import ConnectionOf
+from schema.filters import condition
+from schema.orders import ordered
+
+T = TypeVar("T")
+DEFAULT_PAGE, LARGEST_PAGE = 20, 100
+
+First = Annotated[
+    int | None, strawberry.argument(description="How many from the start; 20 by default, at most 100.")
+]
+Last = Annotated[int | None, strawberry.argument(description="How many from the end; at most 100.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor after which to begin.")]
+Before = Annotated[str | None, strawberry.argument(description="The cursor before which to end.")]
+SearchText = Annotated[
+    str | None, strawberry.argument(description="Words that must all occur; the last may be a beginning.")
+]
+
+
+@dataclass(slots=True)
+class Listed:
+    """A page with the way to count the whole list; the root of every connection."""
+
+    page: Page
+    count: Callable[[], Awaitable[int]]
+
+
+@dataclass(slots=True)
+class EdgeRow:
+    """A row of a page with its cursor; the root of every edge."""
+
+    node: Any
+    cursor: str
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether there are more after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are more before this page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first of this page.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last of this page.")
+
+
+@strawberry.type(description="One of a list, with its place in it.")
+class Edge(Generic[T]):
+    cursor: str = strawberry.field(description="The place in the list, to be passed as after or before.")
+    node: T = strawberry.field(description="What stands there.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[T]):
+    @strawberry.field(description="What stands on this page, each with its cursor.")
+    def edges(self) -> list[Edge[T]]:
+        listed: Any = self
+        return [EdgeRow(row, listed.page.cursor(row)) for row in listed.page.rows]  # type: ignore[misc]
+
+    @strawberry.field(description="What stands on this page.")
+    def nodes(self) -> list[T]:
+        listed: Any = self
+        return listed.page.rows  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Where this page stands in its list.")
+    def page_info(self) -> PageInfo:
+        listed: Any = self
+        shown: Page = listed.page
+        return PageInfo(
+            has_next_page=shown.has_next,
+            has_previous_page=shown.has_previous,
+            start_cursor=shown.cursor(shown.rows[0]) if shown.rows else None,
+            end_cursor=shown.cursor(shown.rows[-1]) if shown.rows else None,
+        )
+
+    @strawberry.field(description="How many there are in the whole list; counted only when asked for.")
+    async def total_count(self) -> int:
+        listed: Any = self
+        return await listed.count()  # type: ignore[no-any-return]
+
+
+def page_request(
+    model: type[Model],
+    *,
+    orders: tuple[Order, ...],
+    condition: Condition = EVERYTHING,
+    search: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    by: str | None = None,
+    through: tuple[str, str, str] | None = None,
+    live: bool = True,
+    extra: str = "",
+) -> PageRequest:
+    """Return what a client asks of a list; refuses sizes below 0 and above 100, and first beside last."""
+    if first is not None and last is not None:
+        raise GraphQLError("Pass first or last, not both.", extensions={"code": "BAD_USER_INPUT"})
+    limit = last if last is not None else first if first is not None else DEFAULT_PAGE
+    if not 0 <= limit <= LARGEST_PAGE:
+        raise GraphQLError(
+            f"A page has 0 to {LARGEST_PAGE} entries, not {limit}.", extensions={"code": "BAD_USER_INPUT"}
+        )
+    if search is not None and len(search) > 200:
+        raise GraphQLError("search has at most 200 characters.", extensions={"code": "BAD_USER_INPUT"})
+    return PageRequest(
+        model,
+        orders,
+        limit=limit,
+        condition=both(condition, Search(search) if search else None),
+        after=after,
+        before=before,
+        backward=last is not None,
+        by=by,
+        through=through,
+        live=live,
+        extra=extra,
+    )
+
+
+async def listed(request: PageRequest, context: Context, parent: UUID | None = None) -> Listed:
+    """Read a page of a list, a parent's in one statement with those of its siblings."""
+    actor = context.actor
+    if parent is None:
+        return Listed(await page(request, actor), lambda: count(request, actor))
+    return Listed(await context.page_of(request, parent), lambda: context.count_of(request, parent))
+
+
+def connection(
+    name: str,
+    module: str,
+    *,
+    model: type[Model],
+    description: str,
+    default: tuple[Order, ...],
+    by: str | None = None,
+    through: tuple[str, str, str] | None = None,
+    live: bool = True,
+    extra: str = "",
+) -> Any:
+    """Declare a list of a noun: of the whole workspace, or of the row whose key stands in `by` or `through`.
+
+    The noun's module has, beside its type `X`, an input `XFilter` and an input `XOrder`, whose `field` is an enum
+    with column names as values; the list takes `search` where the noun has a search expression.
+    """
+    searchable = bool(NOUNS[model].search)
+
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
+        arguments = {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
+        filter, orders = arguments.pop("filter", None), arguments.pop("order_by", None)
+        request = page_request(
+            model,
+            orders=ordered(orders, default=default),
+            condition=condition(filter),
+            by=by,
+            through=through,
+            live=live,
+            extra=extra,
+            **arguments,
+        )
+        return await listed(request, info.context, root.id if by or through else None)
+
+    lazy = strawberry.lazy(module)
+    types: dict[str, Any] = {
+        "first": First,
+        "after": After,
+        "last": Last,
+        "before": Before,
+        "filter": Annotated[
+            Annotated[f"{name}Filter", lazy] | None, strawberry.argument(description="Only what passes.")  # type: ignore[valid-type,name-defined]
+        ],
+        "order_by": Annotated[
+            list[Annotated[f"{name}Order", lazy]] | None,  # type: ignore[valid-type,name-defined]
+            strawberry.argument(description="The order; the id breaks ties."),
+        ],
+    }
+    if searchable:
+        types["search"] = SearchText
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    resolve.__signature__ = Signature(  # type: ignore[attr-defined]
+        [Parameter("root", kind, annotation=Any), Parameter("info", kind, annotation=Info)]
+        + [
+            Parameter(name, kind, default=strawberry.UNSET, annotation=annotation)
+            for name, annotation in types.items()
+        ],
+        return_annotation=Connection[Annotated[name, lazy]],  # type: ignore[valid-type]
+    )
+    resolve.__annotations__ = {"root": Any, "info": Info, **types}
+    return strawberry.field(
+        resolver=resolve, description=description, metadata={"read": ConnectionOf(model, by or "", through)}
+    )

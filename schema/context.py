@@ -1,0 +1,100 @@
+"""What a resolver finds in `info.context`: who asks, when, and the loaders of this operation."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+import strawberry
+from strawberry.dataloader import DataLoader
+from tortoise.models import Model
+
+from domain.actors import Actor
+from domain.errors import Unauthenticated
+from engine.pages import Page, PageRequest, by_keys, counts, pages
+
+
+class Live(Protocol):
+    """The live hub, as the schema sees it."""
+
+    def pipeline(
+        self, actor: Actor, pipeline_id: UUID, *, filter: Any, after: int | None
+    ) -> AsyncIterator[Any]: ...
+
+    def lead(self, actor: Actor, lead_id: UUID, *, after: int | None) -> AsyncIterator[Any]: ...
+
+    def import_progress(self, actor: Actor, import_id: UUID) -> AsyncIterator[Any]: ...
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Context:
+    """One operation's context; a WebSocket's operations each get their own by `fresh`.
+
+    `refused` is why a credential that came along was not accepted; it is raised where an actor is needed.
+    """
+
+    identity: Actor | None = None
+    refused: Exception | None = None
+    live: Live | None = None
+    address: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+    idempotency_key: str | None = None
+    connection_params: dict[str, Any] | None = None
+    resume_after: str | None = None
+    now: datetime = field(default_factory=_now)
+    loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def actor(self) -> Actor:
+        """Return who asks; raises Unauthenticated, or why their credential was refused."""
+        if self.identity is None:
+            raise self.refused or Unauthenticated()
+        return self.identity
+
+    def fresh(self) -> "Context":
+        """Return a context for another operation of the same connection."""
+        return replace(self, now=_now(), loaders={})
+
+    def loader(self, key: Any, load: Any) -> DataLoader[Any, Any]:
+        """Return this operation's loader of a kind; `load` takes a list of keys and returns their values."""
+        if key not in self.loaders:
+            self.loaders[key] = DataLoader(load_fn=load)
+        return self.loaders[key]
+
+    async def row(self, model: type[Model], key: UUID | None) -> Any:
+        """Load a row by its key, in one statement with its like; None where it does not exist for the actor."""
+        if key is None:
+            return None
+
+        async def load(keys: list[UUID]) -> list[Any]:
+            found = await by_keys(model, keys, self.actor)
+            return [found.get(key) for key in keys]
+
+        return await self.loader(model, load).load(key)
+
+    async def page_of(self, request: PageRequest, parent: UUID) -> Page:
+        """Load a page of a parent's list, in one statement with those of its siblings."""
+
+        async def load(parents: list[UUID]) -> list[Page]:
+            found = await pages(request, parents, self.actor)
+            return [found[parent] for parent in parents]
+
+        return await self.loader(("page", request), load).load(parent)  # type: ignore[no-any-return]
+
+    async def count_of(self, request: PageRequest, parent: UUID) -> int:
+        """Count a parent's list, in one statement with those of its siblings."""
+
+        async def load(parents: list[UUID]) -> list[int]:
+            found = await counts(request, parents, self.actor)
+            return [found[parent] for parent in parents]
+
+        return await self.loader(("count", request), load).load(parent)  # type: ignore[no-any-return]
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

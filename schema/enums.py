@@ -1,0 +1,134 @@
+"""The domain's enums in the schema, each value with its description."""
+
+from enum import Enum
+from typing import TypeVar
+
+import strawberry
+
+from models.catalog import SourceKind
+from models.companies import Relationship
+from models.imports import ImportKind, ImportStatus
+from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
+from models.stages import MoveRequestStatus, StageKind
+from models.users import Role, Visibility
+
+E = TypeVar("E", bound=type[Enum])
+
+
+def described(cls: E, description: str, **values: str) -> E:
+    """Make an enum of the schema; every value needs its description."""
+    missing = {value.name for value in cls} ^ values.keys()
+    if missing:
+        raise TypeError(f"{cls.__name__}: describe exactly its values, see {sorted(missing)}")
+    strawberry.enum(cls, description=description)
+    for value in cls.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        value.description = values[value.name]
+    return cls
+
+
+described(
+    StageKind,
+    "The six phases of the sales cycle.",
+    PROSPECT="Interest is being found.",
+    QUALIFY="Need, budget and authority are being found out.",
+    PROPOSAL="An offer is being made.",
+    NEGOTIATION="Terms are being negotiated.",
+    CLOSING="The contract is being signed.",
+    FOLLOW_UP="Won: after the sale.",
+)
+described(
+    LeadStatus,
+    "How a lead stands.",
+    OPEN="It is being worked on.",
+    WON="It became a sale.",
+    LOST="It went elsewhere, for a reason.",
+    DISQUALIFIED="It never was one.",
+)
+described(
+    Lifecycle,
+    "How far a lead is qualified.",
+    RAW="Not qualified yet.",
+    MQL="Marketing qualified.",
+    SQL="Sales qualified.",
+)
+described(
+    Grade,
+    "A lead's score in four classes.",
+    A="80 to 100.",
+    B="60 to 79.",
+    C="40 to 59.",
+    D="0 to 39.",
+)
+described(
+    ContactRole,
+    "What a person is on a lead.",
+    DECISION_MAKER="Decides.",
+    INFLUENCER="Is listened to.",
+    CHAMPION="Speaks for us.",
+    USER="Will use it.",
+    PAYER="Pays for it.",
+    BLOCKER="Is against it.",
+    OTHER="Anything else.",
+)
+described(
+    Role,
+    "What a member may do.",
+    ADMIN="Everything.",
+    MANAGER="Leads of their team, catalogues, approvals.",
+    REP="Their own leads.",
+    QUALIFIER="Qualifies and hands out leads.",
+    MARKETER="Captures and imports leads.",
+    VIEWER="Reads.",
+)
+described(
+    Visibility,
+    "Which leads exist for a role.",
+    ALL="All of the workspace.",
+    TEAM="Those of the member's team and its sub-teams.",
+    OWN="Those that the member owns.",
+)
+described(
+    Relationship,
+    "What a company or contact is to the workspace; it follows from their leads.",
+    LEAD="Interest, not qualified yet.",
+    PROSPECT="A qualified lead is open.",
+    CUSTOMER="Bought.",
+    FORMER="Was once qualified; nothing is open and nothing was won.",
+)
+described(
+    SourceKind,
+    "A kind of source.",
+    WEB_FORM="A form on a web page.",
+    TRADE_SHOW="A trade show.",
+    REFERRAL="Somebody's recommendation.",
+    SOCIAL="Social media.",
+    CHANNEL_PARTNER="A manufacturer, distributor or other partner.",
+    CAMPAIGN="A campaign.",
+    COLD_OUTREACH="We wrote or called first.",
+    IMPORT="An imported file.",
+    OTHER="Anything else.",
+)
+described(
+    MoveRequestStatus,
+    "How a requested move stands.",
+    PENDING="Nobody has decided yet.",
+    APPROVED="Approved, and the lead was moved.",
+    REJECTED="Rejected.",
+    OBSOLETE="The lead went elsewhere meanwhile.",
+)
+described(
+    ImportKind,
+    "What a file holds.",
+    LEADS="Leads.",
+    COMPANIES="Companies.",
+    PRODUCTS="Products.",
+    USERS="Users and their teams.",
+)
+described(
+    ImportStatus,
+    "How an import stands.",
+    PENDING="Waiting for a worker.",
+    RUNNING="Rows are being taken.",
+    COMPLETED="Every row was taken or reported.",
+    FAILED="It could not go on; the error says why.",
+)

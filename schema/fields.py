@@ -1,0 +1,110 @@
+"""How types declare where a field comes from.
+
+Each helper returns an ordinary Strawberry field with an ordinary, batched resolver; its metadata under `"read"`
+says the same as data, which is what the reading engine compiles.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import strawberry
+from tortoise.models import Model
+
+from domain.unset import UNSET
+from schema.context import Info
+
+T = TypeVar("T", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The value of a column."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The row of another noun whose key stands in column `by`; null where it does not exist for the actor."""
+
+    model: type[Model]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A pure function of columns of the row."""
+
+    needs: tuple[str, ...]
+    fn: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOf:
+    """A list of another noun whose column `by` holds this row's key, perhaps through a third table."""
+
+    model: type[Model]
+    by: str
+    through: tuple[str, str, str] | None = None
+
+
+def column(description: str, *, of: str | None = None, deprecation: str | None = None) -> Any:
+    """Declare a field that is a column; `of` names it where the field is called otherwise."""
+    if of is None:
+        return strawberry.field(
+            description=description, metadata={"read": Column("")}, deprecation_reason=deprecation
+        )
+
+    def resolve(root: Any) -> Any:
+        return getattr(root, of)
+
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": Column(of)})
+
+
+def relation(model: type[Model], description: str, *, by: str) -> Any:
+    """Declare a field that is the row of another noun, by the key in column `by`."""
+
+    async def resolve(root: Any, info: Info) -> Any:
+        return await info.context.row(model, getattr(root, by))
+
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": Relation(model, by)})
+
+
+def computed(fn: Callable[..., Any], description: str, *, needs: tuple[str, ...]) -> Any:
+    """Declare a field that is a pure function of columns, given in the order of `needs`."""
+
+    def resolve(root: Any) -> Any:
+        return fn(*(getattr(root, name) for name in needs))
+
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": Computed(needs, fn)})
+
+
+def noun(model: type[Model], *, description: str, name: str | None = None) -> Callable[[T], T]:
+    """Declare a GraphQL type whose roots are rows of a model."""
+
+    def declare(cls: T) -> T:
+        cls.is_type_of = classmethod(lambda own, obj, info: isinstance(obj, model | own))  # type: ignore[attr-defined]
+        declared = strawberry.type(cls, description=description, name=name)
+        NOUN_TYPES[declared.__name__] = (declared, model)
+        return declared
+
+    return declare
+
+
+NOUN_TYPES: dict[str, tuple[type, type[Model]]] = {}
+
+
+def shown(row: Any) -> Any:
+    """Return a row as the GraphQL type that shows it: roots are rows, and types only say how to read them."""
+    return row
+
+
+def optional(description: str, *, name: str | None = None) -> Any:
+    """Declare an input field that may be left out; left out, it changes nothing."""
+    return strawberry.field(default=strawberry.UNSET, description=description, name=name)
+
+
+def given(value: Any) -> Any:
+    """Return an input field's value as the domain takes it: its own mark where it was left out."""
+    return UNSET if value is strawberry.UNSET else value
