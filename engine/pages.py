@@ -125,16 +125,13 @@ async def counts(request: PageRequest, parents: list[UUID], actor: Actor) -> dic
     return dict.fromkeys(parents, 0) | {row["parent_key"]: row["n"] for row in rows}
 
 
-async def by_keys(
-    model: type[Model], keys: list[UUID], actor: Actor, *, live: bool = False
-) -> dict[UUID, Any]:
+async def by_keys(model: type[Model], keys: list[UUID], actor: Actor, *, live: bool = False) -> dict[UUID, Any]:
     """Read rows by their keys; those that do not exist for the actor are absent."""
     params = Params()
     noun = NOUNS[model]
     bound = params.add(keys, "uuid[]")
     sql = (
-        f"SELECT r.* FROM {noun.table} r WHERE r.id = ANY({bound})"
-        f" AND {visible(model, actor, params, 'r', live=live)}"
+        f"SELECT r.* FROM {noun.table} r WHERE r.id = ANY({bound}) AND {visible(model, actor, params, 'r', live=live)}"
     )
     return {row.id: row for row in await _rows(model, sql, params)}
 
@@ -212,10 +209,7 @@ def _unpack(request: PageRequest, noun: Noun, cursor: str) -> tuple[list[Any], U
         signature, values, key = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if signature != request.signature or len(values) != len(request.orders):
             raise ValueError(cursor)
-        typed = [
-            _typed(noun.cast(order.column), value)
-            for order, value in zip(request.orders, values, strict=True)
-        ]
+        typed = [_typed(noun.cast(order.column), value) for order, value in zip(request.orders, values, strict=True)]
         return typed, UUID(hex=key)
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
         raise BadCursor(field="after" if cursor == request.after else "before") from error

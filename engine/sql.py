@@ -104,9 +104,7 @@ def _exists(noun: Noun, name: str, inner: Condition, actor: Actor, params: Param
     through = f"{alias}t"
     join = f'JOIN {other.table} {theirs} ON {theirs}.id = {through}."{link.through_theirs}"'
     tests.insert(0, f'{through}."{link.through_ours}" = {alias}.id')
-    return (
-        f'EXISTS (SELECT FROM "{link.through._meta.db_table}" {through} {join} WHERE {" AND ".join(tests)})'
-    )
+    return f'EXISTS (SELECT FROM "{link.through._meta.db_table}" {through} {join} WHERE {" AND ".join(tests)})'
 
 
 def _search(noun: Noun, words: str, params: Params, alias: str) -> str:

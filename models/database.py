@@ -126,16 +126,12 @@ async def pending() -> list[str]:
 def migration_names() -> list[str]:
     """Return the names of all migrations of this code, oldest first."""
     package = importlib.import_module("migrations")
-    return sorted(
-        module.name for module in pkgutil.iter_modules(package.__path__) if module.name[0].isdigit()
-    )
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name[0].isdigit())
 
 
 async def _applied() -> set[str]:
     connection = get_connection("default")
-    exists = await connection.execute_query_dict(
-        "SELECT to_regclass('tortoise_migrations') IS NOT NULL AS yes"
-    )
+    exists = await connection.execute_query_dict("SELECT to_regclass('tortoise_migrations') IS NOT NULL AS yes")
     if not exists[0]["yes"]:
         return set()
     rows = await connection.execute_query_dict("SELECT name FROM tortoise_migrations WHERE app = 'models'")

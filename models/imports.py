@@ -57,9 +57,7 @@ class ImportFault(WorkspaceRow):
     """A row that was skipped, and why; `row` is its line in the file, the header being line 1."""
 
     of_import_id: UUID
-    of_import: fields.ForeignKeyRelation[Import] = fields.ForeignKeyField(
-        "models.Import", related_name="faults"
-    )
+    of_import: fields.ForeignKeyRelation[Import] = fields.ForeignKeyField("models.Import", related_name="faults")
     line = fields.BigIntField()
     column: str | None = fields.TextField(null=True)
     value: str | None = fields.TextField(null=True)

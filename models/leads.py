@@ -109,13 +109,9 @@ class LeadContact(WorkspaceRow):
     """A person in a role on a lead; one of a lead's is primary."""
 
     lead_id: UUID
-    lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField(
-        "models.Lead", related_name="lead_contacts"
-    )
+    lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name="lead_contacts")
     contact_id: UUID
-    contact: fields.ForeignKeyRelation[Contact] = fields.ForeignKeyField(
-        "models.Contact", related_name="lead_contacts"
-    )
+    contact: fields.ForeignKeyRelation[Contact] = fields.ForeignKeyField("models.Contact", related_name="lead_contacts")
     role = fields.CharEnumField(ContactRole, max_length=20, default=ContactRole.OTHER)
     is_primary = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()

@@ -31,9 +31,7 @@ class Stage(EditableRow):
     """A column of a board; `requirements` is a `domain.stages.Requirements` as JSON."""
 
     pipeline_id: UUID
-    pipeline: fields.ForeignKeyRelation[Pipeline] = fields.ForeignKeyField(
-        "models.Pipeline", related_name="stages"
-    )
+    pipeline: fields.ForeignKeyRelation[Pipeline] = fields.ForeignKeyField("models.Pipeline", related_name="stages")
     name = fields.TextField()
     kind = fields.CharEnumField(StageKind, max_length=16)
     position = fields.IntField()
@@ -51,9 +49,7 @@ class StageTransition(WorkspaceRow):
     """One move of a lead; `stayed_seconds` is how long it had been in the stage that it left."""
 
     lead_id: UUID
-    lead: "fields.ForeignKeyRelation[Lead]" = fields.ForeignKeyField(
-        "models.Lead", related_name="transitions"
-    )
+    lead: "fields.ForeignKeyRelation[Lead]" = fields.ForeignKeyField("models.Lead", related_name="transitions")
     from_stage_id: UUID | None
     from_stage: fields.ForeignKeyNullableRelation[Stage] = fields.ForeignKeyField(
         "models.Stage", related_name=False, null=True, on_delete=fields.RESTRICT
@@ -84,9 +80,7 @@ class MoveRequest(WorkspaceRow):
     """A wish to move a lead into a stage that asks for a manager's approval."""
 
     lead_id: UUID
-    lead: "fields.ForeignKeyRelation[Lead]" = fields.ForeignKeyField(
-        "models.Lead", related_name="move_requests"
-    )
+    lead: "fields.ForeignKeyRelation[Lead]" = fields.ForeignKeyField("models.Lead", related_name="move_requests")
     from_stage_id: UUID
     from_stage: fields.ForeignKeyRelation[Stage] = fields.ForeignKeyField(
         "models.Stage", related_name=False, on_delete=fields.RESTRICT

@@ -21,9 +21,7 @@ from schema.orders import ordered
 T = TypeVar("T")
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100
 
-First = Annotated[
-    int | None, strawberry.argument(description="How many from the start; 20 by default, at most 100.")
-]
+First = Annotated[int | None, strawberry.argument(description="How many from the start; 20 by default, at most 100.")]
 Last = Annotated[int | None, strawberry.argument(description="How many from the end; at most 100.")]
 After = Annotated[str | None, strawberry.argument(description="The cursor after which to begin.")]
 Before = Annotated[str | None, strawberry.argument(description="The cursor before which to end.")]
@@ -193,8 +191,7 @@ def connection(
     resolve.__signature__ = Signature(  # type: ignore[attr-defined]
         [Parameter("root", kind, annotation=Any), Parameter("info", kind, annotation=Info)]
         + [
-            Parameter(name, kind, default=strawberry.UNSET, annotation=annotation)
-            for name, annotation in types.items()
+            Parameter(name, kind, default=strawberry.UNSET, annotation=annotation) for name, annotation in types.items()
         ],
         return_annotation=Connection[Annotated[name, lazy]],  # type: ignore[valid-type]
     )

@@ -18,9 +18,7 @@ from engine.pages import Page, PageRequest, by_keys, counts, pages
 class Live(Protocol):
     """The live hub, as the schema sees it."""
 
-    def pipeline(
-        self, actor: Actor, pipeline_id: UUID, *, filter: Any, after: int | None
-    ) -> AsyncIterator[Any]: ...
+    def pipeline(self, actor: Actor, pipeline_id: UUID, *, filter: Any, after: int | None) -> AsyncIterator[Any]: ...
 
     def lead(self, actor: Actor, lead_id: UUID, *, after: int | None) -> AsyncIterator[Any]: ...
 

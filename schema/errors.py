@@ -87,9 +87,7 @@ def reports_user_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awai
         input: Any = kwargs.get("input")
         mutation_id = getattr(input, "client_mutation_id", None)
         if mutation_id is not None and len(mutation_id) > 255:
-            raise GraphQLError(
-                "clientMutationId has at most 255 characters.", extensions={"code": "BAD_USER_INPUT"}
-            )
+            raise GraphQLError("clientMutationId has at most 255 characters.", extensions={"code": "BAD_USER_INPUT"})
         token = client_mutation_id.set(mutation_id)
         try:
             payload = await resolver(*args, **kwargs)
@@ -107,9 +105,7 @@ def reports_user_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awai
 
 def payload_class(resolver: Callable[..., Any]) -> type[Payload]:
     annotation = resolver.__annotations__["return"]
-    return cast(
-        type[Payload], resolver.__globals__[annotation] if isinstance(annotation, str) else annotation
-    )
+    return cast(type[Payload], resolver.__globals__[annotation] if isinstance(annotation, str) else annotation)
 
 
 def refused(payload: type[R], error: DomainError) -> R:
@@ -143,9 +139,7 @@ def public(error: GraphQLError, *, request_id: str) -> GraphQLError:
     if cause is None or isinstance(cause, GraphQLError) or error.path is None:
         return _coded(error, error.message, "BAD_USER_INPUT")
     log.error("request failed", request_id=request_id, path=error.path, exc_info=cause)
-    return _coded(
-        error, f"Something went wrong on our side; report {request_id}.", "INTERNAL", requestId=request_id
-    )
+    return _coded(error, f"Something went wrong on our side; report {request_id}.", "INTERNAL", requestId=request_id)
 
 
 def _more(cause: DomainError) -> dict[str, Any]:

@@ -52,9 +52,7 @@ class ConnectionOf:
 def column(description: str, *, of: str | None = None, deprecation: str | None = None) -> Any:
     """Declare a field that is a column; `of` names it where the field is called otherwise."""
     if of is None:
-        return strawberry.field(
-            description=description, metadata={"read": Column("")}, deprecation_reason=deprecation
-        )
+        return strawberry.field(description=description, metadata={"read": Column("")}, deprecation_reason=deprecation)
 
     def resolve(root: Any) -> Any:
         return getattr(root, of)

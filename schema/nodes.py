@@ -34,7 +34,6 @@ async def load(keys: list[strawberry.ID], info: Info) -> list[Any]:
         parsed.append((name, uuid))
         wanted.setdefault(name, []).append(uuid)
     found = {
-        name: await by_keys(NOUN_TYPES[name][1], uuids, info.context.actor, live=True)
-        for name, uuids in wanted.items()
+        name: await by_keys(NOUN_TYPES[name][1], uuids, info.context.actor, live=True) for name, uuids in wanted.items()
     }
     return [found[name].get(uuid) for name, uuid in parsed]

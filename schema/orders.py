@@ -10,9 +10,7 @@ from engine.pages import Order
 
 @strawberry.enum(description="Which end comes first.")
 class Direction(Enum):
-    ASC = strawberry.enum_value(
-        "ASC", description="Smallest, oldest, first in the alphabet first; missing last."
-    )
+    ASC = strawberry.enum_value("ASC", description="Smallest, oldest, first in the alphabet first; missing last.")
     DESC = strawberry.enum_value("DESC", description="Largest, newest first; missing last.")
 
 

@@ -30,9 +30,7 @@ def parse_instant(value: Any) -> datetime:
         raise bad_input("DateTime must be RFC 3339 with a zone, such as 2026-03-01T09:30:00Z.")
     try:
         whole, fraction, zone = re.match(r"(.{19})(\.\d+)?(.*)", value.upper()).groups()  # type: ignore[union-attr]
-        return datetime.fromisoformat(whole + (fraction or "")[:7] + zone.replace("Z", "+00:00")).astimezone(
-            UTC
-        )
+        return datetime.fromisoformat(whole + (fraction or "")[:7] + zone.replace("Z", "+00:00")).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise bad_input("DateTime names no instant that exists.") from error
 
@@ -115,9 +113,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         "An ISO 3166-1 alpha-2 country code.",
         "https://www.iso.org/iso-3166-country-codes.html",
     ),
-    LanguageTag: text_scalar(
-        "LanguageTag", "A BCP 47 language tag.", "https://www.rfc-editor.org/rfc/rfc5646"
-    ),
+    LanguageTag: text_scalar("LanguageTag", "A BCP 47 language tag.", "https://www.rfc-editor.org/rfc/rfc5646"),
     TimeZone: text_scalar("TimeZone", "An IANA time zone.", "https://www.iana.org/time-zones"),
     JSON: strawberry.scalar(
         name="JSON",
@@ -143,8 +139,4 @@ class MoneyInput:
 
 def money(amount: Decimal | None, currency: str | None) -> Money | None:
     """Return the amount as Money, or None where there is none."""
-    return (
-        None
-        if amount is None or currency is None
-        else Money(amount=amount, currency_code=CurrencyCode(currency))
-    )
+    return None if amount is None or currency is None else Money(amount=amount, currency_code=CurrencyCode(currency))

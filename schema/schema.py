@@ -26,18 +26,14 @@ class Query(CompanyQueries, LeadQueries):
     ) -> Node | None:
         return cast(Node | None, (await nodes.load([id], info))[0])
 
-    @strawberry.field(
-        description="The objects with these ids, in their order; null for what may not be seen."
-    )
+    @strawberry.field(description="The objects with these ids, in their order; null for what may not be seen.")
     async def nodes(
         self,
         info: Info,
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids, at most 100.")],
     ) -> list[Node | None]:
         if len(ids) > nodes.MOST_NODES:
-            raise GraphQLError(
-                f"nodes takes at most {nodes.MOST_NODES} ids.", extensions={"code": "BAD_USER_INPUT"}
-            )
+            raise GraphQLError(f"nodes takes at most {nodes.MOST_NODES} ids.", extensions={"code": "BAD_USER_INPUT"})
         return cast(list[Node | None], await nodes.load(ids, info))
 
 
@@ -53,9 +49,7 @@ class Schema(strawberry.Schema):
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         return await super().stream(*args, **_own_context(kwargs))
 
-    def process_errors(
-        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
-    ) -> None:
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         context = execution_context.context if execution_context else None
         request_id = context.request_id if isinstance(context, Context) else ""
         errors[:] = [public(error, request_id=request_id) for error in errors]
