@@ -54,7 +54,7 @@ def serve(
     child_of: ChildOf = "",
 ) -> None:
     """Answer the API; needs DATABASE_URL, REDIS_URL and SECRET_KEY."""
-    _begin("api")
+    _needs_servers()
     if workers > 1:
         from embedded.up import serve_many
 
@@ -71,7 +71,7 @@ def serve(
 @app.command()
 def relay(child_of: ChildOf = "") -> None:
     """Bring events from the log to clients and tasks; one relay works, more of them stand by."""
-    _begin("relay")
+    _needs_servers()
     from workers.relay import run
 
     _run_until_told(run)
@@ -80,7 +80,7 @@ def relay(child_of: ChildOf = "") -> None:
 @app.command()
 def worker(child_of: ChildOf = "") -> None:
     """Do what happens later: tasks, sweeps, imports."""
-    _begin("worker")
+    _needs_servers()
     from workers.worker import run
 
     _run_until_told(run)
@@ -145,15 +145,13 @@ def check_migrations() -> None:
 
 @app.command()
 def export_schema(
-    output: Annotated[Path, typer.Option(help="Where the schema is written.")] = Path(
-        "schema/schema.graphql"
-    ),
+    output: Annotated[Path, typer.Option(help="Where the schema is written.")] = Path("schema/schema.graphql"),
     check: Annotated[bool, typer.Option(help="Write nothing; end with 1 where the file differs.")] = False,
 ) -> None:
     """Write the GraphQL schema as text."""
-    from schema import schema
+    from schema.schema import graphql_schema
 
-    text = schema.as_str().rstrip() + "\n"
+    text = graphql_schema.as_str().rstrip() + "\n"
     if not check:
         output.write_text(text)
     elif not output.exists() or output.read_text() != text:
@@ -167,12 +165,9 @@ def _folder(asked: Path | None) -> Path:
     return asked or (settings().data_dir if "data_dir" in settings().model_fields_set else ROOT / "data")
 
 
-def _begin(process: str) -> None:
-    """Set up the log, and end with a sentence where the environment lacks what a process of its own needs."""
-    from adapters import log
+def _needs_servers() -> None:
+    """End with a sentence where the environment lacks what a process of its own needs."""
     from settings import settings
-
-    log.set_up(process)
 
     for name in ("database_url", "redis_url", "secret_key"):
         if not getattr(settings(), name):
@@ -191,6 +186,9 @@ async def _database(data_dir: Path | None) -> AsyncIterator[str]:
 def _serve(listener: socket.socket) -> None:
     import uvicorn
 
+    from adapters import log
+
+    log.set_up("api")
     # Uvicorn raises the signal again after an orderly end; to have ended as asked is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

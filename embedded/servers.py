@@ -54,9 +54,12 @@ async def kept_servers(settings: Settings, *, data_dir: Path, say: Say) -> Async
 
 @contextlib.asynccontextmanager
 async def borrowed_servers(settings: Settings, *, data_dir: Path, say: Say) -> AsyncIterator[Servers]:
-    """Give one command the servers of a running `up`, or start them for as long as the command runs."""
+    """Give one command the servers of a running `up`, or start them for as long as the command runs.
+
+    Where DATABASE_URL is set nothing is started, and the Redis address may be empty.
+    """
     async with contextlib.AsyncExitStack() as stack:
-        if settings.database_url and settings.redis_url:
+        if settings.database_url:
             await addresses.check_database(settings.database_url)
             yield Servers(settings.database_url, settings.redis_url)
             return

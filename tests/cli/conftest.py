@@ -1,0 +1,36 @@
+"""Folders for `salescycle up`, and what starts it on them."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from embedded import processes
+from tests.cli.running import SECONDS, Up, salescycle
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty data folder, with whatever was left running in it killed afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="sc-"))
+    path.chmod(0o711)
+    yield path
+    left = processes.find(lambda argv: any(part.startswith(str(path)) for part in argv))
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=SECONDS)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def start(folder: Path) -> Callable[..., Up]:
+    """Start `up` on the folder and a free port."""
+
+    def begin(*arguments: str, env: dict[str, str] | None = None) -> Up:
+        process = salescycle("up", "--port", "0", "--data-dir", str(folder), *arguments, env=env)
+        return Up(folder, process)
+
+    return begin
