@@ -11,7 +11,7 @@ class DomainError(Exception):
     code: ClassVar[str] = "DOMAIN_ERROR"
 
     def __init__(self, *, field: tuple[str, ...] | str | None = None, **facts: Any) -> None:
-        self.field = (field,) if isinstance(field, str) else field
+        self.field = tuple(field.split(".")) if isinstance(field, str) else field
         self.facts = facts
         named = {"field": ".".join(self.field or ()), **facts}
         super().__init__(" ".join((type(self).__doc__ or "").split()).format(**named))

@@ -93,7 +93,7 @@ described(
     LEAD="Interest, not qualified yet.",
     PROSPECT="A qualified lead is open.",
     CUSTOMER="Bought.",
-    FORMER="Was once qualified; nothing is open and nothing was won.",
+    FORMER="Bought once, but every sale to them was undone: reopened, and not won again.",
 )
 described(
     SourceKind,

@@ -1,0 +1,271 @@
+"""Contacts: people found or created by email and phone, edited, deleted and restored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain import edits, inputs, locks, policy
+from domain import external_refs as references
+from domain.actors import Actor
+from domain.edits import path
+from domain.errors import AlreadyExists, Faults
+from domain.events import Event, record
+from domain.external_refs import Ref
+from domain.policy import Action
+from domain.unset import UNSET, Unset
+from models.companies import Company
+from models.contacts import Contact
+from models.database import transaction
+
+UNIQUE = {"contact_pkey": "id", "contact_email_idx": "email"}
+
+
+class ContactCreated(Event):
+    name = "contact.created"
+
+
+class ContactUpdated(Event):
+    name = "contact.updated"
+
+
+class ContactDeleted(Event):
+    name = "contact.deleted"
+
+
+class ContactRestored(Event):
+    name = "contact.restored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactDetails:
+    """What people say of a contact; what is UNSET is left as it is, None clears it."""
+
+    name: str | Unset | None = UNSET
+    job_title: str | Unset | None = UNSET
+    email: str | Unset | None = UNSET
+    phone: str | Unset | None = UNSET
+    language: str | Unset | None = UNSET
+    company_id: UUID | Unset | None = UNSET
+    owner_id: UUID | Unset | None = UNSET
+
+
+def check(faults: Faults, details: ContactDetails, *, country: str | None = None, within: str = "") -> dict[str, Any]:
+    """Check what is given and return it as columns; a phone without + is of `country`."""
+    columns: dict[str, Any] = {}
+    if details.name is not UNSET:
+        columns["name"] = inputs.name(faults, details.name, field=path(within, "name"))
+    if details.job_title is not UNSET:
+        columns["job_title"] = inputs.text(
+            faults, details.job_title, field=path(within, "jobTitle"), limit=inputs.NAME_LIMIT
+        )
+    if details.email is not UNSET:
+        email = inputs.email(faults, details.email, field=path(within, "email"))
+        columns["email"], columns["email_normalised"] = email
+    if details.phone is not UNSET:
+        phone = inputs.phone(faults, details.phone, field=path(within, "phone"), region=country)
+        columns["phone"], columns["phone_normalised"] = phone
+    if details.language is not UNSET:
+        columns["language"] = inputs.language(faults, details.language, field=path(within, "language"))
+    return columns
+
+
+async def create(
+    actor: Actor,
+    details: ContactDetails,
+    *,
+    id: UUID | None = None,
+    external_refs: Sequence[Ref] = (),
+    now: datetime,
+) -> Contact:
+    """Create a contact.
+
+    Raises Forbidden, AlreadyExists (id, email), ExternalRefTaken, and faults of the input.
+    """
+    policy.require(actor, Action.CREATE_CONTACT)
+    faults = Faults()
+    key = edits.new_id(faults, id)
+    columns = {"name": inputs.name(faults, None, field="name")} if details.name is UNSET else {}
+    referred = await _referred(faults, actor, details)
+    columns |= check(faults, details, country=await _country(actor, referred.get("company_id"))) | referred
+    refs = references.check(faults, external_refs)
+    faults.raise_any()
+    with edits.collisions("contact", UNIQUE):
+        async with transaction():
+            contact = await _insert(actor, key, columns, now=now)
+            await references.attach(actor, contact, refs)
+    return contact
+
+
+async def update(
+    actor: Actor,
+    contact_id: UUID,
+    details: ContactDetails,
+    *,
+    expected_version: int | None = None,
+    external_refs: Sequence[Ref] = (),
+    now: datetime,
+) -> Contact:
+    """Change what is given of a contact; references are added to those they have.
+
+    Raises NotFound, Stale, Forbidden, AlreadyExists (email), ExternalRefTaken, and faults of the input.
+    """
+    faults = Faults()
+    refs = references.check(faults, external_refs)
+    with edits.collisions("contact", UNIQUE):
+        async with transaction():
+            await references.hold(actor, Contact, refs)
+            contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version)
+            policy.require(actor, Action.UPDATE_CONTACT, contact)
+            referred = await _referred(faults, actor, details, current=contact)
+            country = await _country(actor, referred.get("company_id", contact.company_id))
+            columns = check(faults, details, country=country) | referred
+            faults.raise_any()
+            await _edit(actor, contact, columns, refs, now=now)
+    return contact
+
+
+async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None = None, now: datetime) -> Contact:
+    """Delete a contact; their leads stay. Raises NotFound, Stale, Forbidden."""
+    async with transaction():
+        contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version)
+        policy.require(actor, Action.DELETE_CONTACT, contact)
+        await edits.apply(contact, {"deleted_at": now}, now=now)
+        await record(ContactDeleted(actor, contact.id, {"version": contact.version}), now=now)
+    return contact
+
+
+async def restore(actor: Actor, contact_id: UUID, *, now: datetime) -> Contact:
+    """Bring a deleted contact back; one that is not deleted stays as it is.
+
+    Raises NotFound, Forbidden, AlreadyExists where another contact has their email by now.
+    """
+    with edits.collisions("contact", UNIQUE):
+        async with transaction():
+            contact = await policy.locked(actor, Contact, contact_id, deleted=True)
+            policy.require(actor, Action.DELETE_CONTACT, contact)
+            if await edits.apply(contact, {"deleted_at": None}, now=now):
+                await record(ContactRestored(actor, contact.id, {"version": contact.version}), now=now)
+    return contact
+
+
+async def find_or_create(
+    actor: Actor,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    phone: str | None = None,
+    job_title: str | None = None,
+    language: str | None = None,
+    company_id: UUID | None = None,
+    owner_id: UUID | None = None,
+    country: str | None = None,
+    within: str = "",
+    now: datetime,
+) -> Contact:
+    """Return the contact of this email, else the oldest of this phone without another email, else a new one.
+
+    It fills the gaps of the contact that it finds and overwrites nothing. A phone without + is of `country`;
+    without a name the email or phone is the name. Two at once make one contact. It asks for no permission of
+    its own: whoever may capture a lead may say who it came from. `company_id` and `owner_id` are not checked.
+    """
+    faults = Faults()
+    known_as = name if name and name.strip() else (email or phone or "")[: inputs.NAME_LIMIT]
+    details = ContactDetails(name=known_as, job_title=job_title, email=email, phone=phone, language=language)
+    columns = check(faults, details, country=country, within=within) | {"company_id": company_id}
+    faults.raise_any()
+    async with transaction():
+        for what in _identities(columns):
+            await locks.hold(actor.workspace_id, what)
+        contact = await _match(actor, columns)
+        if contact is None:
+            return await _insert_or_find(actor, columns | {"owner_id": owner_id}, now=now)
+        return await _fill(actor, contact, columns, now=now)
+
+
+def _identities(columns: Mapping[str, Any]) -> list[str]:
+    names = ("email_normalised", "phone_normalised")
+    return [f"contact.{name}:{columns[name]}" for name in names if columns[name]]
+
+
+async def _match(actor: Actor, columns: Mapping[str, Any]) -> Contact | None:
+    live = Contact.filter(workspace_id=actor.workspace_id, deleted_at=None)
+    if columns["email_normalised"]:
+        if found := await live.filter(email_normalised=columns["email_normalised"]).first():
+            return found
+        live = live.filter(email_normalised=None)
+    if not columns["phone_normalised"]:
+        return None
+    of_phone = live.filter(phone_normalised=columns["phone_normalised"])
+    return await of_phone.order_by("created_at", "id").first()
+
+
+async def _insert_or_find(actor: Actor, columns: dict[str, Any], *, now: datetime) -> Contact:
+    try:
+        with edits.collisions("contact", UNIQUE):
+            async with transaction():
+                return await _insert(actor, edits.new_id(Faults(), None), columns, now=now)
+    except AlreadyExists:
+        # Somebody created the contact by hand between our look and our insert; now they can be seen.
+        found = await _match(actor, columns)
+        if found is None:
+            raise
+        return found
+
+
+async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, now: datetime) -> Contact:
+    if not _gaps(contact, columns):
+        return contact
+    try:
+        with edits.collisions("contact", UNIQUE):
+            async with transaction():
+                row = await Contact.filter(id=contact.id).select_for_update(no_key=True).get()
+                await _edit(actor, row, _gaps(row, columns), [], now=now)
+                return row
+    except AlreadyExists:
+        # The email went to another contact meanwhile: that one is it.
+        return await _match(actor, columns) or contact
+
+
+def _gaps(contact: Contact, columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if value and getattr(contact, name) is None}
+
+
+async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Contact:
+    contact = await Contact.create(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
+    await record(ContactCreated(actor, contact.id, edits.facts(contact, columns)), now=now)
+    return contact
+
+
+async def _edit(
+    actor: Actor, contact: Contact, columns: Mapping[str, Any], refs: Sequence[Ref], *, now: datetime
+) -> None:
+    changed: dict[str, Any] = dict(await edits.apply(contact, columns, now=now))
+    changed |= references.added(await references.attach(actor, contact, refs))
+    if changed:
+        facts = {"changes": changed, "version": contact.version}
+        await record(ContactUpdated(actor, contact.id, facts), now=now)
+
+
+async def _referred(
+    faults: Faults, actor: Actor, details: ContactDetails, *, current: Contact | None = None
+) -> dict[str, Any]:
+    """Check company and owner; those that the contact has already may have left since."""
+    columns: dict[str, Any] = {}
+    if details.company_id is not UNSET:
+        columns["company_id"] = details.company_id
+        if current is None or current.company_id != details.company_id:
+            await edits.referred(faults, actor, Company, details.company_id, field="companyId")
+    if details.owner_id is not UNSET:
+        columns["owner_id"] = details.owner_id
+        if current is None or current.owner_id != details.owner_id:
+            await edits.owner(faults, actor, details.owner_id, field="ownerId")
+    return columns
+
+
+async def _country(actor: Actor, company_id: UUID | None) -> str | None:
+    if company_id is None:
+        return None
+    company = await Company.get_or_none(id=company_id, workspace_id=actor.workspace_id)
+    return company.country if company else None

@@ -1,0 +1,151 @@
+"""The names that other systems give our rows: attached once per system, and found again by upserts."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from domain import inputs, locks, policy
+from domain.actors import Actor
+from domain.edits import path
+from domain.errors import DomainError, Faults
+from models.base import WorkspaceRow
+from models.database import transaction
+from models.external_refs import ExternalRef
+
+SYSTEM_LIMIT = 100
+EXTERNAL_ID_LIMIT = 500
+MOST_REFS = 50
+Subject = TypeVar("Subject", bound=WorkspaceRow)
+
+
+class ExternalRefTaken(DomainError):
+    """{system} calls another {noun} {external_id} already."""
+
+
+class TooManyExternalRefs(DomainError):
+    """{field} has {count} references; at most {limit} are allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    system: str
+    external_id: str
+
+
+def subject_type(noun: type[WorkspaceRow]) -> str:
+    """Return what references call a noun: its table's name."""
+    return noun._meta.db_table
+
+
+def check(faults: Faults, refs: Iterable[Ref], *, within: str = "") -> list[Ref]:
+    """Check references; return each once."""
+    field = path(within, "externalRefs")
+    given = list(refs)
+    if len(given) > MOST_REFS:
+        faults.add(TooManyExternalRefs(field=field, count=len(given), limit=MOST_REFS))
+        return []
+    checked = [
+        Ref(
+            inputs.name(faults, ref.system, field=f"{field}.{at}.system", limit=SYSTEM_LIMIT),
+            inputs.name(faults, ref.external_id, field=f"{field}.{at}.externalId", limit=EXTERNAL_ID_LIMIT),
+        )
+        for at, ref in enumerate(given)
+    ]
+    return list(dict.fromkeys(checked))
+
+
+async def hold(actor: Actor, noun: type[WorkspaceRow], refs: Iterable[Ref]) -> None:
+    """Keep others from attaching these references until the running transaction ends.
+
+    Who locks a row that they are for does so afterwards.
+    """
+    for name in sorted(f"{ref.system}:{ref.external_id}" for ref in refs):
+        await locks.hold(actor.workspace_id, f"external_ref:{subject_type(noun)}:{name}")
+
+
+async def attach(actor: Actor, subject: WorkspaceRow, refs: Sequence[Ref], *, within: str = "") -> list[Ref]:
+    """Attach checked references to a row within the running transaction; return those that it had not.
+
+    A deleted row gives its references up. Raises ExternalRefTaken.
+    """
+    new: list[Ref] = []
+    await hold(actor, type(subject), refs)
+    for ref in refs:
+        taken = await _row(actor, type(subject), ref)
+        if taken is not None and taken.subject_id == subject.id:
+            continue
+        if taken is None:
+            await _create(actor, subject, ref)
+        elif await _is_live(actor, type(subject), taken.subject_id):
+            noun, field = type(subject).__name__.lower(), path(within, "externalRefs")
+            raise ExternalRefTaken(system=ref.system, external_id=ref.external_id, noun=noun, field=field)
+        else:
+            taken.subject_id = subject.id
+            taken.fingerprint = None
+            await taken.save(update_fields=["subject_id", "fingerprint"])
+        new.append(ref)
+    return new
+
+
+def added(refs: Sequence[Ref]) -> dict[str, Any]:
+    """Return what an edit's event says of newly attached references."""
+    return {"external_refs": [None, [f"{ref.system}:{ref.external_id}" for ref in refs]]} if refs else {}
+
+
+async def find(actor: Actor, noun: type[Subject], ref: Ref) -> Subject | None:
+    """Return the row that another system calls so, if it exists for the actor and is not deleted."""
+    known = await _row(actor, noun, ref)
+    if known is None:
+        return None
+    row = await policy.visible(actor, noun).filter(id=known.subject_id).first()
+    return None if getattr(row, "deleted_at", None) is not None else row
+
+
+async def upsert(
+    actor: Actor,
+    noun: type[Subject],
+    ref: Ref,
+    *,
+    create: Callable[[], Awaitable[Subject]],
+    update: Callable[[Subject], Awaitable[Subject]],
+) -> tuple[Subject, bool]:
+    """Update the row that another system calls so, or create and attach it; say whether it was created.
+
+    Two at once create one. Raises ExternalRefTaken where the row exists but not for this actor.
+    """
+    faults = Faults()
+    [ref] = check(faults, [ref])
+    faults.raise_any()
+    async with transaction():
+        await hold(actor, noun, [ref])
+        known = await find(actor, noun, ref)
+        if known is not None:
+            return await update(known), False
+        row = await create()
+        await attach(actor, row, [ref])
+        return row, True
+
+
+async def _row(actor: Actor, noun: type[WorkspaceRow], ref: Ref) -> ExternalRef | None:
+    return await ExternalRef.get_or_none(
+        workspace_id=actor.workspace_id,
+        system=ref.system,
+        subject_type=subject_type(noun),
+        external_id=ref.external_id,
+    )
+
+
+async def _create(actor: Actor, subject: WorkspaceRow, ref: Ref) -> None:
+    await ExternalRef.create(
+        workspace_id=actor.workspace_id,
+        system=ref.system,
+        external_id=ref.external_id,
+        subject_type=subject_type(type(subject)),
+        subject_id=subject.id,
+    )
+
+
+async def _is_live(actor: Actor, noun: type[WorkspaceRow], key: UUID) -> bool:
+    row = await noun.get_or_none(id=key, workspace_id=actor.workspace_id)
+    return row is not None and getattr(row, "deleted_at", None) is None
