@@ -36,6 +36,8 @@ FOLDER_PREFIX = f"salescycle-tests-{os.geteuid()}-"
 DATABASE_PREFIX = f"sct_{MACHINE}_"
 CLAIM_PREFIX = "salescycle:tests:database:"
 
+os.environ.setdefault("SECRET_KEY", "for tests only, and longer than thirty-two characters")
+
 SERVERS = pytest.StashKey["Servers"]()
 
 

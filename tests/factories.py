@@ -3,15 +3,17 @@
 A test says only what it is about: `admin = await member()`, `rep = await member(Role.REP, of=admin)`.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
 
-from domain import policy
-from domain.actors import ALL, Actor, ActorKind, Scope
+from domain import teams
+from domain.actors import Actor, ActorKind
+from models.base import uuid7
 from models.teams import Team
-from models.users import Membership, Role, User, Visibility
+from models.users import Membership, Role, User
 from models.workspaces import Workspace
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -20,9 +22,7 @@ _number = count(1)
 
 async def workspace(*, name: str = "Acme", base_currency: str = "EUR", **columns: Any) -> Workspace:
     """Make an empty workspace: no pipeline, no catalog, no members."""
-    return await Workspace.create(
-        name=name, base_currency=base_currency, created_at=NOW, updated_at=NOW, **columns
-    )
+    return await Workspace.create(name=name, base_currency=base_currency, created_at=NOW, updated_at=NOW, **columns)
 
 
 async def user(*, name: str | None = None, email: str | None = None, **columns: Any) -> User:
@@ -41,9 +41,7 @@ async def user(*, name: str | None = None, email: str | None = None, **columns: 
 
 async def team(of: Workspace | Actor, *, name: str = "Team", parent: Team | None = None) -> Team:
     """Make a team of a workspace, within `parent` where one is given."""
-    return await Team.create(
-        workspace_id=workspace_id(of), name=name, parent=parent, created_at=NOW, updated_at=NOW
-    )
+    return await Team.create(workspace_id=workspace_id(of), name=name, parent=parent, created_at=NOW, updated_at=NOW)
 
 
 async def member(
@@ -61,9 +59,8 @@ async def member(
     """
     person = person or await user(name=name)
     home = workspace_id(of) if of else (await workspace()).id
-    await Membership.create(
-        workspace_id=home, user_id=person.id, role=role, team=team, active=active, created_at=NOW
-    )
+    await teams.memberships_change(home)
+    await Membership.create(workspace_id=home, user_id=person.id, role=role, team=team, active=active, created_at=NOW)
     return await again(Actor(ActorKind.USER, home, user_id=person.id))
 
 
@@ -72,23 +69,24 @@ async def again(actor: Actor) -> Actor:
     assert actor.user_id
     membership = await Membership.get(workspace_id=actor.workspace_id, user_id=actor.user_id)
     home = await Workspace.get(id=actor.workspace_id)
-    seen = Visibility(home.role_visibility.get(membership.role) or policy.DEFAULT_VISIBILITY[membership.role])
-    if seen is Visibility.ALL:
-        rows = ALL
-    elif seen is Visibility.TEAM and membership.team_id:
-        rows = Scope(frozenset(await _team_members(membership.team_id)) | {actor.user_id})
-    else:
-        rows = Scope(frozenset({actor.user_id}))
+    rows = await teams.rows_of(
+        home.id,
+        actor.user_id,
+        role=membership.role,
+        team_id=membership.team_id,
+        visibility=home.role_visibility.get(membership.role),
+        version=home.memberships_version,
+    )
     return Actor(ActorKind.USER, home.id, user_id=actor.user_id, role=membership.role, rows=rows)
-
-
-async def _team_members(team_id: UUID) -> list[UUID]:
-    members = [membership.user_id for membership in await Membership.filter(team_id=team_id)]
-    for child in await Team.filter(parent_id=team_id):
-        members += await _team_members(child.id)
-    return members
 
 
 def workspace_id(of: Workspace | Actor) -> UUID:
     """Return the workspace's id, whichever of the two is at hand."""
     return of.id if isinstance(of, Workspace) else of.workspace_id
+
+
+async def partner(*scopes: str, of: Workspace | Actor, role: Role = Role.QUALIFIER) -> Actor:
+    """Make a partner system's service user and return it acting through an API key with these scopes."""
+    service = await User.create(name=f"Partner {next(_number)}", is_service=True, created_at=NOW, updated_at=NOW)
+    actor = await member(role, of=of, person=service)
+    return replace(actor, kind=ActorKind.API_KEY, scopes=frozenset(scopes), key_id=uuid7())

@@ -1,0 +1,182 @@
+"""Invitations: how people come into a workspace, whether they have an account already or not."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain import edits, inputs, passwords, policy, sessions, teams, tokens
+from domain.actors import Actor, ActorKind
+from domain.errors import AlreadyExists, Faults, Required
+from domain.events import Event, record
+from domain.policy import Action
+from domain.sessions import SignedIn
+from models.database import transaction
+from models.sessions import Invitation
+from models.teams import Team
+from models.users import Membership, Role, User
+
+LASTS = timedelta(days=14)
+
+
+class UserInvited(Event):
+    """Its subject is the invitation, since there may be no user yet."""
+
+    name = "user.invited"
+
+
+class UserInvitationRevoked(Event):
+    """Its subject is the invitation."""
+
+    name = "user.invitation_revoked"
+
+
+class UserJoined(Event):
+    name = "user.joined"
+
+
+async def invite(
+    actor: Actor,
+    *,
+    email: str,
+    role: Role = Role.REP,
+    team_id: UUID | None = None,
+    id: UUID | None = None,
+    now: datetime,
+) -> Invitation:
+    """Invite an address; a pending invitation of the same address is changed, renewed and sent again.
+
+    Raises Forbidden, NotFound, AlreadyExists where the address belongs to an active member.
+    """
+    policy.require(actor, Action.MANAGE_USERS)
+    faults = Faults()
+    key = edits.new_id(faults, id)
+    given, normalised = inputs.email(faults, email, field="email")
+    if given is None:
+        faults.add(Required(field="email"))
+    with edits.collisions("invitation", {"invitation_pkey": "id"}):
+        async with transaction():
+            await teams.lock_members(actor.workspace_id)
+            await edits.referred(faults, actor, Team, team_id, field="teamId")
+            faults.raise_any()
+            here = Membership.filter(workspace_id=actor.workspace_id, active=True)
+            if await here.filter(user__email_normalised=normalised).exists():
+                raise AlreadyExists(noun="member", what="email", field="email")
+            columns: dict[str, Any] = {
+                "email": given,
+                "email_normalised": normalised,
+                "role": role,
+                "team_id": team_id,
+                "invited_by_id": actor.user_id,
+                "expires_at": now + LASTS,
+            }
+            pending = Invitation.filter(
+                workspace_id=actor.workspace_id, email_normalised=normalised, accepted_at=None, revoked_at=None
+            )
+            row = await pending.select_for_update(no_key=True).first()
+            if row:
+                await edits.write(row, columns)
+            else:
+                row = await Invitation.create(id=key, workspace_id=actor.workspace_id, created_at=now, **columns)
+            facts = {"email": given, "role": role, "team_id": team_id}
+            await record(UserInvited(actor, row.id, facts), now=now)
+    return row
+
+
+async def revoke(actor: Actor, invitation_id: UUID, *, now: datetime) -> Invitation:
+    """Revoke an invitation, so that its link leads nowhere. Raises Forbidden, NotFound, EndedLink."""
+    policy.require(actor, Action.MANAGE_USERS)
+    async with transaction():
+        row = await policy.locked(actor, Invitation, invitation_id, field="id")
+        if row.accepted_at:
+            raise tokens.EndedLink(field="id")
+        if row.revoked_at is None:
+            await edits.write(row, {"revoked_at": now})
+            await record(UserInvitationRevoked(actor, row.id, {"email": row.email}), now=now)
+    return row
+
+
+async def accept(
+    token: str,
+    *,
+    name: str | None = None,
+    password: str | None = None,
+    actor: Actor | None = None,
+    address: str | None = None,
+    user_agent: str | None = None,
+    now: datetime,
+) -> SignedIn:
+    """Join the workspace of an invitation and sign in to it.
+
+    Who has an account gives its password, unless they are signed in (`actor`); who has none gives a name and a
+    new password. Raises InvalidLink, EndedLink, WrongCredentials, RateLimited, AlreadyExists.
+    """
+    invitation = await Invitation.filter(id=tokens.verify(tokens.Kind.INVITATION, token)).first()
+    _check(invitation, now=now)
+    assert invitation
+    user = await User.filter(email_normalised=invitation.email_normalised, is_service=False).first()
+    account: dict[str, Any] = {}
+    if user and user.password_hash:
+        if actor is None or actor.kind is not ActorKind.USER or actor.user_id != user.id:
+            if not password:
+                raise Required(field="password")
+            await sessions.checked_credentials(
+                email=invitation.email_normalised, password=password, address=address, now=now
+            )
+    else:
+        account = await _account(invitation, user, name=name, password=password)
+    with edits.collisions("user", {"user_email_idx": "email"}):
+        async with transaction():
+            await teams.memberships_change(invitation.workspace_id)
+            row = await Invitation.filter(id=invitation.id).select_for_update(no_key=True).first()
+            _check(row, now=now)
+            assert row
+            person = await _person(row, user, account, now=now)
+            membership = await _join(row, person, now=now)
+            signed_in = await sessions.start(membership, user_agent=user_agent, now=now)
+            await edits.write(row, {"accepted_at": now})
+            facts = {"invitation": row.id, "role": membership.role, "team_id": membership.team_id}
+            await record(UserJoined(sessions.actor_of(signed_in.session), person.id, facts), now=now)
+    return signed_in
+
+
+def _check(invitation: Invitation | None, *, now: datetime) -> None:
+    if invitation is None:
+        raise tokens.InvalidLink(field="token")
+    if invitation.accepted_at or invitation.revoked_at or invitation.expires_at <= now:
+        raise tokens.EndedLink(field="token")
+
+
+async def _account(
+    invitation: Invitation, user: User | None, *, name: str | None, password: str | None
+) -> dict[str, Any]:
+    faults = Faults()
+    account: dict[str, Any] = {}
+    if user is None or name is not None:
+        account["name"] = inputs.name(faults, name, field="name")
+    passwords.check(faults, password, field="password", about=(invitation.email, name or ""))
+    faults.raise_any()
+    return account | {"password_hash": await passwords.hashed(password or "")}
+
+
+async def _person(row: Invitation, user: User | None, account: dict[str, Any], *, now: datetime) -> User:
+    if user is None:
+        return await User.create(
+            email=row.email, email_normalised=row.email_normalised, created_at=now, updated_at=now, **account
+        )
+    person = await User.filter(id=user.id).select_for_update(no_key=True).get()
+    if person.password_hash != user.password_hash:
+        raise AlreadyExists(noun="user", what="email", field="email")
+    if account:
+        await edits.write(person, account | {"version": person.version + 1, "updated_at": now})
+    return person
+
+
+async def _join(row: Invitation, person: User, *, now: datetime) -> Membership:
+    team = await Team.filter(id=row.team_id, deleted_at=None).first() if row.team_id else None
+    place: dict[str, Any] = {"role": row.role, "team_id": team.id if team else None, "active": True}
+    membership = await Membership.filter(workspace_id=row.workspace_id, user_id=person.id).first()
+    if membership is None:
+        return await Membership.create(workspace_id=row.workspace_id, user_id=person.id, created_at=now, **place)
+    if not membership.active:
+        await edits.write(membership, place)
+    return membership
