@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -189,6 +190,7 @@ def _serve(listener: socket.socket) -> None:
     from adapters import log
 
     log.set_up("api")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # Uvicorn raises the signal again after an orderly end; to have ended as asked is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

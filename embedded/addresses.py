@@ -21,9 +21,7 @@ async def check_database(url: str) -> None:
     try:
         connection = await asyncpg.connect(url, timeout=SECONDS)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-        raise StartFailed(
-            f"DATABASE_URL: PostgreSQL at {place(url)} cannot be used: {reason(error)}."
-        ) from error
+        raise StartFailed(f"DATABASE_URL: PostgreSQL at {place(url)} cannot be used: {reason(error)}.") from error
     try:
         major = connection.get_server_version().major
         await connection.fetchval("SELECT 1")
@@ -31,8 +29,7 @@ async def check_database(url: str) -> None:
         await connection.close(timeout=SECONDS)
     if major < OLDEST_POSTGRES:
         raise StartFailed(
-            f"DATABASE_URL: PostgreSQL at {place(url)} is version {major}; "
-            f"Salescycle needs {OLDEST_POSTGRES} or newer."
+            f"DATABASE_URL: PostgreSQL at {place(url)} is version {major}; Salescycle needs {OLDEST_POSTGRES} or newer."
         )
 
 
@@ -42,9 +39,7 @@ async def check_redis(url: str) -> None:
     from redis.exceptions import RedisError
 
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise StartFailed(
-            "REDIS_URL must begin with redis://, rediss:// or unix://, as in redis://host:6379/0."
-        )
+        raise StartFailed("REDIS_URL must begin with redis://, rediss:// or unix://, as in redis://host:6379/0.")
     try:
         async with asyncio.timeout(SECONDS), redis.Redis.from_url(url) as client:
             version = str((await client.info("server"))["redis_version"])
@@ -52,8 +47,7 @@ async def check_redis(url: str) -> None:
         raise StartFailed(f"REDIS_URL: Redis at {place(url)} cannot be used: {reason(error)}.") from error
     if int(version.partition(".")[0]) < OLDEST_REDIS:
         raise StartFailed(
-            f"REDIS_URL: Redis at {place(url)} is version {version}; "
-            f"Salescycle needs Redis {OLDEST_REDIS} or Valkey."
+            f"REDIS_URL: Redis at {place(url)} is version {version}; Salescycle needs Redis {OLDEST_REDIS} or Valkey."
         )
 
 

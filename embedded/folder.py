@@ -55,9 +55,7 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
-            raise InUse(
-                f"The data folder {folder} is in use by another Salescycle (process {holder})."
-            ) from error
+            raise InUse(f"The data folder {folder} is in use by another Salescycle (process {holder}).") from error
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield

