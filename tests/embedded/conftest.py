@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedded import processes
+from embedded.accounts import account_for
 from embedded.homes import Home, home_for
 from embedded.programs import Programs, programs_for
 
@@ -29,8 +30,8 @@ def home(folder: Path) -> Home:
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
-    return programs_for(home_for(tmp_path_factory.mktemp("nothing")).account)
+def programs() -> Programs:
+    return programs_for(account_for(Path("/")))
 
 
 @pytest.fixture

@@ -99,18 +99,14 @@ async def test_half_a_cluster_is_made_anew(server: Postgres, said: list[str]) ->
     await processes.end_child(child, steps=STOP)
 
 
-async def test_a_cluster_of_another_version_is_refused_in_one_sentence(
-    server: Postgres, said: list[str]
-) -> None:
+async def test_a_cluster_of_another_version_is_refused_in_one_sentence(server: Postgres, said: list[str]) -> None:
     server.cluster.mkdir()
     (server.cluster / "PG_VERSION").write_text("16\n")
     with pytest.raises(StartFailed, match="was made by PostgreSQL 16"):
         await server.start(say=said.append)
 
 
-async def test_a_damaged_cluster_is_refused_with_the_servers_own_words(
-    server: Postgres, said: list[str]
-) -> None:
+async def test_a_damaged_cluster_is_refused_with_the_servers_own_words(server: Postgres, said: list[str]) -> None:
     child = await server.start(say=said.append)
     await processes.end_child(child, steps=STOP)
     (server.cluster / "global" / "pg_control").unlink()
@@ -118,9 +114,7 @@ async def test_a_damaged_cluster_is_refused_with_the_servers_own_words(
         await server.start(say=said.append)
 
 
-async def test_a_long_path_has_its_socket_elsewhere(
-    folder: Path, programs: Programs, said: list[str]
-) -> None:
+async def test_a_long_path_has_its_socket_elsewhere(folder: Path, programs: Programs, said: list[str]) -> None:
     deep = folder / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
     for path in (deep, deep.parent):

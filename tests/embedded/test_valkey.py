@@ -30,9 +30,7 @@ async def test_keeps_its_data_over_a_stop_and_a_kill(server: Valkey, said: list[
     await processes.end_child(child, steps=STOP)
 
 
-async def test_an_orphan_is_ended_before_another_writes_the_same_file(
-    server: Valkey, said: list[str]
-) -> None:
+async def test_an_orphan_is_ended_before_another_writes_the_same_file(server: Valkey, said: list[str]) -> None:
     orphan = await server.start(say=said.append)
     async with redis.Redis.from_url(server.url) as client:
         await client.set("key", "value")
