@@ -9,14 +9,17 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from domain import teams
+from domain import passwords, sessions, teams
 from domain.actors import Actor, ActorKind
+from domain.sessions import SignedIn
 from models.base import uuid7
+from models.database import transaction
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PASSWORD = "seven red bicycles"
 _number = count(1)
 
 
@@ -90,3 +93,21 @@ async def partner(*scopes: str, of: Workspace | Actor, role: Role = Role.QUALIFI
     service = await User.create(name=f"Partner {next(_number)}", is_service=True, created_at=NOW, updated_at=NOW)
     actor = await member(role, of=of, person=service)
     return replace(actor, kind=ActorKind.API_KEY, scopes=frozenset(scopes), key_id=uuid7())
+
+
+async def password_of(actor: Actor) -> str:
+    """Give a member a password and return it."""
+    await User.filter(id=actor.user_id).update(password_hash=await passwords.hashed(PASSWORD))
+    return PASSWORD
+
+
+async def session(actor: Actor, *, now: datetime = NOW) -> SignedIn:
+    """Sign a member in at `now`, without a password."""
+    membership = await Membership.get(workspace_id=actor.workspace_id, user_id=actor.user_id)
+    async with transaction():
+        return await sessions.start(membership, user_agent=None, now=now)
+
+
+async def bearer(actor: Actor) -> str:
+    """Return the value of an Authorization header for a member, valid now, for tests over HTTP."""
+    return f"Bearer {(await session(actor, now=datetime.now(UTC))).access_token}"
