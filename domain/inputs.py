@@ -19,7 +19,7 @@ TEXT_LIMIT = 20_000
 URL_LIMIT = 2_000
 MOST_MONEY = Decimal("999999999999999.9999")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 DOMAIN = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$")
 
 
@@ -64,9 +64,7 @@ def normalised_email(value: str) -> str | None:
     return f"{checked.local_part}@{checked.ascii_domain or checked.domain}".lower()
 
 
-def phone(
-    faults: Faults, value: str | None, *, field: str, region: str | None = None
-) -> tuple[str | None, str | None]:
+def phone(faults: Faults, value: str | None, *, field: str, region: str | None = None) -> tuple[str | None, str | None]:
     """Check a phone number; return it as given and as E.164. Without +, it is of `region`."""
     given = text(faults, value, field=field, limit=50)
     if given is None:

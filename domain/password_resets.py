@@ -28,10 +28,10 @@ async def request(*, email: str, address: str | None = None, now: datetime) -> N
 
     Raises RateLimited.
     """
-    account = normalised_email(email) or email.strip().lower()
+    account = normalised_email(email) or email
     await count(Limit.RESET_ADDRESS, address, now=now)
     await count(Limit.RESET_ACCOUNT, account, now=now)
-    user = await User.filter(email_normalised=account, is_service=False).first()
+    user = await sessions.person_of(email)
     membership = await _newest_membership(user) if user and user.password_hash else None
     if user is None or membership is None:
         return

@@ -106,14 +106,20 @@ async def sign_in(
 
 async def checked_credentials(*, email: str, password: str, address: str | None, now: datetime) -> User:
     """Return the person with this email and password; raises WrongCredentials, RateLimited."""
-    account = normalised_email(email) or email.strip().lower()
+    account = normalised_email(email) or email
     await count(Limit.SIGN_IN_ACCOUNT, account, now=now)
     await count(Limit.SIGN_IN_ADDRESS, address, now=now)
-    user = await User.filter(email_normalised=account, is_service=False).first()
+    user = await person_of(email)
     if not await passwords.matches(user.password_hash if user else None, password) or user is None:
         raise WrongCredentials
     await forgive(Limit.SIGN_IN_ACCOUNT, account)
     return user
+
+
+async def person_of(email: str) -> User | None:
+    """Return the person with this address; what is no address is nobody's."""
+    address = normalised_email(email)
+    return await User.filter(email_normalised=address, is_service=False).first() if address else None
 
 
 async def start(membership: Membership, *, user_agent: str | None, now: datetime) -> SignedIn:
@@ -188,18 +194,14 @@ async def switch_workspace(
 
     Raises NotFound.
     """
-    membership = await Membership.filter(
-        user_id=person(actor), workspace_id=workspace_id, active=True
-    ).first()
+    membership = await Membership.filter(user_id=person(actor), workspace_id=workspace_id, active=True).first()
     if membership is None:
         raise NotFound(noun="workspace", field="workspaceId")
     async with transaction():
         return await start(membership, user_agent=user_agent, now=now)
 
 
-async def end_all(
-    user_id: UUID, *, workspace_id: UUID | None = None, but: UUID | None = None, now: datetime
-) -> int:
+async def end_all(user_id: UUID, *, workspace_id: UUID | None = None, but: UUID | None = None, now: datetime) -> int:
     """End the user's sessions, of one workspace or of all, but for the one named; return how many."""
     live = Session.filter(user_id=user_id, revoked_at=None, expires_at__gt=now)
     if workspace_id:

@@ -62,4 +62,4 @@ async def forget(*, now: datetime) -> int:
 
 
 def _key(limit: Limit, subject: str) -> str:
-    return hashlib.sha256(f"{limit}:{subject}".encode()).hexdigest()
+    return hashlib.sha256(f"{limit}:{subject}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -41,7 +41,7 @@ def secret(purpose: str) -> bytes:
     key = settings().secret_key
     if len(key) < SHORTEST_SECRET:
         raise SecretKeyMissing
-    return hmac.digest(key.encode(), f"salescycle:{purpose}".encode(), hashlib.sha256)
+    return hmac.digest(key.encode(), f"salescycle:{purpose}".encode(), hashlib.sha512)
 
 
 def sign(kind: Kind, key: UUID) -> str:

@@ -9,11 +9,14 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from domain import passwords, sessions, teams
+from domain import leads, passwords, pipelines, sessions, teams
 from domain.actors import Actor, ActorKind
+from domain.leads import Capture, LeadDetails
 from domain.sessions import SignedIn
 from models.base import uuid7
 from models.database import transaction
+from models.leads import Lead
+from models.stages import Stage, StageKind
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
@@ -111,3 +114,24 @@ async def session(actor: Actor, *, now: datetime = NOW) -> SignedIn:
 async def bearer(actor: Actor) -> str:
     """Return the value of an Authorization header for a member, valid now, for tests over HTTP."""
     return f"Bearer {(await session(actor, now=datetime.now(UTC))).access_token}"
+
+
+async def seller(role: Role = Role.ADMIN, *, of: Actor | None = None) -> Actor:
+    """Make a member of a workspace that has the default pipeline; an admin of a new one unless `of` says which."""
+    actor = await member(role, of=of)
+    if of is None:
+        await pipelines.create_default(actor, now=NOW)
+    return actor
+
+
+async def lead(actor: Actor, *, title: str = "Solar roof", now: datetime = NOW, **details: Any) -> Lead:
+    """Capture a lead as the actor would."""
+    return await leads.capture(actor, Capture(details=LeadDetails(title=title, **details)), now=now)
+
+
+async def stage(actor: Actor, kind: StageKind) -> Stage:
+    """Return the first stage of a kind in the actor's default pipeline."""
+    stages = Stage.filter(workspace_id=actor.workspace_id, pipeline__is_default=True, kind=kind, archived_at=None)
+    found = await stages.order_by("position").first()
+    assert found
+    return found

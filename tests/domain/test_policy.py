@@ -102,7 +102,7 @@ def test_no_scope_lets_a_key_make_keys() -> None:
 
 
 def test_require_names_what_is_forbidden() -> None:
-    with pytest.raises(Forbidden, match="lead.capture"):
+    with pytest.raises(Forbidden, match=r"lead\.capture"):
         policy.require(actor(Role.VIEWER), Action.CAPTURE_LEAD)
 
 
