@@ -65,4 +65,4 @@ EVERYTHING = All(())
 def both(*conditions: "Condition | None") -> "Condition":
     """Return the conjunction of those that are given."""
     given = tuple(condition for condition in conditions if condition not in (None, EVERYTHING))
-    return given[0] if len(given) == 1 else All(given)  # type: ignore[arg-type]
+    return given[0] if len(given) == 1 else All(given)

@@ -44,7 +44,7 @@ RELAY_CHANNEL = "salescycle_events"
 MIGRATION_LOCK = 7_256_114_901
 
 
-class PooledConnection(asyncpg.Connection):  # type: ignore[misc]
+class PooledConnection(asyncpg.Connection):
     """A connection that is given back without a reset round trip; session state is therefore banned."""
 
     def get_reset_query(self) -> str:

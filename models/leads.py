@@ -69,7 +69,7 @@ class Lead(EditableRow):
     closing_rate: Decimal | None = fields.DecimalField(max_digits=24, decimal_places=12, null=True)
     probability: Decimal = fields.DecimalField(max_digits=5, decimal_places=4, default=Decimal(0))
     score: int | None = fields.SmallIntField(null=True)
-    grade: Grade | None = fields.CharEnumField(Grade, max_length=1, null=True)
+    grade = fields.CharEnumField(Grade, max_length=1, null=True)
     score_factors: list[dict[str, Any]] = fields.JSONField(default=list)
     scored_at: datetime | None = fields.DatetimeField(null=True)
     owner_id: UUID | None

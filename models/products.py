@@ -15,7 +15,7 @@ class Product(EditableRow):
     family: str | None = fields.TextField(null=True)
     description: str | None = fields.TextField(null=True)
     price: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
-    price_currency: str | None = fields.CharField(max_length=3, null=True)
+    price_currency = fields.CharField(max_length=3, null=True)
     archived_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:

@@ -14,7 +14,7 @@ from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
-from schema.fields import column, computed, noun, relation
+from schema.fields import column, computed, noun, relation, shown
 from schema.filters import (
     EnumFilter,
     IDFilter,
@@ -97,4 +97,4 @@ class CompanyQueries:
     async def company(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
     ) -> Company | None:
-        return await info.context.row(CompanyRow, ids.decode(id, "Company"))
+        return shown(await info.context.row(CompanyRow, ids.decode(id, "Company")))

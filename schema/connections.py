@@ -158,11 +158,11 @@ def connection(
 
     async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
         arguments = {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
-        filter, orders = arguments.pop("filter", None), arguments.pop("order_by", None)
+        passing, orders = arguments.pop("filter", None), arguments.pop("order_by", None)
         request = page_request(
             model,
             orders=ordered(orders, default=default),
-            condition=condition(filter),
+            condition=condition(passing),
             by=by,
             through=through,
             live=live,
@@ -172,17 +172,16 @@ def connection(
         return await listed(request, info.context, root.id if by or through else None)
 
     lazy = strawberry.lazy(module)
+    filters: Any = Annotated[f"{name}Filter", lazy]
+    entries: Any = Annotated[f"{name}Order", lazy]
     types: dict[str, Any] = {
         "first": First,
         "after": After,
         "last": Last,
         "before": Before,
-        "filter": Annotated[
-            Annotated[f"{name}Filter", lazy] | None, strawberry.argument(description="Only what passes.")  # type: ignore[valid-type,name-defined]
-        ],
+        "filter": Annotated[filters | None, strawberry.argument(description="Only what passes.")],
         "order_by": Annotated[
-            list[Annotated[f"{name}Order", lazy]] | None,  # type: ignore[valid-type,name-defined]
-            strawberry.argument(description="The order; the id breaks ties."),
+            list[entries] | None, strawberry.argument(description="The order; the id breaks ties.")
         ],
     }
     if searchable:

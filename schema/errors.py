@@ -84,8 +84,7 @@ def reports_user_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awai
 
     @wraps(resolver)
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        input: Any = kwargs.get("input")
-        mutation_id = getattr(input, "client_mutation_id", None)
+        mutation_id = getattr(kwargs.get("input"), "client_mutation_id", None)
         if mutation_id is not None and len(mutation_id) > 255:
             raise GraphQLError("clientMutationId has at most 255 characters.", extensions={"code": "BAD_USER_INPUT"})
         token = client_mutation_id.set(mutation_id)

@@ -1,5 +1,6 @@
 """Typed filters: input types whose fields say which column or link they test."""
 
+from collections.abc import Hashable
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -162,7 +163,7 @@ def condition(filter: Any, *, depth: int = 0) -> Condition:
 
 
 @cache
-def _facts(filter: type) -> tuple[tuple[str, dict[str, Any]], ...]:
+def _facts(filter: Hashable) -> tuple[tuple[str, dict[str, Any]], ...]:
     definition = filter.__strawberry_definition__  # type: ignore[attr-defined]
     return tuple((field.python_name, dict(field.metadata)) for field in definition.fields)
 

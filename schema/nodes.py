@@ -1,6 +1,7 @@
 """The Relay Node interface, and the way from an id to its object."""
 
 from typing import Any
+from uuid import UUID
 
 import strawberry
 
@@ -22,13 +23,13 @@ class Node:
 
 async def load(keys: list[strawberry.ID], info: Info) -> list[Any]:
     """Return the objects with these ids, in their order; null for what is missing or may not be seen."""
-    wanted: dict[str, list[Any]] = {}
-    parsed = []
+    wanted: dict[str, list[UUID]] = {}
+    parsed: list[tuple[str, UUID]] = []
     for key in keys:
         try:
             name, uuid = ids.parse(key)
         except ValueError:
-            name, uuid = "", None
+            name, uuid = "", UUID(int=0)
         if name not in NOUN_TYPES:
             ids.decode(key, "Node")
         parsed.append((name, uuid))

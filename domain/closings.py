@@ -1,0 +1,172 @@
+"""Ends of leads: won, lost or disqualified, and their return."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from domain import exchange_rates, inputs, leads, moves, policy, ranks
+from domain.actors import Actor
+from domain.errors import DomainError, Faults, Required
+from domain.events import Event
+from domain.leads import NoOpenStage, StageArchived, StageClosesLeads, StageElsewhere
+from domain.money import Money
+from domain.money import check as check_money
+from domain.policy import Action
+from models.catalog import LostReason
+from models.database import transaction
+from models.leads import Lead, LeadStatus
+from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+
+
+class LeadClosed(Event):
+    name = "lead.closed"
+
+
+class LeadReopened(Event):
+    name = "lead.reopened"
+
+
+class LeadAlreadyClosed(DomainError):
+    """The lead is {status} already."""
+
+
+class LeadAlreadyOpen(DomainError):
+    """The lead is open."""
+
+
+class NotAClosing(DomainError):
+    """A lead is closed as WON, LOST or DISQUALIFIED."""
+
+
+class NoFollowUpStage(DomainError):
+    """The stage {stage} is none for won leads."""
+
+
+async def close(
+    actor: Actor,
+    lead_id: UUID,
+    status: LeadStatus,
+    *,
+    lost_reason_id: UUID | None = None,
+    note: str | None = None,
+    value: Money | None = None,
+    stage_id: UUID | None = None,
+    expected_version: int | None = None,
+    now: datetime,
+) -> Lead:
+    """Close a lead.
+
+    A won one goes to `stage_id`, or to the first FOLLOW_UP stage of its pipeline, which may ask for fields as any
+    stage; a lost one needs a reason; a lost or disqualified one keeps its stage and leaves the board. The lead
+    keeps the day's exchange rate. Raises NotFound, Stale, Forbidden, LeadAlreadyClosed, and faults of the input.
+    """
+    faults = Faults()
+    columns: dict[str, object] = {"close_note": inputs.text(faults, note, field="note")}
+    if status is LeadStatus.OPEN:
+        faults.add(NotAClosing(field="status"))
+    if status is LeadStatus.LOST and lost_reason_id is None:
+        faults.add(Required(field="lostReasonId"))
+    if lost_reason_id is not None and status is LeadStatus.LOST:
+        reason = await policy.get(actor, LostReason, lost_reason_id, field="lostReasonId")
+        columns["lost_reason_id"] = reason.id
+    amount = check_money(faults, value, field="value")
+    if amount is not None:
+        columns |= {"value": amount.amount, "currency": amount.currency}
+    faults.raise_any()
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.CLOSE_LEAD, lead)
+        if lead.status is not LeadStatus.OPEN:
+            raise LeadAlreadyClosed(status=lead.status.value)
+        rates = await exchange_rates.rates_on(actor.workspace_id, now.date())
+        columns |= {
+            "status": status,
+            "closed_at": now,
+            "closing_rate": rates.get(amount.currency if amount else lead.currency),
+            "probability": Decimal(1 if status is LeadStatus.WON else 0),
+        }
+        if status is LeadStatus.WON:
+            stage = await _follow_up(actor, lead, stage_id)
+            as_closed = lead.clone(lead.id)
+            as_closed.value = amount.amount if amount else lead.value
+            for fault in await moves.unfilled(as_closed, stage):
+                faults.add(fault)
+            faults.raise_any()
+        else:
+            stage = await Stage.get(id=lead.stage_id)
+        await moves.enter(LeadClosed, actor, lead, stage, columns, now=now)
+        await MoveRequest.filter(lead_id=lead.id, status=MoveRequestStatus.PENDING).update(
+            status=MoveRequestStatus.OBSOLETE, decided_at=now
+        )
+        await leads.refresh(actor, lead, now=now)
+    return lead
+
+
+async def reopen(
+    actor: Actor, lead_id: UUID, *, stage_id: UUID | None = None, expected_version: int | None = None, now: datetime
+) -> Lead:
+    """Open a closed lead again, on top of a stage.
+
+    Without `stage_id` it is the stage that the lead was closed from, or the pipeline's first where that one is
+    archived. Raises NotFound, Stale, Forbidden, LeadAlreadyOpen, StageClosesLeads, StageArchived, NoOpenStage.
+    """
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.REOPEN_LEAD, lead)
+        if lead.status is LeadStatus.OPEN:
+            raise LeadAlreadyOpen()
+        stage = await _return(actor, lead, stage_id)
+        columns: dict[str, object] = {
+            "status": LeadStatus.OPEN,
+            "closed_at": None,
+            "closing_rate": None,
+            "lost_reason_id": None,
+            "close_note": None,
+            "probability": stage.probability,
+            "rank": ranks.top(now),
+        }
+        await moves.enter(LeadReopened, actor, lead, stage, columns, now=now)
+        await leads.refresh(actor, lead, now=now)
+    return lead
+
+
+async def _follow_up(actor: Actor, lead: Lead, stage_id: UUID | None) -> Stage:
+    """Return the stage that a won lead goes to."""
+    if stage_id is None:
+        stages = Stage.filter(pipeline_id=lead.pipeline_id, kind=StageKind.FOLLOW_UP, archived_at=None)
+        first = await stages.order_by("position", "id").first()
+        if first is None:
+            raise NoOpenStage(field="stageId")
+        return first
+    stage = await policy.get(actor, Stage, stage_id, field="stageId")
+    if stage.pipeline_id != lead.pipeline_id:
+        raise StageElsewhere(field="stageId")
+    if stage.kind is not StageKind.FOLLOW_UP:
+        raise NoFollowUpStage(stage=stage.name, field="stageId")
+    if stage.archived_at is not None:
+        raise StageArchived(stage=stage.name, field="stageId")
+    return stage
+
+
+async def _return(actor: Actor, lead: Lead, stage_id: UUID | None) -> Stage:
+    """Return the stage that a reopened lead goes to."""
+    if stage_id is not None:
+        stage = await policy.get(actor, Stage, stage_id, field="stageId")
+        if stage.kind is StageKind.FOLLOW_UP:
+            raise StageClosesLeads(stage=stage.name, field="stageId")
+        if stage.archived_at is not None:
+            raise StageArchived(stage=stage.name, field="stageId")
+        return stage
+    passed = (
+        await StageTransition.filter(lead_id=lead.id)
+        .order_by("-moved_at", "-id")
+        .values_list("from_stage_id", flat=True)
+    )
+    for key in (lead.stage_id, *passed):
+        known = await Stage.get_or_none(id=key, archived_at=None) if key else None
+        if known is not None and known.kind is not StageKind.FOLLOW_UP:
+            return known
+    first = await leads.first_stage(actor, lead.pipeline_id)
+    if first is None:
+        raise NoOpenStage(field="stageId")
+    return first

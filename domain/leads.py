@@ -1,0 +1,548 @@
+"""Leads: captured, described, handed out, deleted and restored. Their moves and ends stand in moves and closings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise.connection import get_connection
+
+from domain import companies, contacts, edits, external_refs, inputs, policy, ranks, relationships
+from domain.actors import Actor, ActorKind
+from domain.edits import referred
+from domain.errors import DomainError, Faults
+from domain.events import Event, changes, record
+from domain.external_refs import Ref
+from domain.money import Money
+from domain.money import check as check_money
+from domain.policy import Action
+from domain.unset import UNSET, Unset, given
+from models.catalog import Source, Tag
+from models.companies import Company
+from models.contacts import Contact
+from models.database import transaction
+from models.leads import ContactRole, Lead, LeadContact, Lifecycle
+from models.pipelines import Pipeline
+from models.products import Product
+from models.stages import Stage, StageKind, StageTransition
+from models.users import Role
+from models.workspaces import Workspace
+
+MOST_TAGS = 50
+
+
+class LeadCaptured(Event):
+    name = "lead.captured"
+
+
+class LeadUpdated(Event):
+    name = "lead.updated"
+
+
+class LeadAssigned(Event):
+    name = "lead.assigned"
+
+
+class LeadDeleted(Event):
+    name = "lead.deleted"
+
+
+class LeadRestored(Event):
+    name = "lead.restored"
+
+
+class NoOpenStage(DomainError):
+    """This pipeline has no stage that a new lead may stand in."""
+
+
+class StageElsewhere(DomainError):
+    """The stage belongs to another pipeline."""
+
+
+class StageArchived(DomainError):
+    """The stage {stage} is archived: no lead can stand in it."""
+
+
+class StageClosesLeads(DomainError):
+    """The stage {stage} holds won leads: use closeLead to get there."""
+
+
+class NothingToCapture(DomainError):
+    """A lead needs a title, a company or a contact."""
+
+
+class TooManyTags(DomainError):
+    """A lead has at most {limit} tags, not {count}."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDetails:
+    """What people say of a lead; what is UNSET is left as it is, None clears it."""
+
+    title: str | Unset | None = UNSET
+    description: str | Unset | None = UNSET
+    value: Money | Unset | None = UNSET
+    source_id: UUID | Unset | None = UNSET
+    company_id: UUID | Unset | None = UNSET
+    product_id: UUID | Unset | None = UNSET
+    expected_close_date: date | Unset | None = UNSET
+    engaged_at: datetime | Unset | None = UNSET
+    lifecycle: Lifecycle | Unset = UNSET
+    tag_ids: Sequence[UUID] | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCompany:
+    """A company as a form or partner names it; found by its domain or name, else created."""
+
+    name: str | None = None
+    domain: str | None = None
+    website: str | None = None
+    phone: str | None = None
+    industry: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """A person as a form or partner names them; found by email or phone, else created."""
+
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    job_title: str | None = None
+    role: ContactRole = ContactRole.OTHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A lead to be captured. Without a stage it comes into the pipeline's first, without a pipeline the default."""
+
+    details: LeadDetails = field(default_factory=LeadDetails)
+    id: UUID | None = None
+    pipeline_id: UUID | None = None
+    stage_id: UUID | None = None
+    owner_id: UUID | None = None
+    company: NewCompany | None = None
+    contact: NewContact | None = None
+    external_refs: Sequence[Ref] = ()
+
+
+def live_columns(lead: Lead, tag_ids: Sequence[UUID]) -> dict[str, Any]:
+    """Return what live filters and scopes look at, as events keep it."""
+    return {
+        "pipeline_id": str(lead.pipeline_id),
+        "stage_id": str(lead.stage_id),
+        "rank": lead.rank,
+        "status": lead.status.value,
+        "owner_id": str(lead.owner_id) if lead.owner_id else None,
+        "value": None if lead.value is None else format(lead.value.normalize(), "f"),
+        "currency": lead.currency,
+        "score": lead.score,
+        "tag_ids": sorted(str(tag_id) for tag_id in tag_ids),
+        "deleted": lead.deleted_at is not None,
+    }
+
+
+async def tags_of(lead_id: UUID) -> list[UUID]:
+    """Return the tags of a lead."""
+    rows = await get_connection("default").execute_query_dict(
+        "SELECT tag_id FROM lead_tag WHERE lead_id = $1", [lead_id]
+    )
+    return [row["tag_id"] for row in rows]
+
+
+def facts(
+    before: dict[str, Any] | None, lead: Lead, tag_ids: Sequence[UUID], changed: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return an event's facts: the lead's version, what live readers test before and after, what changed."""
+    return {
+        "version": lead.version,
+        "before": before,
+        "after": live_columns(lead, tag_ids),
+        "changes": changed or {},
+    }
+
+
+async def change(
+    event: type[Event],
+    actor: Actor,
+    lead: Lead,
+    columns: dict[str, Any],
+    *,
+    now: datetime,
+    more: dict[str, Any] | None = None,
+) -> dict[str, Sequence[Any]]:
+    """Write columns of a locked lead as one edit and record the event; return what changed.
+
+    Nothing changed, nothing is recorded. `more` is added to the event's facts.
+    """
+    tag_ids = await tags_of(lead.id)
+    before = live_columns(lead, tag_ids)
+    changed = await edits.apply(lead, columns, now=now)
+    if changed:
+        data = facts(before, lead, tag_ids, changed) | (more or {})
+        await record(event(actor, lead.id, data), now=now)
+    return changed
+
+
+async def check(faults: Faults, actor: Actor, details: LeadDetails) -> dict[str, Any]:
+    """Check what is given and return it as columns; tags are no column."""
+    columns: dict[str, Any] = {}
+    if details.title is not UNSET:
+        columns["title"] = inputs.name(faults, details.title, field="title")
+    if details.description is not UNSET:
+        columns["description"] = inputs.text(faults, details.description, field="description")
+    if details.value is not UNSET:
+        value = check_money(faults, details.value, field="value")
+        columns["value"] = value.amount if value else None
+        if value:
+            columns["currency"] = value.currency
+    if details.expected_close_date is not UNSET:
+        columns["expected_close_date"] = inputs.day(faults, details.expected_close_date, field="expectedCloseDate")
+    if details.engaged_at is not UNSET:
+        columns["engaged_at"] = inputs.instant(faults, details.engaged_at, field="engagedAt")
+    columns |= given(lifecycle=details.lifecycle)
+    references = (("source_id", Source), ("company_id", Company), ("product_id", Product))
+    for name, noun in references:
+        key = getattr(details, name)
+        if key is not UNSET:
+            await referred(faults, actor, noun, key, field=edits.camel(name))
+            columns[name] = key
+    return columns
+
+
+async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
+    """Capture a lead; find or create its company and contact.
+
+    A rep owns what they capture unless somebody else is named. Raises Forbidden, NotFound, AlreadyExists (id),
+    NoOpenStage, StageElsewhere, StageClosesLeads, NothingToCapture, ExternalRefTaken, and faults of the input.
+    """
+    policy.require(actor, Action.CAPTURE_LEAD)
+    faults = Faults()
+    key = edits.new_id(faults, new.id)
+    columns = await check(faults, actor, await _titled(faults, actor, new))
+    refs = external_refs.check(faults, new.external_refs)
+    owner_id = new.owner_id or (actor.user_id if actor.role is Role.REP else None)
+    if new.owner_id is not None and new.owner_id != actor.user_id:
+        policy.require(actor, Action.ASSIGN_LEAD)
+    await edits.owner(faults, actor, new.owner_id, field="ownerId")
+    tag_ids = await _checked_tags(faults, actor, new.details.tag_ids)
+    stage = await _entry(faults, actor, new)
+    faults.raise_any()
+    assert stage is not None
+    with edits.collisions("lead", {"lead_pkey": "id"}):
+        async with transaction():
+            company, contact = await _find_or_create(actor, new, owner_id, now)
+            if company is not None:
+                columns["company_id"] = company.id
+            columns.setdefault("currency", await _base_currency(actor.workspace_id))
+            if not stage.is_intake:
+                columns.setdefault("engaged_at", now)
+            lead = await Lead.create(
+                id=key,
+                workspace_id=actor.workspace_id,
+                pipeline_id=stage.pipeline_id,
+                stage_id=stage.id,
+                rank=ranks.top(now),
+                probability=stage.probability,
+                owner_id=owner_id,
+                stage_entered_at=now,
+                created_at=now,
+                updated_at=now,
+                **columns,
+            )
+            await _arrive(actor, lead, contact, new.contact, tag_ids, now)
+            await external_refs.attach(actor, lead, refs)
+            await record(LeadCaptured(actor, lead.id, facts(None, lead, tag_ids)), now=now)
+            await refresh(actor, lead, now=now)
+    return lead
+
+
+async def update(
+    actor: Actor,
+    lead_id: UUID,
+    details: LeadDetails,
+    *,
+    expected_version: int | None = None,
+    external_refs: Sequence[Ref] = (),
+    now: datetime,
+) -> Lead:
+    """Change what is given of a lead. Raises NotFound, Stale, Forbidden, ExternalRefTaken, and faults."""
+    faults = Faults()
+    columns = await check(faults, actor, details)
+    tag_ids = await _checked_tags(faults, actor, details.tag_ids)
+    refs = _checked_refs(faults, external_refs)
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.UPDATE_LEAD, lead)
+        faults.raise_any()
+        had = await tags_of(lead.id)
+        before = live_columns(lead, had)
+        kept = had if details.tag_ids is UNSET else tag_ids
+        old_company = lead.company_id
+        changed = changes({name: getattr(lead, name) for name in columns}, columns)
+        if sorted(kept) != sorted(had):
+            changed["tag_ids"] = [sorted(had), sorted(kept)]
+            await _set_tags(lead, had, kept)
+        if changed:
+            written = {name: columns[name] for name in changed if name in columns}
+            await edits.write(lead, written | {"version": lead.version + 1, "updated_at": now})
+            await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, changed)), now=now)
+        await _attach(actor, lead, refs)
+        if lead.company_id != old_company:
+            await refresh(actor, lead, now=now, companies=[old_company])
+    return lead
+
+
+async def assign(
+    actor: Actor, lead_id: UUID, owner_id: UUID | None, *, expected_version: int | None = None, now: datetime
+) -> Lead:
+    """Give a lead to an active member, or to nobody. Raises NotFound, Stale, Forbidden."""
+    faults = Faults()
+    await edits.owner(faults, actor, owner_id, field="ownerId")
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.ASSIGN_LEAD, lead)
+        faults.raise_any()
+        await change(LeadAssigned, actor, lead, {"owner_id": owner_id}, now=now)
+    return lead
+
+
+async def set_contact(
+    actor: Actor, lead_id: UUID, contact_id: UUID, *, role: ContactRole, is_primary: bool, now: datetime
+) -> Lead:
+    """Put a person on a lead in a role, or change their role; a new primary one replaces the old.
+
+    Raises NotFound, Forbidden.
+    """
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id)
+        policy.require(actor, Action.UPDATE_LEAD, lead)
+        await policy.get(actor, Contact, contact_id, field="contactId")
+        placed = await LeadContact.get_or_none(lead_id=lead.id, contact_id=contact_id)
+        if placed and (placed.role, placed.is_primary) == (role, is_primary):
+            return lead
+        was = {"role": placed.role.value, "primary": placed.is_primary} if placed else None
+        if is_primary:
+            await LeadContact.filter(lead_id=lead.id, is_primary=True).update(is_primary=False)
+        if placed:
+            await edits.write(placed, {"role": role, "is_primary": is_primary})
+        else:
+            await _place(lead, contact_id, role, is_primary, now)
+        await _contacts_changed(actor, lead, contact_id, was, {"role": role.value, "primary": is_primary}, now)
+    return lead
+
+
+async def remove_contact(actor: Actor, lead_id: UUID, contact_id: UUID, *, now: datetime) -> Lead:
+    """Take a person off a lead; one who is not on it stays off. Raises NotFound, Forbidden."""
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id)
+        policy.require(actor, Action.UPDATE_LEAD, lead)
+        placed = await LeadContact.get_or_none(lead_id=lead.id, contact_id=contact_id)
+        if placed:
+            await placed.delete()
+            was = {"role": placed.role.value, "primary": placed.is_primary}
+            await _contacts_changed(actor, lead, contact_id, was, None, now)
+    return lead
+
+
+async def delete(actor: Actor, lead_id: UUID, *, expected_version: int | None = None, now: datetime) -> Lead:
+    """Delete a lead; it can be restored. Raises NotFound, Stale, Forbidden."""
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.DELETE_LEAD, lead)
+        await change(LeadDeleted, actor, lead, {"deleted_at": now}, now=now)
+        await refresh(actor, lead, now=now)
+    return lead
+
+
+async def restore(actor: Actor, lead_id: UUID, *, now: datetime) -> Lead:
+    """Bring a deleted lead back to where it stood, on top of its stage.
+
+    One that is not deleted stays as it is. Raises NotFound, Forbidden, and StageArchived where its stage is gone.
+    """
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, deleted=True)
+        policy.require(actor, Action.DELETE_LEAD, lead)
+        if lead.deleted_at is not None:
+            stage = await Stage.get(id=lead.stage_id)
+            if stage.archived_at is not None and lead.closed_at is None:
+                raise StageArchived(stage=stage.name)
+            await change(LeadRestored, actor, lead, {"deleted_at": None, "rank": ranks.top(now)}, now=now)
+            await refresh(actor, lead, now=now)
+    return lead
+
+
+async def _titled(faults: Faults, actor: Actor, new: Capture) -> LeadDetails:
+    """Return the details with a title: the one given, else the company's or the contact's name."""
+    details = new.details
+    if details.title is not UNSET and details.title:
+        return details
+    company, contact = new.company or NewCompany(), new.contact or NewContact()
+    names = [company.name, contact.name, company.domain, contact.email, contact.phone]
+    if isinstance(details.company_id, UUID):
+        known = await policy.visible(actor, Company).get_or_none(id=details.company_id)
+        names.insert(0, known.name if known else "-")
+    title = next((name for name in names if name), None)
+    if title is None:
+        faults.add(NothingToCapture(field="title"))
+    return replace(details, title=(title or "-")[: inputs.NAME_LIMIT])
+
+
+async def _entry(faults: Faults, actor: Actor, new: Capture) -> Stage | None:
+    """Return the stage that a new lead comes into."""
+    if new.stage_id is not None:
+        stage = await referred(faults, actor, Stage, new.stage_id, field="stageId")
+        if stage is None:
+            return None
+        if new.pipeline_id is not None and stage.pipeline_id != new.pipeline_id:
+            faults.add(StageElsewhere(field="stageId"))
+        elif stage.kind is StageKind.FOLLOW_UP:
+            faults.add(StageClosesLeads(stage=stage.name, field="stageId"))
+        elif stage.archived_at is not None:
+            faults.add(StageArchived(stage=stage.name, field="stageId"))
+        return stage
+    pipeline_id = new.pipeline_id
+    if pipeline_id is not None and await referred(faults, actor, Pipeline, pipeline_id, field="pipelineId") is None:
+        return None
+    stage = await first_stage(actor, pipeline_id)
+    if stage is None:
+        faults.add(NoOpenStage(field="pipelineId"))
+    return stage
+
+
+async def first_stage(actor: Actor, pipeline_id: UUID | None) -> Stage | None:
+    """Return the first stage of a pipeline, or of the default one, that open leads may stand in."""
+    pipeline = {"pipeline_id": pipeline_id} if pipeline_id else {"pipeline__is_default": True}
+    stages = policy.visible(actor, Stage).filter(archived_at=None, pipeline__archived_at=None, **pipeline)
+    return await stages.exclude(kind=StageKind.FOLLOW_UP).order_by("position", "id").first()
+
+
+async def _find_or_create(
+    actor: Actor, new: Capture, owner_id: UUID | None, now: datetime
+) -> tuple[Company | None, Contact | None]:
+    company = contact = None
+    if new.company is not None:
+        company = await companies.find_or_create(
+            actor,
+            name=new.company.name,
+            domain=new.company.domain,
+            website=new.company.website,
+            phone=new.company.phone,
+            industry=new.company.industry,
+            country=new.company.country,
+            owner_id=owner_id,
+            within="company",
+            now=now,
+        )
+    if new.contact is not None:
+        contact = await contacts.find_or_create(
+            actor,
+            name=new.contact.name,
+            email=new.contact.email,
+            phone=new.contact.phone,
+            job_title=new.contact.job_title,
+            company_id=company.id if company else None,
+            owner_id=owner_id,
+            within="contact",
+            now=now,
+        )
+        if company is None and contact is not None and contact.company_id is not None and not new.details.company_id:
+            company = await Company.get_or_none(id=contact.company_id, deleted_at=None)
+    return company, contact
+
+
+async def _arrive(
+    actor: Actor,
+    lead: Lead,
+    contact: Contact | None,
+    new: NewContact | None,
+    tag_ids: Sequence[UUID],
+    now: datetime,
+) -> None:
+    """Write what a new lead brings along: its first transition, its contact, its tags."""
+    await StageTransition.create(
+        workspace_id=lead.workspace_id,
+        lead_id=lead.id,
+        to_stage_id=lead.stage_id,
+        user_id=actor.user_id if actor.kind is not ActorKind.SYSTEM else None,
+        moved_at=now,
+    )
+    if contact is not None:
+        await _place(lead, contact.id, new.role if new else ContactRole.OTHER, True, now)
+    await _set_tags(lead, [], tag_ids)
+
+
+async def _place(lead: Lead, contact_id: UUID, role: ContactRole, is_primary: bool, now: datetime) -> None:
+    await LeadContact.create(
+        workspace_id=lead.workspace_id,
+        lead_id=lead.id,
+        contact_id=contact_id,
+        role=role,
+        is_primary=is_primary,
+        created_at=now,
+    )
+
+
+async def _contacts_changed(
+    actor: Actor,
+    lead: Lead,
+    contact_id: UUID,
+    was: dict[str, Any] | None,
+    becomes: dict[str, Any] | None,
+    now: datetime,
+) -> None:
+    tag_ids = await tags_of(lead.id)
+    before = live_columns(lead, tag_ids)
+    await edits.write(lead, {"version": lead.version + 1, "updated_at": now})
+    changed = {"contacts": [{str(contact_id): was}, {str(contact_id): becomes}]}
+    await record(LeadUpdated(actor, lead.id, facts(before, lead, tag_ids, changed)), now=now)
+    await relationships.refresh(actor, contact_ids=[contact_id], now=now)
+
+
+async def _checked_tags(faults: Faults, actor: Actor, tag_ids: Sequence[UUID] | Unset) -> list[UUID]:
+    if isinstance(tag_ids, Unset):
+        return []
+    wanted = list(dict.fromkeys(tag_ids))
+    if len(wanted) > MOST_TAGS:
+        faults.add(TooManyTags(limit=MOST_TAGS, count=len(wanted), field="tagIds"))
+        return []
+    for key in wanted:
+        await referred(faults, actor, Tag, key, field="tagIds")
+    return wanted
+
+
+async def _set_tags(lead: Lead, had: Sequence[UUID], wanted: Sequence[UUID]) -> None:
+    connection = get_connection("default")
+    gone, new = sorted(set(had) - set(wanted)), sorted(set(wanted) - set(had))
+    if gone:
+        await connection.execute_query(
+            "DELETE FROM lead_tag WHERE lead_id = $1 AND tag_id = ANY($2::uuid[])", [lead.id, gone]
+        )
+    if new:
+        await connection.execute_query(
+            "INSERT INTO lead_tag (id, workspace_id, lead_id, tag_id)"
+            " SELECT gen_random_uuid(), $1, $2, unnest($3::uuid[]) ON CONFLICT DO NOTHING",
+            [lead.workspace_id, lead.id, new],
+        )
+
+
+def _checked_refs(faults: Faults, refs: Sequence[Ref]) -> list[Ref]:
+    return external_refs.check(faults, refs) if refs else []
+
+
+async def _attach(actor: Actor, lead: Lead, refs: Sequence[Ref]) -> None:
+    if refs:
+        await external_refs.attach(actor, lead, refs)
+
+
+async def _base_currency(workspace_id: UUID) -> str:
+    return (await Workspace.get(id=workspace_id).only("id", "base_currency")).base_currency
+
+
+async def refresh(actor: Actor, lead: Lead, *, now: datetime, companies: Sequence[UUID | None] = ()) -> None:
+    """Let the relationships of the lead's company and people, and of these companies, follow from it."""
+    _, people = await relationships.of_leads([lead.id])
+    await relationships.refresh(actor, company_ids=[lead.company_id, *companies], contact_ids=people, now=now)

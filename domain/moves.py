@@ -1,0 +1,355 @@
+"""Moves of leads between stages and within one, the rules that stages set, and moves that a manager approves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tortoise.connection import get_connection
+
+from domain import inputs, leads, locks, policy, ranks
+from domain.actors import Actor, ActorKind, system
+from domain.errors import Conflict, DomainError, Faults, Invalid
+from domain.events import Event, record
+from domain.leads import StageArchived, StageClosesLeads
+from domain.policy import Action
+from domain.stages import LeadFacts, Requirements
+from models.database import transaction
+from models.leads import Lead, LeadStatus
+from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+
+BOARD = (LeadStatus.OPEN, LeadStatus.WON)
+
+
+class LeadMoved(Event):
+    name = "lead.moved"
+
+
+class StageRebalanced(Event):
+    name = "stage.rebalanced"
+
+
+class LeadMoveRequested(Event):
+    name = "lead.move_requested"
+
+
+class LeadMoveApproved(Event):
+    name = "lead.move_approved"
+
+
+class LeadMoveRejected(Event):
+    name = "lead.move_rejected"
+
+
+class FieldMissing(DomainError):
+    """The stage {stage} asks for {name}, which is empty."""
+
+
+class NeedsMissing(DomainError):
+    """The stage {stage} asks for {wanted} needs, and the lead names {named}."""
+
+
+class StageSkipped(DomainError):
+    """The stage {stage} is entered from the stage right before it only."""
+
+
+class WentBack(DomainError):
+    """A lead does not go back from the stage {stage}."""
+
+
+class RoleMayNotEnter(DomainError):
+    """Your role may not move leads into the stage {stage}."""
+
+
+class RoleMayNotLeave(DomainError):
+    """Your role may not move leads out of the stage {stage}."""
+
+
+class ApprovalRequired(DomainError):
+    """A manager has to approve a move into the stage {stage}: use requestMove."""
+
+
+class LeadNotOpen(DomainError):
+    """The lead is {status}: reopen it first."""
+
+
+class NeighbourElsewhere(DomainError):
+    """The lead to drop beside is not in the stage any more: drop it again."""
+
+
+class ApprovalNotNeeded(DomainError):
+    """The stage {stage} asks for no approval: use moveLead."""
+
+
+class MoveAlreadyRequested(DomainError):
+    """A move of this lead is waiting for approval already."""
+
+
+class MoveAlreadyDecided(DomainError):
+    """This request was decided already: it is {status}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its stage a lead is dropped: under `after`, above `before`; neither is the top."""
+
+    after: UUID | None = None
+    before: UUID | None = None
+
+    def __bool__(self) -> bool:
+        return self.after is not None or self.before is not None
+
+
+TOP = Place()
+FACTS = """
+SELECT (SELECT count(*) FROM lead_contact WHERE lead_id = $1) AS contacts,
+       EXISTS (SELECT FROM lead_contact WHERE lead_id = $1 AND is_primary) AS has_primary_contact,
+       (SELECT count(*) FROM lead_tag WHERE lead_id = $1) AS tags,
+       (SELECT count(*) FROM need WHERE lead_id = $1 AND deleted_at IS NULL) AS needs
+"""
+NEIGHBOURS = """
+SELECT id, rank FROM lead
+WHERE workspace_id = $1 AND stage_id = $2 AND deleted_at IS NULL AND status IN ('OPEN', 'WON') AND id <> $3
+"""
+
+
+async def unmet(actor: Actor, lead: Lead, target: Stage) -> list[DomainError]:
+    """Return what stands against a move, in the order in which a person would mend it; empty: it may move."""
+    faults: list[DomainError] = []
+    if target.archived_at is not None:
+        return [StageArchived(stage=target.name, field="stageId")]
+    won = lead.status is LeadStatus.WON and target.kind is StageKind.FOLLOW_UP
+    if lead.status is not LeadStatus.OPEN and not won:
+        return [LeadNotOpen(status=lead.status.value)]
+    if target.kind is StageKind.FOLLOW_UP and not won:
+        faults.append(StageClosesLeads(stage=target.name, field="stageId"))
+    stages = await Stage.filter(pipeline_id=target.pipeline_id, archived_at=None).order_by("position", "id")
+    current = next((stage for stage in stages if stage.id == lead.stage_id), None) or await Stage.get(id=lead.stage_id)
+    faults += await unfilled(lead, target)
+    faults += _order(current, target, stages)
+    leaving, entering = Requirements.of(current), Requirements.of(target)
+    if actor.kind is not ActorKind.SYSTEM:
+        if leaving.roles_out and actor.role not in leaving.roles_out:
+            faults.append(RoleMayNotLeave(stage=current.name))
+        if entering.roles_in and actor.role not in entering.roles_in:
+            faults.append(RoleMayNotEnter(stage=target.name))
+        if entering.needs_approval and not policy.may(actor, Action.APPROVE_MOVE, lead):
+            faults.append(ApprovalRequired(stage=target.name))
+    return faults
+
+
+async def unfilled(lead: Lead, target: Stage) -> list[DomainError]:
+    """Return the fields and needs that a stage asks for and the lead lacks."""
+    wanted = Requirements.of(target)
+    if not wanted.fields and not wanted.min_needs:
+        return []
+    [row] = await get_connection("default").execute_query_dict(FACTS, [lead.id])
+    named = row.pop("needs")
+    faults: list[DomainError] = [
+        FieldMissing(stage=target.name, name=name, field=name) for name in wanted.unfilled(LeadFacts(lead, **row))
+    ]
+    if named < wanted.min_needs:
+        faults.append(NeedsMissing(stage=target.name, wanted=wanted.min_needs, named=named, field="needs"))
+    return faults
+
+
+def _order(current: Stage, target: Stage, stages: Sequence[Stage]) -> list[DomainError]:
+    """Return what the order of stages stands against; between pipelines there is none."""
+    if current.pipeline_id != target.pipeline_id:
+        return []
+    faults: list[DomainError] = []
+    skipped = [stage for stage in stages if current.position < stage.position < target.position]
+    if Requirements.of(target).no_skipping and skipped:
+        faults.append(StageSkipped(stage=target.name))
+    if Requirements.of(current).no_going_back and target.position < current.position:
+        faults.append(WentBack(stage=current.name))
+    return faults
+
+
+async def move(
+    actor: Actor,
+    lead_id: UUID,
+    *,
+    stage_id: UUID,
+    place: Place = TOP,
+    expected_version: int | None = None,
+    now: datetime,
+) -> Lead:
+    """Move a lead to a place in a stage, of its pipeline or of another.
+
+    Raises NotFound, Stale, Forbidden, NeighbourElsewhere, and together all that stands against the move.
+    """
+    async with transaction():
+        target = await policy.get(actor, Stage, stage_id, field="stageId")
+        if place:
+            await locks.hold(actor.workspace_id, f"ranks:{stage_id}")
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.MOVE_LEAD, lead)
+        if lead.stage_id != target.id:
+            faults = Faults()
+            for fault in await unmet(actor, lead, target):
+                faults.add(fault)
+            faults.raise_any()
+        elif not place:
+            return lead
+        elif lead.status not in BOARD:
+            raise LeadNotOpen(status=lead.status.value)
+        rank = await _rank(lead, target, place, now) if place else ranks.top(now)
+        await enter(LeadMoved, actor, lead, target, {"rank": rank}, now=now)
+    return lead
+
+
+async def enter(
+    event: type[Event], actor: Actor, lead: Lead, target: Stage, columns: dict[str, object], *, now: datetime
+) -> None:
+    """Put a locked lead into a stage (or only change its columns where it stands there) and keep the history."""
+    came_from, entered_at = lead.stage_id, lead.stage_entered_at
+    if came_from != target.id:
+        columns = {
+            "pipeline_id": target.pipeline_id,
+            "stage_id": target.id,
+            "probability": target.probability,
+            "stage_entered_at": now,
+            "rank": ranks.top(now),
+            **columns,
+        }
+        if lead.engaged_at is None and not target.is_intake:
+            columns["engaged_at"] = now
+    await leads.change(event, actor, lead, columns, now=now)
+    if came_from == target.id:
+        return
+    await StageTransition.create(
+        workspace_id=lead.workspace_id,
+        lead_id=lead.id,
+        from_stage_id=came_from,
+        to_stage_id=target.id,
+        user_id=actor.user_id,
+        moved_at=now,
+        stayed_seconds=max(0, int((now - entered_at).total_seconds())),
+    )
+    await MoveRequest.filter(lead_id=lead.id, status=MoveRequestStatus.PENDING).update(
+        status=MoveRequestStatus.OBSOLETE, decided_at=now
+    )
+    if event is LeadMoved:
+        await leads.refresh(actor, lead, now=now)
+
+
+async def _rank(lead: Lead, target: Stage, place: Place, now: datetime) -> str:
+    """Return a rank at a place in a stage whose ranks are held."""
+    for _ in range(2):
+        low, high = await _neighbours(lead, target, place)
+        if low is None or high is None or low < high:
+            rank = ranks.between(low, high)
+            if len(rank) <= ranks.LONGEST:
+                return rank
+        await ranks.rebalance(lead.workspace_id, target.id, now=now)
+        by = system(lead.workspace_id, task="rebalance")
+        await record(StageRebalanced(by, target.id, {"pipeline_id": str(target.pipeline_id)}), now=now)
+    raise Conflict(reason="The stage is being rearranged: try again.")
+
+
+async def _neighbours(lead: Lead, target: Stage, place: Place) -> tuple[str | None, str | None]:
+    """Return the ranks between which a place lies, as the stage stands now.
+
+    Of two neighbours given, one that has gone elsewhere meanwhile is left out of account.
+    """
+    connection, scope = get_connection("default"), [lead.workspace_id, target.id, lead.id]
+    beside = [key for key in (place.after, place.before) if key is not None]
+    found = await connection.execute_query_dict(f"{NEIGHBOURS} AND id = ANY($4::uuid[])", [*scope, beside])
+    known = {row["id"]: row["rank"] for row in found}
+    if place.after in known:
+        low = known[place.after]
+        follows = f"{NEIGHBOURS} AND (rank, id) > ($4, $5) ORDER BY rank, id LIMIT 1"
+        after = await connection.execute_query_dict(follows, [*scope, low, place.after])
+        return low, after[0]["rank"] if after else None
+    if place.before in known:
+        high = known[place.before]
+        precedes = f"{NEIGHBOURS} AND (rank, id) < ($4, $5) ORDER BY rank DESC, id DESC LIMIT 1"
+        before = await connection.execute_query_dict(precedes, [*scope, high, place.before])
+        return before[0]["rank"] if before else None, high
+    raise NeighbourElsewhere(field="afterLeadId" if place.after else "beforeLeadId")
+
+
+async def request(
+    actor: Actor, lead_id: UUID, *, stage_id: UUID, note: str | None = None, now: datetime
+) -> MoveRequest:
+    """Ask a manager to approve a move into a stage that wants it.
+
+    Raises NotFound, Forbidden, ApprovalNotNeeded, MoveAlreadyRequested, and whatever else stands against the move.
+    """
+    faults = Faults()
+    kept = inputs.text(faults, note, field="note")
+    async with transaction():
+        target = await policy.get(actor, Stage, stage_id, field="stageId")
+        lead = await policy.locked(actor, Lead, lead_id)
+        policy.require(actor, Action.MOVE_LEAD, lead)
+        against = await unmet(actor, lead, target)
+        for fault in against:
+            if not isinstance(fault, ApprovalRequired):
+                faults.add(fault)
+        faults.raise_any()
+        if not against:
+            raise ApprovalNotNeeded(stage=target.name)
+        if await MoveRequest.exists(lead_id=lead.id, status=MoveRequestStatus.PENDING):
+            raise MoveAlreadyRequested()
+        row = await MoveRequest.create(
+            workspace_id=lead.workspace_id,
+            lead_id=lead.id,
+            from_stage_id=lead.stage_id,
+            to_stage_id=target.id,
+            note=kept,
+            requested_by_id=actor.user_id,
+            created_at=now,
+        )
+        await _tell(LeadMoveRequested, actor, lead, row, now)
+    return row
+
+
+async def approve(actor: Actor, request_id: UUID, *, now: datetime) -> MoveRequest:
+    """Approve a requested move and make it. Raises NotFound, Forbidden, MoveAlreadyDecided, and the rules' refusals."""
+    async with transaction():
+        row, lead = await _decided(actor, request_id)
+        target = await Stage.get(id=row.to_stage_id)
+        against = await unmet(actor, lead, target)
+        if against:
+            raise Invalid(against) if len(against) > 1 else against[0]
+        await _decide(row, MoveRequestStatus.APPROVED, actor, now)
+        await _tell(LeadMoveApproved, actor, lead, row, now)
+        await enter(LeadMoved, actor, lead, target, {}, now=now)
+    return row
+
+
+async def reject(actor: Actor, request_id: UUID, *, note: str | None = None, now: datetime) -> MoveRequest:
+    """Reject a requested move. Raises NotFound, Forbidden, MoveAlreadyDecided."""
+    faults = Faults()
+    kept = inputs.text(faults, note, field="note")
+    faults.raise_any()
+    async with transaction():
+        row, lead = await _decided(actor, request_id)
+        row.note = kept or row.note
+        await _decide(row, MoveRequestStatus.REJECTED, actor, now)
+        await _tell(LeadMoveRejected, actor, lead, row, now)
+    return row
+
+
+async def _decided(actor: Actor, request_id: UUID) -> tuple[MoveRequest, Lead]:
+    """Return a pending request and its lead, both locked; the lead first, as moves do."""
+    row = await policy.get(actor, MoveRequest, request_id)
+    lead = await policy.locked(actor, Lead, row.lead_id)
+    policy.require(actor, Action.APPROVE_MOVE, lead)
+    row = await policy.locked(actor, MoveRequest, request_id)
+    if row.status is not MoveRequestStatus.PENDING:
+        raise MoveAlreadyDecided(status=row.status.value)
+    return row, lead
+
+
+async def _decide(row: MoveRequest, status: MoveRequestStatus, actor: Actor, now: datetime) -> None:
+    row.status, row.decided_by_id, row.decided_at = status, actor.user_id, now
+    await row.save(update_fields=["status", "decided_by_id", "decided_at", "note"])
+
+
+async def _tell(event: type[Event], actor: Actor, lead: Lead, row: MoveRequest, now: datetime) -> None:
+    live = leads.live_columns(lead, await leads.tags_of(lead.id))
+    data = {"version": lead.version, "before": live, "after": live, "changes": {}}
+    told = {"request_id": str(row.id), "from_stage_id": str(row.from_stage_id), "to_stage_id": str(row.to_stage_id)}
+    await record(event(actor, lead.id, data | told), now=now)
