@@ -67,4 +67,4 @@ $(RUN_STAMP): requirements.lock | $(PY)
 $(DEV_STAMP): requirements-dev.lock | $(PY)
 	@echo "Installing the packages of requirements-dev.lock."
 	@$(INSTALL) -r requirements-dev.lock
-	@touch $@
+	@touch $(RUN_STAMP) $@

@@ -8,11 +8,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedded.errors import StartFailed
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 app = typer.Typer(
     help="Salescycle: leads walk a live pipeline.",
@@ -27,6 +30,7 @@ HOST = "127.0.0.1"
 PORT = 8000
 PING_SECONDS = 15
 GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 30
 
 Port = Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.", min=0, max=65535)]
 Host = Annotated[str, typer.Option(help="Address that the API listens on.")]
@@ -40,10 +44,9 @@ def up(port: Port = PORT, host: Host = HOST, data_dir: DataDir = None, workers: 
     """Start everything on this machine: servers that are missing, API, relay and worker."""
     from embedded.up import Options
     from embedded.up import up as run
-    from settings import settings
 
     options = Options(host=host, port=port, workers=workers, data_dir=_folder(data_dir))
-    _run(run(options, settings(), say=_say))
+    asyncio.run(run(options, _settings(), say=_say))
 
 
 @app.command()
@@ -59,13 +62,13 @@ def serve(
     if workers > 1:
         from embedded.up import serve_many
 
-        _run(serve_many(host, port, workers=workers, say=_say))
+        asyncio.run(serve_many(host, port, workers=workers, say=_say))
     elif fd is not None:
         _serve(socket.socket(fileno=fd))
     else:
         from embedded.up import listen
 
-        with _sentences(), listen(host, port) as listener:
+        with listen(host, port) as listener:
             _serve(listener)
 
 
@@ -97,7 +100,7 @@ def migrate(
     from models import database
 
     if to is not None and to not in database.migration_names():
-        _end(StartFailed(f"There is no migration {to}; known are {', '.join(database.migration_names())}."))
+        raise StartFailed(f"There is no migration {to}; known are {', '.join(database.migration_names())}.")
 
     async def work() -> None:
         async with _database(data_dir) as url:
@@ -109,7 +112,7 @@ def migrate(
             except database.DatabaseNewer as error:
                 raise StartFailed(str(error)) from error
 
-    _run(work())
+    asyncio.run(work())
 
 
 async def _check_migrated(url: str) -> None:
@@ -141,12 +144,12 @@ def check_migrations() -> None:
         if writers:
             raise StartFailed("The models have changes that no migration makes; write one.")
 
-    _run(work())
+    asyncio.run(work())
 
 
 @app.command()
 def export_schema(
-    output: Annotated[Path, typer.Option(help="Where the schema is written.")] = Path("schema/schema.graphql"),
+    output: Annotated[Path, typer.Option(help="Where the schema is written.")] = SCHEMA,
     check: Annotated[bool, typer.Option(help="Write nothing; end with 1 where the file differs.")] = False,
 ) -> None:
     """Write the GraphQL schema as text."""
@@ -156,31 +159,40 @@ def export_schema(
     if not check:
         output.write_text(text)
     elif not output.exists() or output.read_text() != text:
-        _end(StartFailed(f"{output} is not the schema of the code; run `salescycle export-schema`."))
+        raise StartFailed(f"{output} is not the schema of the code; run `salescycle export-schema`.")
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from settings import settings
+
+    try:
+        return settings()
+    except ValidationError as error:
+        faults = (f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise StartFailed(f"The environment is wrong: {'; '.join(faults)}.") from error
 
 
 def _folder(asked: Path | None) -> Path:
     """Return the data folder asked for; by default it lies in the checkout, wherever the command is typed."""
-    from settings import settings
-
-    return asked or (settings().data_dir if "data_dir" in settings().model_fields_set else ROOT / "data")
+    settings = _settings()
+    return asked or (settings.data_dir if "data_dir" in settings.model_fields_set else ROOT / "data")
 
 
 def _needs_servers() -> None:
     """End with a sentence where the environment lacks what a process of its own needs."""
-    from settings import settings
-
+    settings = _settings()
     for name in ("database_url", "redis_url", "secret_key"):
-        if not getattr(settings(), name):
-            _end(StartFailed(f"Set {name.upper()}, or run `salescycle up`, which brings what it needs."))
+        if not getattr(settings, name):
+            raise StartFailed(f"Set {name.upper()}, or run `salescycle up`, which brings what it needs.")
 
 
 @contextlib.asynccontextmanager
 async def _database(data_dir: Path | None) -> AsyncIterator[str]:
     from embedded.servers import borrowed_servers
-    from settings import settings
 
-    async with borrowed_servers(settings(), data_dir=_folder(data_dir), say=_say) as servers:
+    async with borrowed_servers(_settings(), data_dir=_folder(data_dir), say=_say) as servers:
         yield servers.database_url
 
 
@@ -202,6 +214,7 @@ def _serve(listener: socket.socket) -> None:
         ws="websockets-sansio",
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,
         log_config=None,
@@ -227,32 +240,17 @@ def _run_until_told(run: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(work())
 
 
-def _run(work: Any) -> None:
-    with _sentences():
-        asyncio.run(work)
-
-
-@contextlib.contextmanager
-def _sentences() -> Any:
-    """Turn what a person can mend into one sentence and exit code 1."""
-    try:
-        yield
-    except StartFailed as error:
-        _end(error)
-
-
-def _end(error: Exception) -> NoReturn:
-    print(f"salescycle: {error}", file=sys.stderr)
-    sys.exit(1)
-
-
 def _say(message: str) -> None:
     print(message, flush=True)
 
 
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="salescycle")
+    """Run the command line; what a person can mend becomes one sentence and exit code 1."""
+    try:
+        app(prog_name="salescycle")
+    except StartFailed as error:
+        print(f"salescycle: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from embedded.programs import SHARED_HOME, make_shared_home
 
 LONGEST_SOCKET_PATH = 107
 LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 POINTER = "servers-are-in"
 
 
@@ -35,8 +37,12 @@ class Home:
             os.chown(path, self.account.uid, self.account.gid)
 
     def sockets(self) -> Path:
-        """Return the folder for sockets, elsewhere if the home's path is too long for one."""
-        if len(os.fsencode(self.folder / "run" / LONGEST_SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+        """Return the folder for sockets, elsewhere if the home's path is too long for one.
+
+        Also where it has spaces or commas, which not every client reads in an address.
+        """
+        longest = self.folder / "run" / LONGEST_SOCKET_NAME
+        if len(os.fsencode(longest)) <= LONGEST_SOCKET_PATH and PLAIN_PATH.fullmatch(str(longest)):
             return self.subfolder("run")
         uid = self.account.uid if self.account else os.geteuid()
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]

@@ -140,7 +140,7 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
     try:
         process.send_signal(number)
         process.send_signal(signal.SIGCONT)
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return
 
 

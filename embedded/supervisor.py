@@ -61,7 +61,7 @@ class Kept:
             await asyncio.sleep(pause_before_start(self.failures))
             try:
                 self.child = await self.start()
-            except (StartFailed, OSError) as error:
+            except Exception as error:
                 self.failures += 1
                 self.say(f"The {self.name} does not start: {error}")
             else:

@@ -51,9 +51,12 @@ async def up(options: Options, settings: Settings, *, say: Say) -> None:
     task = asyncio.current_task()
     assert task
     cancelled = _cancel_once(task)
-    with contextlib.suppress(asyncio.CancelledError):
-        async with _running(options, settings, data_dir=data_dir, say=say):
-            await asyncio.Event().wait()
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            async with _running(options, settings, data_dir=data_dir, say=say):
+                await asyncio.Event().wait()
+    except OSError as error:
+        raise StartFailed(f"The operating system refuses what Salescycle needs: {error}.") from error
     if cancelled():
         say("Salescycle has ended.")
 

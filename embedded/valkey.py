@@ -101,9 +101,9 @@ class Valkey:
     def _settings(self) -> dict[str, str]:
         return {
             "port": "0",
-            "unixsocket": f'"{self.socket}"',
+            "unixsocket": _quoted(self.socket),
             "unixsocketperm": "700",
-            "dir": f'"{self.folder}"',
+            "dir": _quoted(self.folder),
             "databases": str(self.databases),
             "save": '""',
             "appendonly": "yes" if self.durable else "no",
@@ -138,3 +138,8 @@ class Valkey:
             return b""
         finally:
             writer.close()
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

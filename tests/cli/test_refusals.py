@@ -106,3 +106,8 @@ def test_a_process_of_its_own_without_servers(command: str) -> None:
 def test_a_migration_that_does_not_exist(database_url: str) -> None:
     sentence = refused("migrate", "--to", "0000_nothing", env={"DATABASE_URL": database_url})
     assert "There is no migration 0000_nothing" in sentence
+
+
+def test_a_setting_that_is_none(folder: Path) -> None:
+    sentence = refused("up", "--port", "0", "--data-dir", str(folder), env={"DATABASE_POOL_SIZE": "many"})
+    assert "database_pool_size: Input should be a valid integer" in sentence

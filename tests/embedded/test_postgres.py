@@ -114,17 +114,35 @@ async def test_a_damaged_cluster_is_refused_with_the_servers_own_words(server: P
         await server.start(say=said.append)
 
 
-async def test_a_long_path_has_its_socket_elsewhere(folder: Path, programs: Programs, said: list[str]) -> None:
-    deep = folder / ("d" * 60) / ("e" * 60)
-    deep.mkdir(parents=True)
-    for path in (deep, deep.parent):
-        path.chmod(0o711)
-    server = Postgres(home_for(deep), programs, durable=False)
+@pytest.mark.parametrize("name", ["d" * 120, 'it\'s a, "folder"'])
+async def test_a_long_or_odd_path_has_its_socket_elsewhere(
+    folder: Path, programs: Programs, said: list[str], name: str
+) -> None:
+    odd = folder / name
+    odd.mkdir(mode=0o711)
+    server = Postgres(home_for(odd), programs, durable=False)
     child = await server.start(say=said.append)
     assert await value(server, "SELECT 1") == 1
     assert server.home.sockets().stat().st_mode & 0o777 == 0o700
+    assert not server.home.sockets().is_relative_to(folder)
     await processes.end_child(child, steps=STOP)
     server.home.sockets().rmdir()
+
+
+async def test_a_long_recovery_is_waited_for_and_said(
+    home: Home, programs: Programs, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedded.postgres.PATIENCE_SECONDS", 0.0)
+    server = Postgres(home, programs)
+    child = await server.start(say=said.append)
+    said.clear()
+    await execute(server, "CREATE TABLE many AS SELECT n, md5(n::text) AS text FROM generate_series(1, 400000) n")
+    child.kill()
+    child.wait()
+    child = await server.start(say=said.append)
+    assert "PostgreSQL recovers" in said[-1]
+    assert await value(server, "SELECT count(*) FROM many") == 400_000
+    await processes.end_child(child, steps=STOP)
 
 
 async def test_ends_with_whoever_started_it(server: Postgres, folder: Path) -> None:

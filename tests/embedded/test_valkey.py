@@ -1,11 +1,13 @@
 """Valkey starts whatever the last run left behind, with one process to its files."""
 
+from pathlib import Path
+
 import psutil
 import pytest
 import redis.asyncio as redis
 
 from embedded import processes
-from embedded.homes import Home
+from embedded.homes import Home, home_for
 from embedded.programs import Programs
 from embedded.valkey import STOP, Valkey
 
@@ -61,3 +63,15 @@ async def test_damaged_files_are_put_aside(server: Valkey, said: list[str]) -> N
     assert len(list(server.home.folder.glob("valkey.damaged-*"))) == 1
     assert "it starts empty" in said[-1]
     await processes.end_child(child, steps=STOP)
+
+
+async def test_an_odd_path(folder: Path, programs: Programs, said: list[str]) -> None:
+    odd = folder / 'it\'s a, "folder"'
+    odd.mkdir(mode=0o711)
+    server = Valkey(home_for(odd), programs)
+    child = await server.start(say=said.append)
+    async with redis.Redis.from_url(server.url) as client:
+        await client.set("key", "value")
+    await processes.end_child(child, steps=STOP)
+    assert list(odd.glob("valkey/appendonlydir/*.aof"))
+    server.home.sockets().rmdir()
