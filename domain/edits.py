@@ -30,11 +30,14 @@ async def apply(row: EditableRow, columns: Mapping[str, Any], *, now: datetime) 
     """Write those columns that differ as one edit and return them, each with its value from and to."""
     changed = changes({name: getattr(row, name) for name in columns}, dict(columns))
     if changed:
-        await write(
-            row,
-            {name: to for name, (_, to) in changed.items()} | {"version": row.version + 1, "updated_at": now},
-        )
+        rising = {"version": row.version + 1, "updated_at": now}
+        await write(row, {name: columns[name] for name in changed} | rising)
     return changed
+
+
+async def raise_version(row: EditableRow, *, now: datetime) -> None:
+    """Note an edit of what hangs on the row."""
+    await write(row, {"version": row.version + 1, "updated_at": now})
 
 
 async def write(row: Model, columns: Mapping[str, Any]) -> None:

@@ -1,0 +1,114 @@
+"""What a stage asks of a lead before it enters, and of people before they move it in or out."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain import inputs
+from domain.errors import DomainError, Faults
+from models.leads import Lead
+from models.stages import Stage
+from models.users import Role
+
+MOST_NEEDS = 50
+
+
+class UnknownLeadField(DomainError):
+    """{field} names {name}, which is no field of a lead that a stage can require."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """A lead and what its row does not say, as requirements look at it."""
+
+    lead: Lead
+    contacts: int = 0
+    has_primary_contact: bool = False
+    tags: int = 0
+
+
+FILLED: dict[str, Callable[[LeadFacts], bool]] = {
+    "value": lambda facts: facts.lead.value is not None,
+    "expectedCloseDate": lambda facts: facts.lead.expected_close_date is not None,
+    "company": lambda facts: facts.lead.company_id is not None,
+    "primaryContact": lambda facts: facts.has_primary_contact,
+    "contacts": lambda facts: facts.contacts > 0,
+    "owner": lambda facts: facts.lead.owner_id is not None,
+    "source": lambda facts: facts.lead.source_id is not None,
+    "product": lambda facts: facts.lead.product_id is not None,
+    "description": lambda facts: bool(facts.lead.description),
+    "engagedAt": lambda facts: facts.lead.engaged_at is not None,
+    "tags": lambda facts: facts.tags > 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a lead needs to enter a stage, and how it may enter and leave it.
+
+    `fields` are keys of FILLED. With `no_skipping` a lead enters only from the stage right before this one or
+    from a later one; with `no_going_back` a lead that is here does not return to an earlier stage. `roles_in`
+    may move leads into the stage and `roles_out` out of it; an empty tuple means all who may move leads.
+    """
+
+    fields: tuple[str, ...] = ()
+    min_needs: int = 0
+    no_skipping: bool = False
+    no_going_back: bool = False
+    roles_in: tuple[Role, ...] = ()
+    roles_out: tuple[Role, ...] = ()
+    needs_approval: bool = False
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> "Requirements":
+        """Return requirements from their JSON; what it does not name is not required."""
+        return cls(
+            fields=tuple(data.get("fields", ())),
+            min_needs=data.get("min_needs", 0),
+            no_skipping=data.get("no_skipping", False),
+            no_going_back=data.get("no_going_back", False),
+            roles_in=tuple(Role(role) for role in data.get("roles_in", ())),
+            roles_out=tuple(Role(role) for role in data.get("roles_out", ())),
+            needs_approval=data.get("needs_approval", False),
+        )
+
+    @classmethod
+    def of(cls, stage: Stage) -> "Requirements":
+        return cls.parse(stage.requirements)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what differs from no requirements at all, as the table keeps it."""
+        values: dict[str, Any] = {
+            "fields": list(self.fields),
+            "min_needs": self.min_needs,
+            "no_skipping": self.no_skipping,
+            "no_going_back": self.no_going_back,
+            "roles_in": [role.value for role in self.roles_in],
+            "roles_out": [role.value for role in self.roles_out],
+            "needs_approval": self.needs_approval,
+        }
+        return {name: value for name, value in values.items() if value}
+
+    def checked(self, faults: Faults, *, field: str) -> "Requirements":
+        """Check names and numbers; return the requirements with every name once, in the order of FILLED."""
+        for name in sorted(set(self.fields) - FILLED.keys()):
+            faults.add(UnknownLeadField(field=f"{field}.fields", name=name[: inputs.NAME_LIMIT]))
+        inputs.whole(faults, self.min_needs, field=f"{field}.minNeeds", least=0, most=MOST_NEEDS)
+        return Requirements(
+            fields=tuple(name for name in FILLED if name in self.fields),
+            min_needs=self.min_needs,
+            no_skipping=self.no_skipping,
+            no_going_back=self.no_going_back,
+            roles_in=_each_once(self.roles_in),
+            roles_out=_each_once(self.roles_out),
+            needs_approval=self.needs_approval,
+        )
+
+    def unfilled(self, facts: LeadFacts) -> tuple[str, ...]:
+        """Return the required fields that the lead lacks."""
+        return tuple(name for name in self.fields if not FILLED[name](facts))
+
+
+def _each_once(roles: Iterable[Role]) -> tuple[Role, ...]:
+    wanted = set(roles)
+    return tuple(role for role in Role if role in wanted)
