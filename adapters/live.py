@@ -1,9 +1,9 @@
 """The channel by which the relay tells API processes what happened, and its codec."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -13,7 +13,13 @@ from models.events import LiveEvent
 
 MOST_EVENTS = 500
 
-__all__ = ["MOST_EVENTS", "LiveBatch", "LiveEvent", "channel", "decode", "encode", "publish"]
+__all__ = ["MOST_EVENTS", "EventRow", "LiveBatch", "LiveEvent", "channel", "decode", "encode", "publish"]
+
+
+class EventRow(Protocol):
+    """A row of the event table by column, `actor` and `data` being JSON text."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,12 @@ def channel(workspace_id: UUID) -> str:
     return f"salescycle:events:{workspace_id}"
 
 
-async def publish(redis: Client, workspace_id: UUID, events: Sequence[Mapping[str, Any]]) -> None:
-    """Publish consecutive events of one workspace as rows of the table, `actor` and `data` as JSON text."""
+async def publish(redis: Client, workspace_id: UUID, events: Sequence[EventRow]) -> None:
+    """Publish consecutive events of one workspace."""
     await redis.publish(channel(workspace_id), encode(workspace_id, events))
 
 
-def encode(workspace_id: UUID, events: Sequence[Mapping[str, Any]]) -> bytes:
+def encode(workspace_id: UUID, events: Sequence[EventRow]) -> bytes:
     """Return the message for consecutive rows of the event table."""
     batch = {
         "workspace": workspace_id,
@@ -64,7 +70,7 @@ def decode(message: bytes) -> LiveBatch:
     )
 
 
-def _message(event: Mapping[str, Any]) -> dict[str, Any]:
+def _message(event: EventRow) -> dict[str, Any]:
     return {
         "id": event["id"],
         "position": event["position"],
@@ -77,7 +83,7 @@ def _message(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _event(workspace_id: UUID, event: Mapping[str, Any]) -> LiveEvent:
+def _event(workspace_id: UUID, event: dict[str, Any]) -> LiveEvent:
     return LiveEvent(
         id=UUID(event["id"]),
         workspace_id=workspace_id,

@@ -1,0 +1,110 @@
+"""A relay or worker as a real process that also knows a few tasks of the tests: `python -m tests.workers.house relay`.
+
+The tests' tasks write what they do into the table `note`, and wait for a row of the table `gate` to open.
+"""
+
+import asyncio
+import os
+import sys
+from typing import cast
+from uuid import UUID
+
+from tortoise.connection import get_connection
+
+from domain.events import Event
+from workers import relay, subscriptions, worker
+from workers.jobs import GiveUp, Job, Task, task
+
+SCHEMA = """
+DROP TABLE IF EXISTS note, gate;
+CREATE TABLE note (job uuid, attempt int, pid int, what text, at timestamptz DEFAULT clock_timestamp());
+CREATE TABLE gate (name text PRIMARY KEY);
+"""
+
+
+class BellRang(Event):
+    name = "bell.rang"
+
+
+class CrowdRang(Event):
+    name = "crowd.rang"
+
+
+async def write(job: Job, what: str) -> None:
+    await get_connection("default").execute_query(
+        "INSERT INTO note (job, attempt, pid, what) VALUES ($1, $2, $3, $4)", [job.id, job.attempt, os.getpid(), what]
+    )
+
+
+async def is_open(gate: str) -> bool:
+    return bool(await get_connection("default").execute_query_dict("SELECT 1 FROM gate WHERE name = $1", [gate]))
+
+
+@task()
+async def note(job: Job) -> None:
+    async with job.finishing():
+        await write(job, "done")
+
+
+@task(batch=True)
+async def note_all(job: Job) -> None:
+    async with job.finishing():
+        for subject_id in job.subject_ids:
+            await write(job, str(subject_id))
+
+
+@task(timeout_seconds=None)
+async def wait_at_gate(job: Job) -> None:
+    await write(job, "started")
+    while not await is_open("work"):
+        await asyncio.sleep(0.05)
+    async with job.finishing():
+        await write(job, "done")
+
+
+@task(max_attempts=2)
+async def poison(job: Job) -> None:
+    await write(job, "started")
+    raise ValueError("this never works")
+
+
+@task()
+async def hopeless(job: Job) -> None:
+    raise GiveUp("nobody can help")
+
+
+@task(max_attempts=2)
+async def die(job: Job) -> None:
+    await write(job, "started")
+    os._exit(9)
+
+
+@task(max_attempts=1)
+async def forget(job: Job) -> None:
+    await write(job, "started")
+
+
+@task(max_attempts=1)
+async def break_at_the_end(job: Job) -> None:
+    async with job.finishing():
+        await write(job, "done")
+        raise ValueError("broken inside the task's transaction")
+
+
+HERE = (note, note_all, wait_at_gate, poison, hopeless, die, forget, break_at_the_end)
+
+
+def add_tasks() -> None:
+    """Make the tests' events and tasks known to this process."""
+    cast(dict[str, Task], subscriptions.TASKS).update({task.name: task for task in HERE})
+    known = cast(dict[type[Event], tuple[Task, ...]], subscriptions.SUBSCRIPTIONS)
+    known.update({BellRang: (note,), CrowdRang: (note_all,)})
+
+
+def subject(number: int) -> UUID:
+    return UUID(int=number)
+
+
+if __name__ == "__main__":
+    add_tasks()
+    asyncio.run({"relay": relay.run, "worker": worker.run}[sys.argv[1]]())

@@ -1,0 +1,302 @@
+"""Positions are gapless, jobs are written once and everybody is told, whoever is killed meanwhile."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from adapters import live
+from adapters import redis as redis_adapter
+from models.workspaces import Workspace
+from tests.factories import workspace
+from tests.workers.conftest import Database, Start, record, until
+from workers import relay
+from workers.relay import Announcer, Batch, Floor, relay_batch
+
+
+@pytest.fixture
+async def workspaces(database: Database) -> list[Workspace]:
+    return [await workspace(), await workspace()]
+
+
+@pytest.fixture
+async def connection(database: Database) -> AsyncIterator[Any]:
+    """A connection as the relay's own is."""
+    one = await asyncpg.connect(database.url, server_settings=relay.SESSION)
+    yield one
+    await one.close()
+
+
+def ids(rows: list[Workspace]) -> list[UUID]:
+    return [row.id for row in rows]
+
+
+async def assert_whole(database: Database, *, events: int) -> None:
+    """Check that every workspace has the positions 1 to n, its head says n, and every event has one job."""
+    positions = await database.positions()
+    assert sum(len(given) for given in positions.values()) == events
+    heads = {row["workspace_id"]: row["position"] for row in await database.rows("SELECT * FROM event_head")}
+    for workspace_id, given in positions.items():
+        assert sorted(position or 0 for position in given) == list(range(1, len(given) + 1))
+        assert heads[workspace_id] == len(given)
+    jobs = await database.rows("SELECT arguments ->> 'event_ids' AS events, count(*) AS jobs FROM job GROUP BY 1")
+    assert len(jobs) == events
+    assert {row["jobs"] for row in jobs} == {1}
+
+
+async def test_positions_follow_the_order_of_events_in_each_workspace(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    await record(database, ids(workspaces), events=2500)
+    await start("relay").ready()
+    await until(lambda: _all_placed(database))
+    await assert_whole(database, events=2500)
+    for given in (await database.positions()).values():
+        assert given == sorted(given, key=lambda position: position or 0)
+
+
+async def test_a_relay_killed_between_batches_leaves_no_gap_and_no_job_twice(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    await record(database, ids(workspaces), events=20_000)
+    first = await start("relay").ready()
+    await until(lambda: _some_placed(database))
+    first.kill()
+    assert await database.pending() > 0
+    await start("relay").ready()
+    await until(lambda: _all_placed(database))
+    await assert_whole(database, events=20_000)
+
+
+async def test_a_relay_killed_in_the_middle_of_a_transaction_leaves_nothing_of_it(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    blocker = await asyncpg.connect(database.url)
+    try:
+        async with blocker.transaction():
+            await blocker.execute("LOCK TABLE job IN EXCLUSIVE MODE")
+            await record(database, ids(workspaces), events=10)
+            first = await start("relay").ready()
+            await until(lambda: _relay_waits_for_a_lock(database))
+            first.kill()
+            second = await start("relay").ready()
+            assert await database.pending() == 10
+            await until(lambda: _relay_waits_for_a_lock(database))
+    finally:
+        await blocker.close()
+    await until(lambda: _all_placed(database))
+    await assert_whole(database, events=10)
+    assert second.process.poll() is None
+
+
+async def test_the_second_relay_takes_over_from_a_killed_one(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    first = await start("relay").ready()
+    second = start("relay")
+    await second.says("stands by")
+    await record(database, ids(workspaces), events=100)
+    await until(lambda: _all_placed(database))
+    first.kill()
+    killed = time.monotonic()
+    await record(database, ids(workspaces), events=100)
+    await until(lambda: _all_placed(database))
+    assert time.monotonic() - killed < 2
+    await assert_whole(database, events=200)
+
+
+async def test_an_event_committed_late_with_a_lower_seq_comes_after_those_already_placed(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    late = await asyncpg.connect(database.url)
+    transaction = late.transaction()
+    await transaction.start()
+    await late.execute(
+        """
+        INSERT INTO event (id, workspace_id, name, subject_type, subject_id, actor, data, occurred_at)
+        VALUES (gen_random_uuid(), $1, 'bell.rang', 'bell', gen_random_uuid(), '{}', '{}', now())
+        """,
+        workspaces[0].id,
+    )
+    await record(database, [workspaces[0].id], events=2)
+    await relay_batch(connection)
+    await transaction.commit()
+    await late.close()
+    assert await database.positions() == {workspaces[0].id: [None, 1, 2]}
+    await relay_batch(connection)
+    assert await database.positions() == {workspaces[0].id: [3, 1, 2]}
+
+
+async def test_the_floor_waits_for_transactions_that_may_yet_commit_a_lower_seq(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    late = await asyncpg.connect(database.url)
+    transaction = late.transaction()
+    await transaction.start()
+    await late.execute("SELECT pg_current_xact_id()")
+    first = await late.fetchval("SELECT nextval(pg_get_serial_sequence('event', 'seq'))")
+    await record(database, [workspaces[0].id], events=50)
+    await relay_batch(connection)
+    floor = Floor(every_seconds=0)
+    for _ in range(4):
+        await floor.rise(connection)
+    assert floor.seq < first
+    await transaction.commit()
+    await late.close()
+    for _ in range(4):
+        await floor.rise(connection)
+    assert floor.next_start() == first + 50
+    await record(database, [workspaces[0].id], events=1)
+    for _ in range(4):
+        await floor.rise(connection)
+    assert floor.next_start() == first + 50
+    assert len((await relay_batch(connection, after=floor.next_start())).rows) == 1
+
+
+async def test_a_batch_is_found_by_indexes_alone_beside_many_events_that_have_their_position(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    await record(database, ids(workspaces), events=30_000)
+    while (await relay_batch(connection)).rows:
+        pass
+    await database.rows("ANALYZE event")
+    await record(database, ids(workspaces), events=3)
+    plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN " + relay.POSITION.replace("$1", "0")))
+    assert "Index Scan using event_pending_idx" in plan
+    assert "Index Scan using event_pkey" in plan
+    assert "Seq Scan" not in plan
+
+
+async def test_subscribers_hear_of_events_in_order_and_of_many_only_where_they_end(
+    database: Database, redis_url: str, workspaces: list[Workspace], connection: Any
+) -> None:
+    few, many = ids(workspaces)
+    client = redis_adapter.connect(redis_url)
+    async with client.pubsub(ignore_subscribe_messages=True) as subscription:
+        await subscription.subscribe(live.channel(few), live.channel(many))
+        await until(lambda: _subscribed(client, live.channel(many)))
+        await record(database, [few], events=3)
+        await record(database, [many], events=live.MOST_EVENTS + 1)
+        await Announcer(client).announce(await relay_batch(connection))
+        heard = [live.decode((await _next_message(subscription))["data"]) for _ in range(2)]
+    await client.aclose()
+    by_workspace = {batch.workspace_id: batch for batch in heard}
+    assert (by_workspace[many].first, by_workspace[many].last) == (1, live.MOST_EVENTS + 1)
+    assert by_workspace[many].events is None
+    told = by_workspace[few].events
+    assert told is not None
+    assert [event.position for event in told] == [1, 2, 3]
+    stored = await database.rows("SELECT * FROM event WHERE workspace_id = $1 ORDER BY position", few)
+    assert [(event.id, event.occurred_at) for event in told] == [(row["id"], row["occurred_at"]) for row in stored]
+    assert told[0].data == {}
+    assert told[0].actor == {"kind": "SYSTEM"}
+
+
+async def test_a_batch_task_gets_one_job_for_many_events_of_a_workspace_and_bulk_ones_a_queue_of_their_own(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    first, second = ids(workspaces)
+    await record(database, [first, second], events=60, name="crowd.rang")
+    await record(database, [first], events=20, name="crowd.rang")
+    await database.rows("UPDATE event SET data = '{\"bulk\": true}' WHERE workspace_id = $1", second)
+    await start("relay").ready()
+    await until(lambda: _all_placed(database))
+    jobs = await database.rows(
+        "SELECT workspace_id, queue, task, jsonb_array_length(arguments -> 'event_ids') AS events, "
+        "jsonb_array_length(arguments -> 'subject_ids') AS subjects FROM job ORDER BY queue DESC"
+    )
+    assert [tuple(job) for job in jobs] == [
+        (first, "default", "note_all", 50, 40),
+        (second, "bulk", "note_all", 30, 30),
+    ]
+
+
+async def test_the_log_goes_on_without_redis(
+    database: Database, workspaces: list[Workspace], start: Start, tmp_path: Any
+) -> None:
+    house = await start("relay", REDIS_URL=f"unix://{tmp_path}/nobody.sock").ready()
+    await record(database, ids(workspaces), events=10)
+    await until(lambda: _all_placed(database))
+    await house.says("Redis does not answer")
+    await record(database, ids(workspaces), events=10)
+    await until(lambda: _all_placed(database))
+    await assert_whole(database, events=20)
+
+
+async def test_a_redis_that_hangs_is_left_alone_for_a_while(
+    database: Database, workspaces: list[Workspace], connection: Any, tmp_path: Any
+) -> None:
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hung.wait()
+        writer.close()
+
+    hung = asyncio.Event()
+    server = await asyncio.start_unix_server(say_nothing, path=tmp_path / "mute.sock")
+    client = redis_adapter.connect(f"unix://{tmp_path}/mute.sock")
+    announcer = Announcer(client)
+    await record(database, ids(workspaces), events=4)
+    batch: Batch = await relay_batch(connection)
+    began = time.monotonic()
+    for _ in range(5):
+        await announcer.announce(batch)
+    assert time.monotonic() - began < 2 * relay.PUBLISH_SECONDS
+    hung.set()
+    await client.aclose()
+    server.close()
+
+
+async def test_a_relay_that_loses_postgresql_comes_back(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    house = await start("relay").ready()
+    await database.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'salescycle relay' AND datname = current_database()"
+    )
+    await house.says("The relay lost a connection")
+    await record(database, ids(workspaces), events=10)
+    await until(lambda: _all_placed(database))
+    await assert_whole(database, events=10)
+
+
+async def test_a_relay_ends_cleanly_and_gives_up_its_lock(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    house = await start("relay").ready()
+    assert await house.interrupt() < 2
+    assert not await database.value(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+
+async def _all_placed(database: Database) -> bool:
+    return await database.pending() == 0
+
+
+async def _some_placed(database: Database) -> bool:
+    return bool(await database.value("SELECT 1 FROM event_head LIMIT 1"))
+
+
+async def _relay_waits_for_a_lock(database: Database) -> bool:
+    return bool(
+        await database.value(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'salescycle relay' "
+            "AND datname = current_database() AND wait_event_type = 'Lock'"
+        )
+    )
+
+
+async def _subscribed(client: Any, channel: str) -> bool:
+    return bool(dict(await client.pubsub_numsub(channel))[channel.encode()])
+
+
+async def _next_message(subscription: Any) -> Any:
+    async def take() -> Any:
+        return await subscription.get_message(timeout=0.1)
+
+    return await until(take)

@@ -1,0 +1,283 @@
+"""The one reader that gives events their place: positions, then jobs, then the word to everybody else."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import orjson
+import structlog
+
+from adapters import live, log
+from adapters import redis as redis_adapter
+from adapters.live import EventRow
+from domain.events import EVENTS
+from domain.jobs import Queue
+from models.base import uuid7
+from models.database import RELAY_CHANNEL
+from settings import settings
+from workers import queue
+from workers.jobs import Task
+from workers.subscriptions import SUBSCRIPTIONS
+from workers.supervision import keep
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+
+LOCK = 7_256_114_902
+BATCH = 1000
+SUBJECTS_AT_ONCE = {Queue.DEFAULT: 100, Queue.BULK: 500}
+POLL_SECONDS = 0.1
+STANDBY_SECONDS = 0.25
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 60.0
+PUBLISH_SECONDS = 1.0
+SILENT_SECONDS = 1.0
+
+# A relay that is killed while it waits for a lock, or whose machine is cut off, gives up its own lock soon.
+# Plans must not depend on statistics: a batch is found by the index of pending events and by keys, always.
+SESSION = {
+    "application_name": "salescycle relay",
+    "client_connection_check_interval": "1000",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+
+POSITION = f"""
+WITH batch AS (
+    SELECT id, workspace_id, seq FROM event WHERE position IS NULL AND seq > $1 ORDER BY seq LIMIT {BATCH}
+), counted AS (
+    SELECT workspace_id, count(*) AS events FROM batch GROUP BY workspace_id
+), head AS (
+    INSERT INTO event_head (workspace_id, position) SELECT workspace_id, events FROM counted
+    ON CONFLICT (workspace_id) DO UPDATE SET position = event_head.position + excluded.position
+    RETURNING workspace_id, position
+), placed AS (
+    SELECT batch.id, head.position - counted.events
+           + row_number() OVER (PARTITION BY batch.workspace_id ORDER BY batch.seq) AS position
+    FROM batch JOIN counted USING (workspace_id) JOIN head USING (workspace_id)
+)
+UPDATE event SET position = placed.position FROM placed WHERE event.id = placed.id
+RETURNING event.id, event.workspace_id, event.position, event.name, event.subject_type, event.subject_id,
+          event.actor, event.client_mutation_id, event.data, event.occurred_at,
+          (event.data -> 'bulk') = 'true' AS bulk
+"""
+
+ADD_JOBS = """
+INSERT INTO job (id, workspace_id, task, queue, arguments, due_at, attempts, created_at)
+SELECT id, workspace_id, task, queue, arguments, now(), 0, now()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
+     AS new(id, workspace_id, task, queue, arguments)
+"""
+
+logger = structlog.get_logger(__name__)
+
+
+async def run() -> None:
+    """Relay events until cancelled, or stand by while another relay does."""
+    log.set_up("relay")
+    redis = redis_adapter.connect()
+    try:
+        await keep("The relay", lambda: relay(redis))
+    finally:
+        await redis.aclose()
+
+
+async def relay(redis: redis_adapter.Client) -> None:
+    """Relay events over one connection, which holds the lock and listens, until that connection is lost."""
+    connection = await asyncpg.connect(
+        settings().direct_url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS, server_settings=SESSION
+    )
+    try:
+        woken = asyncio.Event()
+        connection.add_termination_listener(lambda _: woken.set())
+        await connection.add_listener(RELAY_CHANNEL, lambda *_: woken.set())
+        await _take_lock(connection)
+        logger.info("relay ready")
+        await _relay(connection, Announcer(redis), woken)
+    finally:
+        with suppress(Exception):
+            await connection.close(timeout=CONNECT_SECONDS)
+
+
+async def _take_lock(connection: "Connection") -> None:
+    # Waiting inside pg_advisory_lock would hold a snapshot, and keep VACUUM from its work, for days.
+    waits = False
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        if not waits:
+            logger.info("relay stands by: another one works")
+            waits = True
+        await asyncio.sleep(STANDBY_SECONDS)
+
+
+async def _relay(connection: "Connection", announcer: "Announcer", woken: asyncio.Event) -> None:
+    floor = Floor()
+    while True:
+        woken.clear()
+        batch = await relay_batch(connection, after=floor.next_start())
+        if batch.rows:
+            await announcer.announce(batch)
+        await floor.rise(connection)
+        if len(batch.rows) < BATCH:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await woken.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events that have just got their positions, by workspace and position, and the jobs that they ask for."""
+
+    rows: Sequence[EventRow]
+    jobs: Mapping[Queue, Sequence[UUID]]
+
+
+async def relay_batch(connection: "Connection", *, after: int = 0) -> Batch:
+    """Give the next events beyond a `seq` their positions and write their jobs, in one transaction."""
+    async with connection.transaction():
+        rows = sorted(await connection.fetch(POSITION, after), key=lambda row: (row["workspace_id"], row["position"]))
+        jobs = jobs_for(rows)
+        if jobs:
+            await connection.execute(ADD_JOBS, *zip(*(job.values() for job in jobs), strict=True))
+    waiting = defaultdict(list)
+    for job in jobs:
+        waiting[job.queue].append(job.id)
+    return Batch(rows, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    id: UUID
+    workspace_id: UUID
+    task: str
+    queue: Queue
+    arguments: Mapping[str, Any]
+
+    def values(self) -> tuple[UUID, UUID, str, str, str]:
+        return self.id, self.workspace_id, self.task, self.queue.value, orjson.dumps(self.arguments).decode()
+
+
+def jobs_for(rows: Sequence[EventRow]) -> list[NewJob]:
+    """Return the jobs that SUBSCRIPTIONS asks for: one an event, or one for many where the task takes batches."""
+    jobs: list[NewJob] = []
+    batches: dict[tuple[Task, Queue, UUID, str], list[EventRow]] = defaultdict(list)
+    for row in rows:
+        bulk = Queue.BULK if row["bulk"] else Queue.DEFAULT
+        for task in _tasks(row["name"]):
+            if task.batch:
+                batches[task, bulk, row["workspace_id"], row["subject_type"]].append(row)
+            else:
+                jobs.append(_job(task, bulk, [row]))
+    for (task, bulk, _, _), events in batches.items():
+        size = SUBJECTS_AT_ONCE[bulk]
+        jobs += [_job(task, bulk, events[at : at + size]) for at in range(0, len(events), size)]
+    return jobs
+
+
+def _tasks(name: str) -> Sequence[Task]:
+    event = EVENTS.get(name)
+    if event is None:
+        logger.warning("an event of a newer Salescycle has no tasks here", event_name=name)
+        return ()
+    return SUBSCRIPTIONS.get(event, ())
+
+
+def _job(task: Task, bulk: Queue, events: Sequence[EventRow]) -> NewJob:
+    subjects = dict.fromkeys(str(event["subject_id"]) for event in events)
+    arguments = {
+        "subject_type": events[0]["subject_type"],
+        "subject_ids": list(subjects),
+        "event_ids": [str(event["id"]) for event in events],
+    }
+    return NewJob(uuid7(), events[0]["workspace_id"], task.name, bulk, arguments)
+
+
+class Announcer:
+    """Tells API processes and workers; best effort, since both look for themselves as well.
+
+    While Redis does not answer it is silent for a second at a time, so that positions do not wait for it.
+    """
+
+    def __init__(self, redis: redis_adapter.Client) -> None:
+        self._redis = redis
+        self._silent_until = 0.0
+
+    async def announce(self, batch: Batch) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._publish(batch.rows)
+                await queue.enqueue(self._redis, batch.jobs)
+        except (*redis_adapter.UNREACHABLE, TimeoutError) as error:
+            self._silent_until = time.monotonic() + SILENT_SECONDS
+            logger.warning("Redis does not answer; the log goes on", error=f"{type(error).__name__}: {error}")
+
+    async def _publish(self, rows: Sequence[EventRow]) -> None:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for workspace_id, events in groupby(rows, key=itemgetter("workspace_id")):
+                await live.publish(pipe, workspace_id, list(events))
+            await pipe.execute()
+
+
+class Floor:
+    """The `seq` up to which every event has its position, so that a poll need not look there again.
+
+    Without it each poll would walk over the index entries of all events positioned since the last VACUUM,
+    and while a backup runs VACUUM removes none. A transaction may commit a lower `seq` after a higher one, so
+    the floor is what had been drawn a while before some moment, once every transaction that wrote at that
+    moment has ended. Now and then a look from the very beginning makes an error here a delay, not a loss.
+    """
+
+    FROM_ZERO_EVERY_SECONDS = 30.0
+
+    LOOK = """
+    SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('event', 'seq')::regclass), 0) AS drawn,
+           pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+           pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next
+    """
+    LOWEST_PENDING = "SELECT min(seq) FROM event WHERE position IS NULL AND seq > $1"
+
+    def __init__(self, *, every_seconds: float = 1.0) -> None:
+        self.seq = 0
+        self._every_seconds = every_seconds
+        self._drawn: int | None = None
+        self._candidate = 0
+        self._barrier: int | None = None
+        self._next_look = 0.0
+        self._from_zero_at = time.monotonic() + self.FROM_ZERO_EVERY_SECONDS
+
+    def next_start(self) -> int:
+        """Return the `seq` after which the next batch begins."""
+        if time.monotonic() < self._from_zero_at:
+            return self.seq
+        self._from_zero_at = time.monotonic() + self.FROM_ZERO_EVERY_SECONDS
+        return 0
+
+    async def rise(self, connection: "Connection") -> None:
+        """Raise the floor if it is time to look and the transactions of an earlier look have ended."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + self._every_seconds
+        look = await connection.fetchrow(self.LOOK)
+        assert look
+        if self._barrier is not None and look["oldest"] >= self._barrier:
+            pending = await connection.fetchval(self.LOWEST_PENDING, self.seq)
+            self.seq = self._candidate if pending is None else min(self._candidate, pending - 1)
+            self._barrier = None
+        if self._barrier is None:
+            if self._drawn is not None:
+                self._candidate, self._barrier = self._drawn, look["next"]
+            self._drawn = look["drawn"]

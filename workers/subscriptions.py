@@ -1,0 +1,84 @@
+"""What follows from what: the one page that says which tasks react to an event, and what runs every night."""
+
+from collections.abc import Mapping
+
+from domain import (
+    api_keys,
+    catalog,
+    closings,
+    companies,
+    contacts,
+    invitations,
+    leads,
+    moves,
+    password_resets,
+    pipelines,
+    relationships,
+    scoring,
+    sessions,
+    stages,
+    teams,
+    users,
+    workspaces,
+)
+from domain.events import Event
+from workers.jobs import Task
+from workers.tasks.mails import send_invitation, send_password_reset
+from workers.tasks.scoring import score_faded_leads, score_leads
+
+SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
+    leads.LeadCaptured: (score_leads,),
+    leads.LeadUpdated: (score_leads,),
+    leads.LeadAssigned: (score_leads,),
+    leads.LeadDeleted: (),
+    leads.LeadRestored: (score_leads,),
+    moves.LeadMoved: (score_leads,),
+    moves.LeadMoveRequested: (),
+    moves.LeadMoveApproved: (),
+    moves.LeadMoveRejected: (),
+    closings.LeadClosed: (),
+    closings.LeadReopened: (score_leads,),
+    scoring.LeadScored: (),
+    companies.CompanyCreated: (),
+    companies.CompanyUpdated: (),
+    companies.CompanyDeleted: (score_leads,),
+    companies.CompanyRestored: (score_leads,),
+    contacts.ContactCreated: (),
+    contacts.ContactUpdated: (score_leads,),
+    contacts.ContactDeleted: (score_leads,),
+    contacts.ContactRestored: (score_leads,),
+    relationships.CompanyRelationshipChanged: (),
+    relationships.ContactRelationshipChanged: (),
+    invitations.UserInvited: (send_invitation,),
+    invitations.UserInvitationRevoked: (),
+    invitations.UserJoined: (),
+    password_resets.UserPasswordResetRequested: (send_password_reset,),
+    password_resets.UserPasswordReset: (),
+    sessions.UserSignedIn: (),
+    sessions.UserSignedOut: (),
+    sessions.UserSignedOutEverywhere: (),
+    sessions.UserTokenReused: (),
+    users.UserUpdated: (),
+    users.UserPasswordChanged: (),
+    teams.TeamCreated: (),
+    teams.TeamUpdated: (),
+    teams.TeamDeleted: (),
+    api_keys.ApiKeyCreated: (),
+    api_keys.ApiKeyRevoked: (),
+    pipelines.PipelineCreated: (),
+    pipelines.PipelineUpdated: (),
+    pipelines.PipelineArchived: (),
+    pipelines.PipelineRestored: (),
+    stages.StageCreated: (),
+    stages.StageUpdated: (),
+    stages.StagesReordered: (),
+    moves.StageRebalanced: (),
+    catalog.SourceCreated: (),
+    catalog.LostReasonCreated: (),
+    workspaces.WorkspaceCreated: (),
+    workspaces.WorkspaceUpdated: (),
+}
+
+NIGHTLY: tuple[Task, ...] = (score_faded_leads,)
+
+TASKS: Mapping[str, Task] = {task.name: task for tasks in (*SUBSCRIPTIONS.values(), NIGHTLY) for task in tasks}

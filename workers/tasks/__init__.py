@@ -1,0 +1,21 @@
+"""The tasks: each is an async function of a Job, made a Task by `@task`, and named in workers/subscriptions.py.
+
+How to add one:
+
+    @task(timeout_seconds=None)
+    async def run_import(job: Job) -> None:
+        for import_id in job.subject_ids:      # of the events that SUBSCRIPTIONS sends here
+            await imports.run(import_id, now=job.now)
+        async with job.finishing():            # one transaction: what the task changes, and the row's done mark
+            ...
+
+A task runs at least once and may run twice, so it says by what key a repetition does nothing. What it changes
+belongs into `job.finishing()`: if another worker has taken the job since, that block is undone by JobLost. Long
+work that commits in chunks does so before, by a key of its own (an import by its next row), and ends with an empty
+`finishing` block. Any other exception is put into the row's `last_error` and the job is tried again after a pause,
+`max_attempts` times; `GiveUp` ends it at once. A killed worker's job runs again within ten seconds. CPU work goes
+through `asyncio.to_thread`, since a loop that stands still for five seconds loses its leases.
+
+`batch=True` gives one job many events of one kind of subject (`job.subject_type`, `job.subject_ids`), otherwise
+there is a job per event. Events whose data says `"bulk": true` go into the bulk queue.
+"""

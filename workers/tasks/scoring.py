@@ -1,0 +1,23 @@
+"""Scores follow what happens, within a second, and the passing of time, every night."""
+
+from domain import scoring
+from domain.jobs import Queue
+from workers.jobs import Job, task
+
+
+@task(batch=True)
+async def score_leads(job: Job) -> None:
+    """Score anew the leads that the job's events concern; scoring twice gives the same."""
+    lead_ids = await scoring.leads_concerned(job.workspace, job.subject_type, job.subject_ids)
+    async with job.finishing():
+        if len(lead_ids) > scoring.LEADS_AT_ONCE:
+            await scoring.schedule(job.workspace, lead_ids, now=job.now)
+        else:
+            await scoring.rescore(job.workspace, lead_ids, now=job.now, bulk=job.queue is Queue.BULK)
+
+
+@task(timeout_seconds=600)
+async def score_faded_leads(job: Job) -> None:
+    """Have leads scored anew about which nothing was heard; a second run finds those that are left."""
+    async with job.finishing():
+        await scoring.schedule_faded(now=job.now)
