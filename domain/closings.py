@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain import exchange_rates, inputs, leads, moves, policy, ranks
 from domain.actors import Actor
-from domain.errors import DomainError, Faults, Required
+from domain.errors import DomainError, Faults, Required, raise_all
 from domain.events import Event
 from domain.leads import NoOpenStage, StageArchived, StageClosesLeads, StageElsewhere
 from domain.money import Money
@@ -89,9 +89,7 @@ async def close(
             stage = await _follow_up(actor, lead, stage_id)
             as_closed = lead.clone(lead.id)
             as_closed.value = amount.amount if amount else lead.value
-            for fault in await moves.unfilled(as_closed, stage):
-                faults.add(fault)
-            faults.raise_any()
+            raise_all(moves.unfilled(as_closed, stage, await moves.board(actor.workspace_id, [lead.id])))
         else:
             stage = await Stage.get(id=lead.stage_id)
         await moves.enter(LeadClosed, actor, lead, stage, columns, now=now)

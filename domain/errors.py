@@ -88,10 +88,15 @@ class Faults:
 
     def raise_any(self) -> None:
         """Raise what was collected: the fault itself where it is one, Invalid where they are several."""
-        if len(self._faults) == 1:
-            raise self._faults[0]
-        if self._faults:
-            raise Invalid(self._faults)
+        raise_all(self._faults)
+
+
+def raise_all(faults: list[DomainError]) -> None:
+    """Raise faults together: the fault itself where it is one, Invalid where they are several."""
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise Invalid(faults)
 
 
 def all_errors() -> list[type[DomainError]]:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tortoise.connection import get_connection
 
 from domain import inputs, leads, locks, policy, ranks
 from domain.actors import Actor, ActorKind, system
-from domain.errors import Conflict, DomainError, Faults, Invalid
+from domain.errors import Conflict, DomainError, Faults, raise_all
 from domain.events import Event, record
 from domain.leads import StageArchived, StageClosesLeads
 from domain.policy import Action
@@ -102,10 +103,11 @@ class Place:
 
 TOP = Place()
 FACTS = """
-SELECT (SELECT count(*) FROM lead_contact WHERE lead_id = $1) AS contacts,
-       EXISTS (SELECT FROM lead_contact WHERE lead_id = $1 AND is_primary) AS has_primary_contact,
-       (SELECT count(*) FROM lead_tag WHERE lead_id = $1) AS tags,
-       (SELECT count(*) FROM need WHERE lead_id = $1 AND deleted_at IS NULL) AS needs
+SELECT id, (SELECT count(*) FROM lead_contact WHERE lead_id = lead.id) AS contacts,
+       EXISTS (SELECT FROM lead_contact WHERE lead_id = lead.id AND is_primary) AS has_primary_contact,
+       (SELECT count(*) FROM lead_tag WHERE lead_id = lead.id) AS tags,
+       (SELECT count(*) FROM need WHERE lead_id = lead.id AND deleted_at IS NULL) AS needs
+FROM unnest($1::uuid[]) AS lead(id)
 """
 NEIGHBOURS = """
 SELECT id, rank FROM lead
@@ -113,20 +115,43 @@ WHERE workspace_id = $1 AND stage_id = $2 AND deleted_at IS NULL AND status IN (
 """
 
 
-async def unmet(actor: Actor, lead: Lead, target: Stage) -> list[DomainError]:
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What moves of leads are judged by: the stages of a workspace, and what hangs on the leads."""
+
+    stages: dict[UUID, Stage]
+    hanging: dict[UUID, dict[str, Any]]
+
+    def pipeline(self, pipeline_id: UUID) -> list[Stage]:
+        """Return the stages of a pipeline that leads can stand in, in their order."""
+        rows = (row for row in self.stages.values() if row.pipeline_id == pipeline_id and row.archived_at is None)
+        return sorted(rows, key=lambda row: (row.position, row.id))
+
+    def facts(self, lead: Lead) -> LeadFacts:
+        hanging = self.hanging[lead.id]
+        return LeadFacts(lead, hanging["contacts"], hanging["has_primary_contact"], hanging["tags"])
+
+
+async def board(workspace_id: UUID, lead_ids: Sequence[UUID]) -> Board:
+    """Read what moves of these leads are judged by, in two statements."""
+    stages = {row.id: row for row in await Stage.filter(workspace_id=workspace_id)}
+    rows = await get_connection("default").execute_query_dict(FACTS, [list(lead_ids)])
+    return Board(stages, {row["id"]: row for row in rows})
+
+
+def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainError]:
     """Return what stands against a move, in the order in which a person would mend it; empty: it may move."""
-    faults: list[DomainError] = []
     if target.archived_at is not None:
         return [StageArchived(stage=target.name, field="stageId")]
     won = lead.status is LeadStatus.WON and target.kind is StageKind.FOLLOW_UP
     if lead.status is not LeadStatus.OPEN and not won:
         return [LeadNotOpen(status=lead.status.value)]
+    faults: list[DomainError] = []
     if target.kind is StageKind.FOLLOW_UP and not won:
         faults.append(StageClosesLeads(stage=target.name, field="stageId"))
-    stages = await Stage.filter(pipeline_id=target.pipeline_id, archived_at=None).order_by("position", "id")
-    current = next((stage for stage in stages if stage.id == lead.stage_id), None) or await Stage.get(id=lead.stage_id)
-    faults += await unfilled(lead, target)
-    faults += _order(current, target, stages)
+    current = on.stages[lead.stage_id]
+    faults += unfilled(lead, target, on)
+    faults += _order(current, target, on.pipeline(target.pipeline_id))
     leaving, entering = Requirements.of(current), Requirements.of(target)
     if actor.kind is not ActorKind.SYSTEM:
         if leaving.roles_out and actor.role not in leaving.roles_out:
@@ -138,16 +163,11 @@ async def unmet(actor: Actor, lead: Lead, target: Stage) -> list[DomainError]:
     return faults
 
 
-async def unfilled(lead: Lead, target: Stage) -> list[DomainError]:
+def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
     """Return the fields and needs that a stage asks for and the lead lacks."""
-    wanted = Requirements.of(target)
-    if not wanted.fields and not wanted.min_needs:
-        return []
-    [row] = await get_connection("default").execute_query_dict(FACTS, [lead.id])
-    named = row.pop("needs")
-    faults: list[DomainError] = [
-        FieldMissing(stage=target.name, name=name, field=name) for name in wanted.unfilled(LeadFacts(lead, **row))
-    ]
+    wanted, named = Requirements.of(target), on.hanging[lead.id]["needs"]
+    lacking = wanted.unfilled(on.facts(lead))
+    faults: list[DomainError] = [FieldMissing(stage=target.name, name=name, field=name) for name in lacking]
     if named < wanted.min_needs:
         faults.append(NeedsMissing(stage=target.name, wanted=wanted.min_needs, named=named, field="needs"))
     return faults
@@ -186,10 +206,7 @@ async def move(
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.MOVE_LEAD, lead)
         if lead.stage_id != target.id:
-            faults = Faults()
-            for fault in await unmet(actor, lead, target):
-                faults.add(fault)
-            faults.raise_any()
+            raise_all(unmet(actor, lead, target, await board(actor.workspace_id, [lead.id])))
         elif not place:
             return lead
         elif lead.status not in BOARD:
@@ -283,7 +300,7 @@ async def request(
         target = await policy.get(actor, Stage, stage_id, field="stageId")
         lead = await policy.locked(actor, Lead, lead_id)
         policy.require(actor, Action.MOVE_LEAD, lead)
-        against = await unmet(actor, lead, target)
+        against = unmet(actor, lead, target, await board(actor.workspace_id, [lead.id]))
         for fault in against:
             if not isinstance(fault, ApprovalRequired):
                 faults.add(fault)
@@ -310,9 +327,7 @@ async def approve(actor: Actor, request_id: UUID, *, now: datetime) -> MoveReque
     async with transaction():
         row, lead = await _decided(actor, request_id)
         target = await Stage.get(id=row.to_stage_id)
-        against = await unmet(actor, lead, target)
-        if against:
-            raise Invalid(against) if len(against) > 1 else against[0]
+        raise_all(unmet(actor, lead, target, await board(actor.workspace_id, [lead.id])))
         await _decide(row, MoveRequestStatus.APPROVED, actor, now)
         await _tell(LeadMoveApproved, actor, lead, row, now)
         await enter(LeadMoved, actor, lead, target, {}, now=now)

@@ -142,7 +142,7 @@ async def test_a_stage_asks_for_fields_and_needs_and_says_all_that_is_missing() 
     with pytest.raises(Invalid) as refused:
         await moves.move(admin, row.id, stage_id=target.id, now=NOW)
     assert [type(fault) for fault in refused.value.faults] == [FieldMissing, FieldMissing, NeedsMissing]
-    told = await moves.unmet(admin, row, await Stage.get(id=target.id))
+    told = moves.unmet(admin, row, await Stage.get(id=target.id), await moves.board(admin.workspace_id, [row.id]))
     assert [fault.message for fault in told] == [fault.message for fault in refused.value.faults]
     assert (await Lead.get(id=row.id)).stage_id == row.stage_id
 
