@@ -9,13 +9,18 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from tortoise.connection import get_connection
+
 from domain import leads, passwords, pipelines, sessions, teams
 from domain.actors import Actor, ActorKind
 from domain.leads import Capture, LeadDetails
+from domain.pipelines import Template
 from domain.sessions import SignedIn
 from models.base import uuid7
 from models.database import transaction
-from models.leads import Lead
+from models.events import Event
+from models.leads import Lead, LeadStatus
+from models.pipelines import Pipeline
 from models.stages import Stage, StageKind
 from models.teams import Team
 from models.users import Membership, Role, User
@@ -135,3 +140,39 @@ async def stage(actor: Actor, kind: StageKind) -> Stage:
     found = await stages.order_by("position").first()
     assert found
     return found
+
+
+async def pipeline(actor: Actor, *, name: str = "Sales", template: Template = Template.B2B) -> Pipeline:
+    """Make another pipeline from a template; the first of a workspace is its default."""
+    return await pipelines.create(actor, name=name, template=template, now=NOW)
+
+
+async def lead_in(stage: Stage, *, status: LeadStatus = LeadStatus.OPEN, deleted: bool = False, **columns: Any) -> Lead:
+    """Put a lead as a bare row into a stage, whatever the rules say, for tests of what stands around it."""
+    number = next(_number)
+    defaults: dict[str, Any] = {
+        "title": f"Lead {number}",
+        "rank": f"{number:08x}8",
+        "currency": "EUR",
+        "probability": stage.probability,
+        "stage_entered_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "deleted_at": NOW if deleted else None,
+    }
+    return await Lead.create(
+        workspace_id=stage.workspace_id,
+        pipeline_id=stage.pipeline_id,
+        stage_id=stage.id,
+        status=status,
+        **(defaults | columns),
+    )
+
+
+async def events(subject_id: UUID | None) -> list[Event]:
+    """Return what was recorded about a row, in the order in which it was recorded."""
+    rows = await get_connection("default").execute_query_dict(
+        "SELECT id FROM event WHERE subject_id = $1 ORDER BY seq", [subject_id]
+    )
+    found = await Event.in_bulk([row["id"] for row in rows])
+    return [found[row["id"]] for row in rows]

@@ -15,7 +15,6 @@ from domain.errors import Forbidden, NotFound, RateLimited, TokenExpired, Unauth
 from domain.sessions import NoActiveMembership, SessionEnded, SignedIn, WrongCredentials
 from domain.sign_in_attempts import ALLOWED, Limit
 from models.base import uuid7
-from models.events import Event
 from models.sessions import Session
 from models.users import Membership, Role, User
 from tests import factories
@@ -33,8 +32,7 @@ async def sign_in(actor: Actor, password: str, **more: Any) -> SignedIn:
 
 
 async def names_of(actor: Actor) -> list[str]:
-    events = await Event.filter(workspace_id=actor.workspace_id, subject_id=actor.user_id).order_by("id")
-    return [event.name for event in events]
+    return [event.name for event in await factories.events(actor.user_id)]
 
 
 async def test_an_email_and_its_password_sign_in(db: str) -> None:
