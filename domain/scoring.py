@@ -276,17 +276,22 @@ def _event(lead: Lead, new: Score, tag_ids: Sequence[UUID], *, bulk: bool) -> Le
     return LeadScored(system(lead.workspace_id, task=TASK), lead.id, data | ({"bulk": True} if bulk else {}))
 
 
+SCORED = "status = 'OPEN' AND deleted_at IS NULL"
 CONCERNED = {
     "lead": "SELECT unnest($2::uuid[]) AS id WHERE $1::uuid IS NOT NULL",
     "need": "SELECT DISTINCT lead_id AS id FROM need WHERE workspace_id = $1 AND id = ANY($2)",
     "contact": "SELECT DISTINCT lead_id AS id FROM lead_contact WHERE workspace_id = $1 AND contact_id = ANY($2)",
-    "company": "SELECT id FROM lead WHERE workspace_id = $1 AND company_id = ANY($2)",
-    "source": "SELECT id FROM lead WHERE workspace_id = $1 AND source_id = ANY($2)",
+    "company": f"SELECT id FROM lead WHERE workspace_id = $1 AND company_id = ANY($2) AND {SCORED}",
+    "source": f"SELECT id FROM lead WHERE workspace_id = $1 AND source_id = ANY($2) AND {SCORED}",
+    "exchange_rate": f"""
+    SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED}
+    AND currency IN (SELECT currency FROM exchange_rate WHERE id = ANY($2))
+    """,
 }
 
 
 async def leads_concerned(workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID]) -> list[UUID]:
-    """Return the leads whose score may follow from leads, needs, contacts, companies or sources."""
+    """Return the leads whose score may follow from leads, needs, contacts, companies, sources or rates."""
     rows = await get_connection("default").execute_query_dict(
         CONCERNED[subject_type], [workspace_id, list(subject_ids)]
     )
@@ -307,9 +312,9 @@ async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetim
         )
 
 
-FADED = """
+FADED = f"""
 SELECT id, workspace_id FROM lead
-WHERE status = 'OPEN' AND deleted_at IS NULL AND id > $1 AND (
+WHERE {SCORED} AND id > $1 AND (
     scored_at IS NULL
     OR (expected_close_date >= (scored_at AT TIME ZONE 'UTC')::date
         AND expected_close_date < ($2::timestamptz AT TIME ZONE 'UTC')::date)
@@ -317,6 +322,12 @@ WHERE status = 'OPEN' AND deleted_at IS NULL AND id > $1 AND (
         SELECT FROM unnest($3::int[]) AS days
         WHERE greatest(last_activity_at, engaged_at, stage_entered_at, created_at) + make_interval(days => days)
               BETWEEN scored_at AND $2
+    )
+    OR EXISTS (
+        SELECT FROM exchange_rate
+        WHERE exchange_rate.workspace_id = lead.workspace_id AND exchange_rate.currency = lead.currency
+          AND valid_on > (scored_at AT TIME ZONE 'UTC')::date
+          AND valid_on <= ($2::timestamptz AT TIME ZONE 'UTC')::date
     )
 )
 ORDER BY id LIMIT $4

@@ -107,4 +107,5 @@ def subject(number: int) -> UUID:
 
 if __name__ == "__main__":
     add_tasks()
+    worker.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", worker.GRACE_SECONDS))
     asyncio.run({"relay": relay.run, "worker": worker.run}[sys.argv[1]]())
