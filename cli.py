@@ -66,9 +66,10 @@ def serve(
     elif fd is not None:
         _serve(socket.socket(fileno=fd))
     else:
-        from embedded.up import listen
+        from embedded.up import address_of, listen
 
         with listen(host, port) as listener:
+            _say(f"The API listens at {address_of(listener)}/graphql.")
             _serve(listener)
 
 

@@ -38,8 +38,8 @@ def account_for(folder: Path) -> Account | None:
     if os.geteuid() != 0:
         return None
     for owned in (folder / "postgres", folder):
-        if owned.exists() and (uid := owned.stat().st_uid) != 0:
-            return _account(pwd.getpwuid(uid))
+        if owned.exists() and owned.stat().st_uid != 0:
+            return _owner(owned)
     for name in SERVICE_USERS:
         try:
             return _account(pwd.getpwnam(name))
@@ -49,6 +49,14 @@ def account_for(folder: Path) -> Account | None:
         "PostgreSQL does not run as root and this machine has no user postgres or nobody to run it as; "
         "start Salescycle as an ordinary user."
     )
+
+
+def _owner(path: Path) -> Account:
+    status = path.stat()
+    try:
+        return _account(pwd.getpwuid(status.st_uid))
+    except KeyError:
+        return Account(name=str(status.st_uid), uid=status.st_uid, gid=status.st_gid)
 
 
 def _account(entry: pwd.struct_passwd) -> Account:

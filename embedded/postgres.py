@@ -83,7 +83,7 @@ class Postgres:
         orphans = processes.find(self._is_postmaster)
         if not orphans and not processes.working_in(self.cluster, name="postgres"):
             return
-        say("Ending a PostgreSQL that an earlier run left behind.")
+        say("Ending what is left of an earlier PostgreSQL.")
         await processes.end(orphans, steps=STOP)
         backends = processes.working_in(self.cluster, name="postgres")
         left = await processes.end(backends, steps=((signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)))

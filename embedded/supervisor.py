@@ -102,7 +102,7 @@ async def end_orphans(owner: Path, *, say: Say) -> None:
     orphans = processes.find(lambda argv: is_child_of(argv, owner))
     if not orphans:
         return
-    say("Ending processes that an earlier run left behind.")
+    say("Ending what is left of an earlier run.")
     if left := await processes.end(orphans, steps=STOP):
         raise StartFailed(f"A process of an earlier run ({left[0].pid}) does not end; end it and try again.")
 

@@ -72,7 +72,7 @@ async def serve_many(host: str, port: int, *, workers: int, say: Say) -> None:
             for kept in apis:
                 await kept.begin()
             await _answers(apis, listener)
-            say(f"{workers} API processes answer at {_address(listener)}/graphql.")
+            say(f"The API answers at {address_of(listener)}/graphql, in {workers} processes.")
             await asyncio.Event().wait()
         finally:
             await supervisor.stop_together(apis)
@@ -107,7 +107,7 @@ async def _running(options: Options, settings: Settings, *, data_dir: Path, say:
         listener = stack.enter_context(listen(options.host, options.port))
         servers = await stack.enter_async_context(kept_servers(settings, data_dir=data_dir, say=say))
         await _migrate(servers.database_url, say=say)
-        env = environment(settings, servers, data_dir=data_dir, public_url=_address(listener))
+        env = environment(settings, servers, data_dir=data_dir, public_url=address_of(listener))
         apis, others = _children(options, listener, env=env, data_dir=data_dir, say=say)
         for kept in reversed(others):
             stack.push_async_callback(kept.stop)
@@ -117,7 +117,7 @@ async def _running(options: Options, settings: Settings, *, data_dir: Path, say:
         await _answers(apis, listener)
         for kept in others:
             await kept.begin()
-        await _greet(_address(listener), servers.database_url, say=say)
+        await _greet(address_of(listener), servers.database_url, say=say)
         yield
 
 
@@ -213,7 +213,8 @@ def _reachable(listener: socket.socket) -> tuple[str, int]:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """Return the address that a browser on this machine opens."""
     host, port = _reachable(listener)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -67,7 +67,7 @@ class Valkey:
         orphans = processes.find(self._is_server)
         if not orphans:
             return
-        say("Ending a Valkey that an earlier run left behind.")
+        say("Ending an earlier Valkey.")
         if left := await processes.end(orphans, steps=STOP):
             raise StartFailed(f"An earlier Valkey (process {left[0].pid}) does not end; try again later.")
 

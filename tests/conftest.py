@@ -20,7 +20,7 @@ import pytest
 import redis
 
 from embedded import processes
-from embedded.homes import home_for
+from embedded.homes import POINTER, home_for
 from embedded.postgres import STOP as STOP_POSTGRES
 from embedded.postgres import Postgres
 from embedded.programs import programs_for
@@ -100,7 +100,7 @@ class Servers:
     def stop(self) -> None:
         asyncio.run(self._stop())
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove(self._folder)
 
     async def _stop(self) -> None:
         if "postgres" in self.addresses and os.environ.get(DATABASE_URL):
@@ -237,9 +237,7 @@ async def _drop(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> 
 
 
 async def _drop_databases_of_dead_runs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    rows = await connection.fetch(
-        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", DATABASE_PREFIX
-    )
+    rows = await connection.fetch("SELECT datname FROM pg_database WHERE starts_with(datname, $1)", DATABASE_PREFIX)
     for row in rows:
         pid = int(row["datname"].removeprefix(DATABASE_PREFIX).partition("_")[0])
         if not psutil.pid_exists(pid):
@@ -250,7 +248,15 @@ def _remove_folders_of_dead_runs() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         pid = int(folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0])
         if not psutil.pid_exists(pid):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a run's folder, and the one elsewhere that its servers may have needed."""
+    pointer = folder / POINTER
+    if pointer.exists():
+        shutil.rmtree(pointer.read_text().strip(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _quiet(message: str) -> None:

@@ -1,6 +1,7 @@
 """Folders for `salescycle up`, and what starts it on them."""
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,25 @@ def folder() -> Iterator[Path]:
         process.kill()
     psutil.wait_procs(left, timeout=SECONDS)
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Iterator[Path]:
+    """A data folder with a migrated database, made once and only ever copied."""
+    path = Path(tempfile.mkdtemp(prefix="sc-"))
+    path.chmod(0o711)
+    command = salescycle("migrate", "--data-dir", str(path))
+    output, _ = command.communicate(timeout=SECONDS)
+    assert command.returncode == 0, output
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def filled(folder: Path, prepared: Path) -> Path:
+    """The test's folder as an earlier run left it."""
+    subprocess.run(["cp", "--archive", f"{prepared}/.", str(folder)], check=True)
+    return folder
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from embedded.programs import programs_for
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 40.0
 GIVEN = ("DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "PUBLIC_URL")
-ADDRESS = re.compile(r"GraphQL at (http://\S+)/graphql")
+ADDRESS = re.compile(r" at (http://\S+)/graphql")
 
 
 def salescycle(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -143,7 +143,7 @@ def until(condition: Callable[[], object], running: Up) -> None:
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, running.output
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def mine(folder: Path) -> list[psutil.Process]:

@@ -30,6 +30,7 @@ async def test_starts_answers_and_ends_in_order(start: Callable[..., Up], folder
     assert stat.S_IMODE((folder / "secret-key").stat().st_mode) == 0o600
 
 
+@pytest.mark.usefixtures("filled")
 async def test_ctrl_c_ends_everything_though_pressed_twice(start: Callable[..., Up], folder: Path) -> None:
     running = start().ready()
     running.process.send_signal(signal.SIGINT)
@@ -37,6 +38,7 @@ async def test_ctrl_c_ends_everything_though_pressed_twice(start: Callable[..., 
     assert not mine(folder)
 
 
+@pytest.mark.usefixtures("filled")
 async def test_a_killed_child_is_started_again_and_nothing_is_lost(start: Callable[..., Up]) -> None:
     running = start().ready()
     await running.fetch("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -49,6 +51,7 @@ async def test_a_killed_child_is_started_again_and_nothing_is_lost(start: Callab
     assert running.end() == 0
 
 
+@pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("victims", ["up alone", "everything"])
 async def test_killed_and_started_again(start: Callable[..., Up], folder: Path, victims: str) -> None:
     running = start().ready()
@@ -68,6 +71,7 @@ async def test_killed_and_started_again(start: Callable[..., Up], folder: Path, 
     assert running.end() == 0
 
 
+@pytest.mark.usefixtures("filled")
 async def test_orphans_that_nothing_told_to_end_are_found(start: Callable[..., Up], folder: Path) -> None:
     """Children that were stopped when `up` was killed have not seen its death; they hold files and the port."""
     running = start().ready()
@@ -94,28 +98,33 @@ async def test_with_servers_of_its_own_it_starts_none(
     assert running.end() == 0
 
 
-async def test_a_command_without_up_starts_servers_for_itself(folder: Path) -> None:
-    command = salescycle("migrate", "--data-dir", str(folder))
+async def test_a_command_without_up_starts_servers_for_itself(prepared: Path, filled: Path) -> None:
+    assert (home_for(prepared).folder / "postgres").exists(), "the first such command prepared no database"
+    command = salescycle("migrate", "--check", "--data-dir", str(filled))
     output, _ = command.communicate(timeout=SECONDS)
-    assert command.returncode == 0, output
-    assert not mine(folder)
-    assert (home_for(folder).folder / "postgres").exists()
+    assert (command.returncode, output) == (0, "")
+    assert not mine(filled)
 
 
-async def test_several_api_processes_share_one_port(
-    database_url: str, redis_url: str, tmp_path: Path, folder: Path
+@pytest.mark.parametrize(
+    ("command", "processes"), [(["up", "--workers", "2"], 2), (["serve", "--workers", "2"], 2), (["serve"], 0)]
+)
+async def test_api_processes_share_one_port(
+    database_url: str, redis_url: str, folder: Path, command: list[str], processes: int
 ) -> None:
-    running = Up(
-        folder,
-        salescycle(
-            *("up", "--port", "0", "--workers", "2", "--data-dir", str(folder)),
-            env={"DATABASE_URL": database_url, "REDIS_URL": redis_url},
-        ),
-    ).ready()
-    servers = [process for process in mine(folder) if "serve" in process.cmdline()]
-    assert len(servers) == 2
-    servers[0].kill()
+    env = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": "s" * 32,
+        "DATA_DIR": str(folder),
+    }
+    running = Up(folder, salescycle(*command, "--port", "0", env=env)).ready()
     until(running.answers, running)
+    children = [child for child in psutil.Process(running.process.pid).children() if "serve" in child.cmdline()]
+    assert len(children) == processes
+    if children:
+        children[0].kill()
+        until(running.answers, running)
     assert running.end() == 0
 
 

@@ -71,7 +71,7 @@ async def test_an_orphan_is_ended_before_another_starts(server: Postgres, said: 
     child = await server.start(say=said.append)
     assert orphan.wait(SECONDS) == 0
     assert await value(server, "SELECT one FROM kept") == 1
-    assert "Ending a PostgreSQL that an earlier run left behind." in said
+    assert "Ending what is left of an earlier PostgreSQL." in said
     await processes.end_child(child, steps=STOP)
 
 

@@ -41,7 +41,7 @@ async def test_an_orphan_is_ended_before_another_writes_the_same_file(server: Va
     async with redis.Redis.from_url(server.url) as client:
         assert await client.get("key") == b"value"
         assert (await client.info("server"))["process_id"] == child.pid
-    assert said == ["Ending a Valkey that an earlier run left behind."]
+    assert said == ["Ending an earlier Valkey."]
     await processes.end_child(child, steps=STOP)
 
 
