@@ -141,6 +141,7 @@ def live_columns(lead: Lead, tag_ids: Sequence[UUID]) -> dict[str, Any]:
         "currency": lead.currency,
         "score": lead.score,
         "tag_ids": sorted(str(tag_id) for tag_id in tag_ids),
+        "closed_at": lead.closed_at.isoformat() if lead.closed_at else None,
         "deleted": lead.deleted_at is not None,
     }
 

@@ -1,6 +1,6 @@
 """What a resolver finds in `info.context`: who asks, when, and the loaders of this operation."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
@@ -12,17 +12,20 @@ from tortoise.models import Model
 
 from domain.actors import Actor
 from domain.errors import Unauthenticated
+from engine.live import Watch
 from engine.pages import Page, PageRequest, by_keys, counts, pages
+
+Renew: TypeAlias = Callable[[], Awaitable[Actor]]
 
 
 class Live(Protocol):
     """The live hub, as the schema sees it."""
 
-    def pipeline(self, actor: Actor, pipeline_id: UUID, *, filter: Any, after: int | None) -> AsyncIterator[Any]: ...
-
-    def lead(self, actor: Actor, lead_id: UUID, *, after: int | None) -> AsyncIterator[Any]: ...
-
-    def import_progress(self, actor: Actor, import_id: UUID) -> AsyncIterator[Any]: ...
+    def watch(
+        self, actor: Actor, watch: Watch, *, after: str | None = None, renew: Renew | None = None
+    ) -> AsyncIterable[Any]:
+        """Return what is told of a watch, after a cursor if one is given; raises ValueError for what is none."""
+        ...
 
 
 def _now() -> datetime:
@@ -33,11 +36,13 @@ def _now() -> datetime:
 class Context:
     """One operation's context; a WebSocket's operations each get their own by `fresh`.
 
-    `refused` is why a credential that came along was not accepted; it is raised where an actor is needed.
+    `refused` is why a credential that came along was not accepted; it is raised where an actor is needed. `renew`
+    loads the identity again, for what outlives the moment; it raises what ended it.
     """
 
     identity: Actor | None = None
     refused: Exception | None = None
+    renew: Renew | None = None
     live: Live | None = None
     address: str = ""
     user_agent: str = ""
