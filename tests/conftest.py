@@ -20,7 +20,7 @@ import pytest
 import redis
 
 from embedded import processes
-from embedded.homes import POINTER, home_for
+from embedded.homes import POINTER, Home, home_for
 from embedded.postgres import STOP as STOP_POSTGRES
 from embedded.postgres import Postgres
 from embedded.programs import programs_for
@@ -174,6 +174,15 @@ async def clean_db(db: str) -> str:
     finally:
         await connection.close()
     return db
+
+
+@pytest.fixture
+def server_home() -> Iterator[Home]:
+    """A place for a server that a test starts, kills and starts again by itself."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
+    folder.chmod(0o711)
+    yield home_for(folder)
+    _remove(folder)
 
 
 @contextlib.asynccontextmanager
