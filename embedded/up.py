@@ -21,11 +21,13 @@ SHORTEST_SECRET = 32
 API_SECONDS = 60.0
 API_TRIES = 3
 RETRY_SECONDS = 0.02
-HEALTH_SECONDS = 1.0
+PROBE_SECONDS = 1.0
 BACKLOG = 2048
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 SIGN_UP = """mutation {
-  signUp(input: {workspaceName: "My company", name: "Me", email: "me@example.com", password: "…"}) {
+  signUp(input: {
+    workspaceName: "My company", baseCurrency: "EUR", name: "Me", email: "me@example.com", password: "a long one"
+  }) {
     accessToken
   }
 }"""
@@ -117,7 +119,7 @@ async def _running(options: Options, settings: Settings, *, data_dir: Path, say:
         await _answers(apis, listener)
         for kept in others:
             await kept.begin()
-        await _greet(address_of(listener), servers.database_url, say=say)
+        await _greet(settings, servers, address=address_of(listener), say=say)
         yield
 
 
@@ -181,26 +183,26 @@ async def _applied(database_url: str) -> set[str]:
 
 
 async def _answers(apis: list[Kept], listener: socket.socket) -> None:
-    """Wait until the API answers its health check with success."""
+    """Wait until the API says that PostgreSQL and Redis answer it."""
     try:
         async with asyncio.timeout(API_SECONDS):
-            while not await _healthy(listener):
+            while not await _ready(listener):
                 if any(kept.failures >= API_TRIES for kept in apis):
                     raise StartFailed("The API does not start; its own messages above say why.")
                 await asyncio.sleep(RETRY_SECONDS)
     except TimeoutError as error:
-        raise StartFailed(f"The API does not become healthy within {API_SECONDS:.0f} seconds.") from error
+        raise StartFailed(f"The API is not ready within {API_SECONDS:.0f} seconds.") from error
 
 
-async def _healthy(listener: socket.socket) -> bool:
+async def _ready(listener: socket.socket) -> bool:
     host, port = _reachable(listener)
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     try:
-        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        async with asyncio.timeout(HEALTH_SECONDS):
+        writer.write(f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        async with asyncio.timeout(PROBE_SECONDS):
             return b" 200 " in await reader.readline()
     except OSError:
         return False
@@ -219,15 +221,20 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _greet(address: str, database_url: str, *, say: Say) -> None:
-    say(f"Salescycle runs: GraphQL at {address}/graphql, GraphiQL at the same address in a browser.")
+async def _greet(settings: Settings, servers: Servers, *, address: str, say: Say) -> None:
+    playground = f"{address}/graphiql" if settings.allows_introspection else ""
+    say(f"Salescycle runs: GraphQL at {address}/graphql{f', GraphiQL at {playground}' if playground else ''}.")
+    if await _nobody_signed_up(servers.database_url):
+        place = f"Open {playground}" if playground else f"Send to {address}/graphql"
+        say(f"Nobody has signed up yet. {place} and make a workspace with its first user:\n\n{SIGN_UP}\n")
+
+
+async def _nobody_signed_up(database_url: str) -> bool:
     connection = await asyncpg.connect(database_url)
     try:
-        empty = not await connection.fetchval("SELECT EXISTS (SELECT FROM workspace)")
+        return not await connection.fetchval("SELECT EXISTS (SELECT FROM workspace)")
     finally:
         await connection.close()
-    if empty:
-        say(f"Nobody has signed up yet. In GraphiQL, make a workspace and its first user by\n\n{SIGN_UP}\n")
 
 
 def _cancel_once(task: asyncio.Task[None]) -> Callable[[], bool]:

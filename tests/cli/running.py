@@ -88,9 +88,9 @@ class Up:
         until(lambda: text in self.output, self)
 
     def answers(self) -> bool:
-        """Tell whether the API is healthy, its database included."""
+        """Tell whether the API, PostgreSQL and Redis answer."""
         try:
-            with urllib.request.urlopen(f"{self.address}/healthz", timeout=5) as response:
+            with urllib.request.urlopen(f"{self.address}/readyz", timeout=5) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
