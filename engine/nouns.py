@@ -7,18 +7,22 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
+from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
 from models.events import Event
+from models.external_refs import ExternalRef
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.teams import Team
 from models.users import Membership, User
+from models.workspaces import Workspace
 
 CASTS: dict[type[fields.Field[Any]], str] = {
     fields.UUIDField: "uuid",
@@ -127,7 +131,14 @@ NOUNS: dict[type[Model], Noun] = {
             search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.sku, '')"
             " || ' ' || coalesce({alias}.family, ''))",
         ),
-        Noun(User, search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, ''))"),
+        Noun(
+            User,
+            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, ''))",
+            links={"membership": Link(Membership, theirs="user_id")},
+        ),
+        Noun(Workspace),
+        Noun(Invitation),
+        Noun(ApiKey),
         Noun(Need, live=LIVE),
         Noun(Team, live=LIVE),
         Noun(Membership),
@@ -140,6 +151,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(StageTransition),
         Noun(MoveRequest),
         Noun(Event),
+        Noun(ExternalRef),
         Noun(Import),
         Noun(ImportFault),
     )

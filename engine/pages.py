@@ -14,6 +14,7 @@ from tortoise.models import Model
 
 from domain.actors import Actor
 from domain.errors import DomainError
+from engine.boards import on_board
 from engine.conditions import EVERYTHING, Condition
 from engine.nouns import NOUNS, Noun
 from engine.sql import Params, visible, where
@@ -38,7 +39,8 @@ class PageRequest:
     """What a client asks of a list. `limit` rows after or before a cursor; `backward` reads from the end.
 
     `by` is the column that holds the parent's key, where the list hangs on a parent; `through` names a table in
-    between as (table, its column to the parent, its column to the row).
+    between as (table, its column to the parent, its column to the row). With `board_at`, leads are those on the
+    board at that instant.
     """
 
     model: type[Model]
@@ -51,12 +53,12 @@ class PageRequest:
     by: str | None = None
     through: tuple[str, str, str] | None = None
     live: bool = True
-    extra: str = ""
+    board_at: datetime | None = None
 
     @property
     def signature(self) -> str:
         """Return what a cursor must match: the noun, the order, the filter."""
-        shape = repr((self.model.__name__, self.orders, self.condition, self.by, self.extra))
+        shape = repr((self.model.__name__, self.orders, self.condition, self.by, self.board_at is None))
         return blake2s(shape.encode(), digest_size=6).hexdigest()
 
 
@@ -157,8 +159,8 @@ def _tests(request: PageRequest, noun: Noun, actor: Actor, params: Params, *, bo
         visible(request.model, actor, params, "r", live=request.live),
         where(noun, request.condition, actor, params, "r"),
     ]
-    if request.extra:
-        tests.append(request.extra)
+    if request.board_at:
+        tests.append(on_board(params, actor.workspace_id, request.board_at))
     if bounded and request.after:
         tests.append(_beyond(request, noun, request.after, params, forward=True))
     if bounded and request.before:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from engine.conditions import Compare, Op
 from engine.pages import Order
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
 from schema import ids
-from schema.connections import Connection, connection
+from schema.connections import Connection, connection, few
 from schema.context import Info
+from schema.external_refs import ExternalRef
 from schema.fields import column, computed, noun, relation, shown
 from schema.filters import (
     EnumFilter,
@@ -60,18 +62,50 @@ class Company(Node):
     leads: Connection[Annotated["Lead", strawberry.lazy("schema.leads")]] = connection(
         "Lead", "schema.leads", model=LeadRow, by="company_id", default=NEWEST, description="Its leads."
     )
+    contacts: Connection[Annotated["Contact", strawberry.lazy("schema.contacts")]] = connection(
+        "Contact", "schema.contacts", model=ContactRow, by="company_id", default=NEWEST, description="Its people."
+    )
+    subsidiaries: "Connection[Company]" = connection(
+        "Company",
+        "schema.companies",
+        model=CompanyRow,
+        by="parent_id",
+        default=NEWEST,
+        description="The companies that belong to it.",
+    )
+    external_refs: list[ExternalRef] = few(
+        ExternalRefRow,
+        by="subject_id",
+        default=(Order("system"), Order("external_id")),
+        most=50,
+        where=Compare("subject_type", Op.EQ, "company"),
+        description="What other systems call it.",
+    )
 
 
 @strawberry.input(description="Which companies.")
 class CompanyFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Company")
     name: StringFilter | None = on("By name.", "name")
+    domain: StringFilter | None = on("By domain, in lower case.", "domain")
+    industry: StringFilter | None = on("By industry.", "industry")
+    country: StringFilter | None = on("By country code.", "country")
+    location: StringFilter | None = on("By where it sits, in words.", "location")
+    employees: IntFilter | None = on("By how many work there.", "employees")
+    revenue: DecimalFilter | None = on("By the amount it takes in a year, whatever its currency.", "revenue")
+    founded_year: IntFilter | None = on("By the year in which it was founded.", "founded_year")
     relationship: EnumFilter[Relationship] | None = on("By relationship.", "relationship")
     owner: IDFilter | None = on("By owner.", "owner_id", noun="User")
+    parent: IDFilter | None = on("By the company that it belongs to.", "parent_id", noun="Company")
+    created_at: DateTimeFilter | None = on("By when it was first known.", "created_at")
     leads: ListFilter[Annotated["LeadFilter", strawberry.lazy("schema.leads")]] | None = through(
-        "By their leads.", "leads"
+        "By its leads.", "leads"
     )
-    and_: list["CompanyFilter"] | None = junction("and", "All of these pass.")
-    or_: list["CompanyFilter"] | None = junction("or", "Any of these passes.")
+    contacts: ListFilter[Annotated["ContactFilter", strawberry.lazy("schema.contacts")]] | None = through(
+        "By its people.", "contacts"
+    )
+    and_: "list[CompanyFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[CompanyFilter] | None" = junction("or", "Any of these passes.")
     not_: "CompanyFilter | None" = junction("not", "This does not pass.")
 
 
@@ -97,4 +131,4 @@ class CompanyQueries:
     async def company(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
     ) -> Company | None:
-        return shown(await info.context.row(CompanyRow, ids.decode(id, "Company")))
+        return shown(await info.context.row(CompanyRow, ids.decode(id, "Company")))  # type: ignore[no-any-return]

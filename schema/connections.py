@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import Parameter, Signature
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
@@ -102,7 +103,7 @@ def page_request(
     by: str | None = None,
     through: tuple[str, str, str] | None = None,
     live: bool = True,
-    extra: str = "",
+    board_at: datetime | None = None,
 ) -> PageRequest:
     """Return what a client asks of a list; refuses sizes below 0 and above 100, and first beside last."""
     if first is not None and last is not None:
@@ -125,7 +126,7 @@ def page_request(
         by=by,
         through=through,
         live=live,
-        extra=extra,
+        board_at=board_at,
     )
 
 
@@ -147,14 +148,18 @@ def connection(
     by: str | None = None,
     through: tuple[str, str, str] | None = None,
     live: bool = True,
-    extra: str = "",
+    plain: bool = False,
+    board: bool = False,
+    where: Condition = EVERYTHING,
 ) -> Any:
     """Declare a list of a noun: of the whole workspace, or of the row whose key stands in `by` or `through`.
 
     The noun's module has, beside its type `X`, an input `XFilter` and an input `XOrder`, whose `field` is an enum
-    with column names as values; the list takes `search` where the noun has a search expression.
+    with column names as values; the list takes `search` where the noun has a search expression. A `plain` list
+    takes neither filter nor order nor search; `board` leaves only leads that stand on the board, `where`
+    only what meets a condition.
     """
-    searchable = bool(NOUNS[model].search)
+    searchable = bool(NOUNS[model].search) and not plain
 
     async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
         arguments = {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
@@ -162,28 +167,24 @@ def connection(
         request = page_request(
             model,
             orders=ordered(orders, default=default),
-            condition=condition(passing),
+            condition=both(where, condition(passing)),
             by=by,
             through=through,
             live=live,
-            extra=extra,
+            board_at=info.context.now if board else None,
             **arguments,
         )
         return await listed(request, info.context, root.id if by or through else None)
 
     lazy = strawberry.lazy(module)
-    filters: Any = Annotated[f"{name}Filter", lazy]
-    entries: Any = Annotated[f"{name}Order", lazy]
-    types: dict[str, Any] = {
-        "first": First,
-        "after": After,
-        "last": Last,
-        "before": Before,
-        "filter": Annotated[filters | None, strawberry.argument(description="Only what passes.")],
-        "order_by": Annotated[
-            list[entries] | None, strawberry.argument(description="The order; the id breaks ties.")
-        ],
-    }
+    types: dict[str, Any] = {"first": First, "after": After, "last": Last, "before": Before}
+    if not plain:
+        passing: Any = Annotated[f"{name}Filter", lazy]
+        entry: Any = Annotated[f"{name}Order", lazy]
+        types["filter"] = Annotated[passing | None, strawberry.argument(description="Only what passes.")]
+        types["order_by"] = Annotated[
+            list[entry] | None, strawberry.argument(description="The order; the id breaks ties.")
+        ]
     if searchable:
         types["search"] = SearchText
     kind = Parameter.POSITIONAL_OR_KEYWORD
@@ -198,3 +199,24 @@ def connection(
     return strawberry.field(
         resolver=resolve, description=description, metadata={"read": ConnectionOf(model, by or "", through)}
     )
+
+
+def few(
+    model: type[Model],
+    *,
+    description: str,
+    default: tuple[Order, ...],
+    most: int,
+    by: str | None = None,
+    through: tuple[str, str, str] | None = None,
+    live: bool = True,
+    where: Condition = EVERYTHING,
+) -> Any:
+    """Declare a short list of another noun, which cannot grow past `most`, as a plain list."""
+    request = PageRequest(model, default, limit=most, condition=where, by=by, through=through, live=live)
+
+    async def resolve(root: Any, info: Info) -> Any:
+        return (await info.context.page_of(request, root.id)).rows
+
+    read = ConnectionOf(model, by or "", through)
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": read})

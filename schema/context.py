@@ -76,7 +76,7 @@ class Context:
             return None
 
         async def load(keys: list[UUID]) -> list[Any]:
-            found = await by_keys(model, keys, self.actor)
+            found = await by_keys(model, keys, self.actor, live=True)
             return [found.get(key) for key in keys]
 
         return await self.loader(model, load).load(key)

@@ -84,7 +84,8 @@ def noun(model: type[Model], *, description: str, name: str | None = None) -> Ca
     def declare(cls: T) -> T:
         cls.is_type_of = classmethod(lambda own, obj, info: isinstance(obj, model | own))  # type: ignore[attr-defined]
         declared = strawberry.type(cls, description=description, name=name)
-        NOUN_TYPES[declared.__name__] = (declared, model)
+        if any(base.__name__ == "Node" for base in declared.__mro__):
+            NOUN_TYPES[declared.__name__] = (declared, model)
         return declared
 
     return declare

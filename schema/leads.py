@@ -1,32 +1,382 @@
-"""x"""
+"""Leads in the schema: what they show, and how lists of them are filtered and ordered."""
 
+from datetime import date, datetime
 from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
+from domain import moves, policy
+from domain.policy import Action
+from engine.conditions import Compare, Op
+from engine.pages import Order
+from models.catalog import LostReason as LostReasonRow
+from models.catalog import Source as SourceRow
+from models.catalog import Tag as TagRow
+from models.companies import Company as CompanyRow
+from models.contacts import Contact as ContactRow
+from models.events import Event as EventRow
+from models.external_refs import ExternalRef as ExternalRefRow
+from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
-from schema.fields import *
-from schema.filters import *
+from models.leads import LeadContact as LeadContactRow
+from models.needs import Need as NeedRow
+from models.pipelines import Pipeline as PipelineRow
+from models.products import Product as ProductRow
+from models.stages import MoveRequest as MoveRequestRow
+from models.stages import MoveRequestStatus
+from models.stages import Stage as StageRow
+from models.stages import StageTransition as StageTransitionRow
+from models.users import User as UserRow
+from schema import ids
+from schema.connections import Connection, connection, few
+from schema.context import Info
+from schema.errors import UserError, user_error
+from schema.events import HistoryEntry
+from schema.external_refs import ExternalRef
+from schema.fields import column, computed, noun, relation, shown
+from schema.filters import (
+    DateFilter,
+    DateTimeFilter,
+    DecimalFilter,
+    EnumFilter,
+    IDFilter,
+    IntFilter,
+    ListFilter,
+    StringFilter,
+    junction,
+    on,
+    through,
+)
 from schema.nodes import Node
-from schema.orders import *
+from schema.orders import Direction, direction
+from schema.scalars import Money, money
+
+if TYPE_CHECKING:
+    from schema.catalog import LostReason, Source, Tag
+    from schema.companies import Company, CompanyFilter
+    from schema.contacts import Contact, ContactFilter
+    from schema.needs import Need
+    from schema.pipelines import Pipeline
+    from schema.products import Product
+    from schema.stages import Stage
+    from schema.users import User
+
+NEWEST = (Order("created_at", descending=True),)
+OLDEST = (Order("created_at"),)
 
 
-@noun(LeadRow, description="A lead.")
+@strawberry.type(description="What raised or lowered a lead's score.")
+class ScoreFactor:
+    label: str = strawberry.field(description="What it is, in words.")
+    points: float = strawberry.field(description="How many points it gave or took.")
+    direction: str = strawberry.field(description="UP or DOWN.")
+
+
+def score_factors(factors: list[dict[str, Any]]) -> list[ScoreFactor]:
+    return [ScoreFactor(**{name: factor[name] for name in ("label", "points", "direction")}) for factor in factors]
+
+
+@strawberry.type(description="Whether a lead may move to a stage.")
+class LeadMove:
+    stage_key: strawberry.Private[UUID]
+    allowed: bool = strawberry.field(description="Whether moveLead would do it.")
+    unmet_requirements: list[UserError] = strawberry.field(
+        description="What stands against it, as moveLead would say; empty where it is allowed."
+    )
+
+    @strawberry.field(description="The stage.")
+    async def stage(self, info: Info) -> Annotated["Stage", strawberry.lazy("schema.stages")]:
+        return await info.context.row(StageRow, self.stage_key)  # type: ignore[no-any-return]
+
+
+@strawberry.type(description="What the viewer may do with a lead.")
+class LeadPermissions:
+    update: bool = strawberry.field(description="Change it, and its contacts and needs.")
+    assign: bool = strawberry.field(description="Give it to another owner.")
+    move: bool = strawberry.field(description="Move it, as far as the stages' rules allow.")
+    approve_move: bool = strawberry.field(description="Approve or reject a requested move.")
+    close: bool = strawberry.field(description="Close it.")
+    reopen: bool = strawberry.field(description="Reopen it once it is closed.")
+    delete: bool = strawberry.field(description="Delete and restore it.")
+
+
+PERMISSIONS = {
+    "update": Action.UPDATE_LEAD,
+    "assign": Action.ASSIGN_LEAD,
+    "move": Action.MOVE_LEAD,
+    "approve_move": Action.APPROVE_MOVE,
+    "close": Action.CLOSE_LEAD,
+    "reopen": Action.REOPEN_LEAD,
+    "delete": Action.DELETE_LEAD,
+}
+
+
+@noun(LeadContactRow, description="A person in a role on a lead.")
+class LeadContact(Node):
+    contact: Annotated["Contact", strawberry.lazy("schema.contacts")] | None = relation(
+        ContactRow, "The person.", by="contact_id"
+    )
+    role: ContactRole = column("What they are on the lead.")
+    is_primary: bool = column("Whether they are the first to talk to; one of a lead's is.")
+
+
+@noun(StageTransitionRow, description="A move of a lead from one stage to another.")
+class StageTransition(Node):
+    from_stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = relation(
+        StageRow, "Where it stood; null where it came in.", by="from_stage_id"
+    )
+    to_stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = relation(
+        StageRow, "Where it went.", by="to_stage_id"
+    )
+    user: Annotated["User", strawberry.lazy("schema.users")] | None = relation(UserRow, "Who moved it.", by="user_id")
+    moved_at: datetime = column("When it was moved.")
+    stayed_seconds: int | None = computed(
+        lambda seconds: None if seconds is None else min(seconds, 2**31 - 1),
+        "How many seconds it had stayed where it stood.",
+        needs=("stayed_seconds",),
+    )
+
+
+@noun(MoveRequestRow, description="A move that waits for a manager's approval, or had it.")
+class MoveRequest(Node):
+    lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(LeadRow, "The lead.", by="lead_id")
+    from_stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = relation(
+        StageRow, "Where it stood.", by="from_stage_id"
+    )
+    to_stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = relation(
+        StageRow, "Where it is to go.", by="to_stage_id"
+    )
+    status: MoveRequestStatus = column("How the request stands.")
+    note: str | None = column("What the requester, or who rejected it, wrote.")
+    requested_by: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
+        UserRow, "Who asked.", by="requested_by_id"
+    )
+    decided_by: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
+        UserRow, "Who decided.", by="decided_by_id"
+    )
+    created_at: datetime = column("When it was asked.")
+    decided_at: datetime | None = column("When it was decided.")
+
+
+@noun(LeadRow, description="A possible sale on its way through the pipeline, from first interest to after the sale.")
 class Lead(Node):
-    title: str = column("t")
+    title: str = column("What it is about.")
+    description: str | None = column("More about it.")
+    value: Money | None = computed(money, "What it may be worth; null where nobody knows.", needs=("value", "currency"))
+    pipeline: Annotated["Pipeline", strawberry.lazy("schema.pipelines")] | None = relation(
+        PipelineRow, "The pipeline that it walks.", by="pipeline_id"
+    )
+    stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = relation(
+        StageRow, "The stage that it stands in, or was closed from.", by="stage_id"
+    )
+    rank: str = column("Its place in the stage; sorts bytewise.")
+    status: LeadStatus = column("How it stands.")
+    lifecycle: Lifecycle = column("How far it is qualified.")
+    probability: float = computed(
+        float, "The chance to win, 0 to 1: its stage's, and 1 or 0 once closed.", needs=("probability",)
+    )
+    score: int | None = column("How promising it is, 0 to 100; null until it is scored.")
+    grade: Grade | None = column("The score in four classes.")
+    score_factors: list[ScoreFactor] = computed(
+        score_factors, "What raised and lowered the score.", needs=("score_factors",)
+    )
+    scored_at: datetime | None = column("When it was scored.")
+    owner: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
+        UserRow, "Who works on it.", by="owner_id"
+    )
+    company: Annotated["Company", strawberry.lazy("schema.companies")] | None = relation(
+        CompanyRow, "The company that may buy.", by="company_id"
+    )
+    product: Annotated["Product", strawberry.lazy("schema.products")] | None = relation(
+        ProductRow, "What they are most interested in.", by="product_id"
+    )
+    source: Annotated["Source", strawberry.lazy("schema.catalog")] | None = relation(
+        SourceRow, "Where it came from.", by="source_id"
+    )
+    lost_reason: Annotated["LostReason", strawberry.lazy("schema.catalog")] | None = relation(
+        LostReasonRow, "Why it was lost.", by="lost_reason_id"
+    )
+    close_note: str | None = column("What was written when it was closed.")
+    expected_close_date: date | None = column("When it is expected to be decided.")
+    engaged_at: datetime | None = column("When selling began: when it first stood in a stage that is no intake.")
+    stage_entered_at: datetime = column("Since when it stands in its stage.")
+    last_activity_at: datetime | None = column("When something last happened with the customer.")
+    closed_at: datetime | None = column("When it was closed.")
+    created_at: datetime = column("When it was captured.")
+    updated_at: datetime = column("When a person last changed it.")
+    version: int = column("Rises with every edit by a person.")
+    contacts: Connection[LeadContact] = connection(
+        "LeadContact",
+        "schema.leads",
+        model=LeadContactRow,
+        by="lead_id",
+        default=(Order("is_primary", descending=True),),
+        plain=True,
+        description="The people on it, the primary one first.",
+    )
+    needs: Connection[Annotated["Need", strawberry.lazy("schema.needs")]] = connection(
+        "Need",
+        "schema.needs",
+        model=NeedRow,
+        by="lead_id",
+        default=(Order("importance", descending=True),),
+        plain=True,
+        description="What hurts or interests them, the most important first.",
+    )
+    tags: list[Annotated["Tag", strawberry.lazy("schema.catalog")]] = few(
+        TagRow, through=("lead_tag", "lead_id", "tag_id"), default=(Order("name"),), most=50, description="Its tags."
+    )
+    external_refs: list[ExternalRef] = few(
+        ExternalRefRow,
+        by="subject_id",
+        default=(Order("system"), Order("external_id")),
+        most=50,
+        where=Compare("subject_type", Op.EQ, "lead"),
+        description="What other systems call it.",
+    )
+    transitions: Connection[StageTransition] = connection(
+        "StageTransition",
+        "schema.leads",
+        model=StageTransitionRow,
+        by="lead_id",
+        default=(Order("moved_at"),),
+        plain=True,
+        description="Its way through the stages, from the first.",
+    )
+    move_requests: Connection[MoveRequest] = connection(
+        "MoveRequest",
+        "schema.leads",
+        model=MoveRequestRow,
+        by="lead_id",
+        default=NEWEST,
+        plain=True,
+        description="Moves that somebody asked a manager for, the newest first.",
+    )
+    history: Connection[HistoryEntry] = connection(
+        "HistoryEntry",
+        "schema.events",
+        model=EventRow,
+        by="subject_id",
+        default=(Order("occurred_at", descending=True),),
+        plain=True,
+        where=Compare("subject_type", Op.EQ, "lead"),
+        description="Everything that happened to it, the newest first.",
+    )
+
+    @strawberry.field(description="What the viewer may do with it.")
+    def viewer_can(self, info: Info) -> LeadPermissions:
+        actor = info.context.actor
+        return LeadPermissions(**{name: policy.may(actor, action, self) for name, action in PERMISSIONS.items()})
+
+    @strawberry.field(description="The stages of its pipeline, each with what stands against moving there.")
+    async def moves(self, info: Info) -> list[LeadMove]:
+        row: Any = self
+        board = await _board(info, row)
+        return [_move(info, row, stage, board) for stage in board.pipeline(row.pipeline_id) if stage.id != row.stage_id]
 
 
-@strawberry.input(description="x")
+async def _board(info: Info, row: LeadRow) -> moves.Board:
+    """Load what a lead's moves are judged by, together with those of the others in this operation."""
+
+    async def load(keys: list[UUID]) -> list[moves.Board]:
+        board = await moves.board(info.context.actor.workspace_id, keys)
+        return [board for _ in keys]
+
+    return await info.context.loader("moves", load).load(row.id)  # type: ignore[no-any-return]
+
+
+def _move(info: Info, row: LeadRow, stage: StageRow, board: moves.Board) -> LeadMove:
+    against = moves.unmet(info.context.actor, row, stage, board)
+    allowed = not against and policy.may(info.context.actor, Action.MOVE_LEAD, row)
+    return LeadMove(stage_key=stage.id, allowed=allowed, unmet_requirements=[user_error(fault) for fault in against])
+
+
+@strawberry.input(description="Which leads.")
 class LeadFilter:
-    title: StringFilter | None = on("By name.", "title")
+    id: IDFilter | None = on("By id.", "id", noun="Lead")
+    title: StringFilter | None = on("By title.", "title")
+    status: EnumFilter[LeadStatus] | None = on("By status.", "status")
+    lifecycle: EnumFilter[Lifecycle] | None = on("By lifecycle.", "lifecycle")
+    grade: EnumFilter[Grade] | None = on("By grade.", "grade")
+    score: IntFilter | None = on("By score.", "score")
+    value: DecimalFilter | None = on("By the amount of the value, whatever its currency.", "value")
+    currency: StringFilter | None = on("By the currency of the value.", "currency")
+    pipeline: IDFilter | None = on("By pipeline.", "pipeline_id", noun="Pipeline")
+    stage: IDFilter | None = on("By stage.", "stage_id", noun="Stage")
+    owner: IDFilter | None = on("By owner.", "owner_id", noun="User")
+    product: IDFilter | None = on("By product.", "product_id", noun="Product")
+    source: IDFilter | None = on("By source.", "source_id", noun="Source")
+    lost_reason: IDFilter | None = on("By lost reason.", "lost_reason_id", noun="LostReason")
+    company_id: IDFilter | None = on("By company.", "company_id", noun="Company")
+    created_at: DateTimeFilter | None = on("By when it was captured.", "created_at")
+    updated_at: DateTimeFilter | None = on("By when a person last changed it.", "updated_at")
+    engaged_at: DateTimeFilter | None = on("By when selling began.", "engaged_at")
+    stage_entered_at: DateTimeFilter | None = on("By when it came into its stage.", "stage_entered_at")
+    last_activity_at: DateTimeFilter | None = on("By its last activity.", "last_activity_at")
+    closed_at: DateTimeFilter | None = on("By when it was closed.", "closed_at")
+    expected_close_date: DateFilter | None = on("By when it is expected to be decided.", "expected_close_date")
+    company: Annotated["CompanyFilter", strawberry.lazy("schema.companies")] | None = through(
+        "By its company.", "company"
+    )
+    contacts: ListFilter[Annotated["ContactFilter", strawberry.lazy("schema.contacts")]] | None = through(
+        "By the people on it.", "contacts"
+    )
+    tags: "ListFilter[TagFilter] | None" = through("By its tags.", "tags")
+    team: "OwnerTeamFilter | None" = through("By the owner's team.", "membership")
+    and_: "list[LeadFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[LeadFilter] | None" = junction("or", "Any of these passes.")
+    not_: "LeadFilter | None" = junction("not", "This does not pass.")
 
 
-@strawberry.enum(description="What companies can be ordered by.")
+@strawberry.input(description="Which tags.")
+class TagFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Tag")
+    name: StringFilter | None = on("By name.", "name")
+
+
+@strawberry.input(description="Which teams owners are in.")
+class OwnerTeamFilter:
+    id: IDFilter | None = on("By team.", "team_id", noun="Team")
+
+
+@strawberry.enum(description="What leads can be ordered by.")
 class LeadOrderField(Enum):
-    CREATED_AT = strawberry.enum_value("created_at", description="When it was first known.")
+    CREATED_AT = strawberry.enum_value("created_at", description="When it was captured.")
+    UPDATED_AT = strawberry.enum_value("updated_at", description="When a person last changed it.")
+    SCORE = strawberry.enum_value("score", description="Its score.")
+    VALUE = strawberry.enum_value("value", description="The amount of its value, whatever the currency.")
+    EXPECTED_CLOSE_DATE = strawberry.enum_value("expected_close_date", description="When it is to be decided.")
+    CLOSED_AT = strawberry.enum_value("closed_at", description="When it was closed.")
+    RANK = strawberry.enum_value("rank", description="Its place in its stage.")
 
 
-@strawberry.input(description="An order of companies.")
+@strawberry.input(description="An order of leads.")
 class LeadOrder:
     field: LeadOrderField = strawberry.field(description="By what.")
     direction: Direction = direction()
+
+
+@strawberry.type
+class LeadQueries:
+    leads: Connection[Lead] = connection(
+        "Lead", "schema.leads", model=LeadRow, default=NEWEST, description="The leads that the viewer may see."
+    )
+
+    @strawberry.field(description="A lead; null where it is missing, deleted or may not be seen.")
+    async def lead(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Lead | None:
+        return shown(await info.context.row(LeadRow, ids.decode(id, "Lead")))  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Whether a lead may move to a stage, and what stands against it.")
+    async def can_move_lead(
+        self,
+        info: Info,
+        lead_id: Annotated[strawberry.ID, strawberry.argument(description="The lead.")],
+        stage_id: Annotated[strawberry.ID, strawberry.argument(description="The stage.")],
+    ) -> LeadMove | None:
+        row = await info.context.row(LeadRow, ids.decode(lead_id, "Lead", field="leadId"))
+        stage = await info.context.row(StageRow, ids.decode(stage_id, "Stage", field="stageId"))
+        return _move(info, row, stage, await _board(info, row)) if row and stage else None

@@ -1,0 +1,102 @@
+"""Contacts in the schema."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.pages import Order
+from models.companies import Company as CompanyRow
+from models.companies import Relationship
+from models.contacts import Contact as ContactRow
+from models.leads import Lead as LeadRow
+from models.users import User as UserRow
+from schema import ids
+from schema.connections import Connection, connection
+from schema.context import Info
+from schema.fields import column, noun, relation, shown
+from schema.filters import DateTimeFilter, EnumFilter, IDFilter, ListFilter, StringFilter, junction, on, through
+from schema.nodes import Node
+from schema.orders import Direction, direction
+from schema.scalars import Email, LanguageTag, PhoneNumber
+
+if TYPE_CHECKING:
+    from schema.companies import Company, CompanyFilter
+    from schema.leads import Lead, LeadFilter
+    from schema.users import User
+
+NEWEST = (Order("created_at", descending=True),)
+
+
+@noun(ContactRow, description="A person whom we sell to.")
+class Contact(Node):
+    name: str = column("The name.")
+    job_title: str | None = column("What they do.")
+    email: Email | None = column("The email address, as given.")
+    phone: PhoneNumber | None = column("The phone number, as given.")
+    language: LanguageTag | None = column("The language in which to write to them.")
+    relationship: Relationship = column("What they are to us; follows from their leads.")
+    version: int = column("Rises with every edit by a person.")
+    created_at: datetime = column("When they were first known.")
+    updated_at: datetime = column("When a person last changed it.")
+    company: Annotated["Company", strawberry.lazy("schema.companies")] | None = relation(
+        CompanyRow, "The company that they belong to.", by="company_id"
+    )
+    owner: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
+        UserRow, "Who looks after them.", by="owner_id"
+    )
+    leads: Connection[Annotated["Lead", strawberry.lazy("schema.leads")]] = connection(
+        "Lead",
+        "schema.leads",
+        model=LeadRow,
+        through=("lead_contact", "contact_id", "lead_id"),
+        default=NEWEST,
+        description="The leads that they are on.",
+    )
+
+
+@strawberry.input(description="Which contacts.")
+class ContactFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Contact")
+    name: StringFilter | None = on("By name.", "name")
+    email: StringFilter | None = on("By email address, in lower case.", "email_normalised")
+    phone: StringFilter | None = on("By phone number, as E.164.", "phone_normalised")
+    job_title: StringFilter | None = on("By what they do.", "job_title")
+    relationship: EnumFilter[Relationship] | None = on("By relationship.", "relationship")
+    owner: IDFilter | None = on("By owner.", "owner_id", noun="User")
+    created_at: DateTimeFilter | None = on("By when they were first known.", "created_at")
+    company: Annotated["CompanyFilter", strawberry.lazy("schema.companies")] | None = through(
+        "By their company.", "company"
+    )
+    leads: ListFilter[Annotated["LeadFilter", strawberry.lazy("schema.leads")]] | None = through(
+        "By the leads that they are on.", "leads"
+    )
+    and_: "list[ContactFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[ContactFilter] | None" = junction("or", "Any of these passes.")
+    not_: "ContactFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What contacts can be ordered by.")
+class ContactOrderField(Enum):
+    CREATED_AT = strawberry.enum_value("created_at", description="When they were first known.")
+    NAME = strawberry.enum_value("name", description="The name.")
+
+
+@strawberry.input(description="An order of contacts.")
+class ContactOrder:
+    field: ContactOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
+@strawberry.type
+class ContactQueries:
+    contacts: Connection[Contact] = connection(
+        "Contact", "schema.contacts", model=ContactRow, default=NEWEST, description="The contacts."
+    )
+
+    @strawberry.field(description="A contact.")
+    async def contact(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Contact | None:
+        return shown(await info.context.row(ContactRow, ids.decode(id, "Contact")))  # type: ignore[no-any-return]

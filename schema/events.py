@@ -1,0 +1,79 @@
+"""The event log in the schema: who did what, when, and what changed."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from domain.actors import ActorKind
+from models.events import Event as EventRow
+from models.users import User as UserRow
+from schema.context import Info
+from schema.enums import described
+from schema.fields import column, computed, noun
+from schema.scalars import JSON
+
+if TYPE_CHECKING:
+    from schema.users import User
+
+described(
+    ActorKind,
+    "A kind of actor.",
+    USER="A person.",
+    API_KEY="A partner system, by an API key.",
+    LINK="A customer, by a link.",
+    SYSTEM="Salescycle itself.",
+)
+
+
+@strawberry.type(description="Who did something.")
+class EventActor:
+    kind: ActorKind = strawberry.field(description="What kind of actor it was.")
+    task: str | None = strawberry.field(description="Which task, where it was Salescycle itself.")
+    user_key: strawberry.Private[UUID | None]
+
+    @strawberry.field(description="Which user, or the service user of an API key.")
+    async def user(self, info: Info) -> Annotated["User", strawberry.lazy("schema.users")] | None:
+        return await info.context.row(UserRow, self.user_key)  # type: ignore[no-any-return]
+
+
+@strawberry.type(description="A field that changed.")
+class Change:
+    field: str = strawberry.field(description="The field, as the API names it.")
+    before: JSON | None = strawberry.field(description="What it was.")
+    after: JSON | None = strawberry.field(description="What it became.")
+
+
+def event_actor(facts: dict[str, Any]) -> EventActor:
+    """Return an event's actor as the log keeps it."""
+    user = facts.get("user")
+    return EventActor(
+        kind=ActorKind(facts.get("kind", ActorKind.SYSTEM)),
+        task=facts.get("task"),
+        user_key=UUID(user) if user else None,
+    )
+
+
+def event_changes(data: dict[str, Any]) -> list[Change]:
+    """Return what an event says has changed, in the order of the names."""
+    changed = data.get("changes") or {}
+    return [
+        Change(field=camel(name), before=JSON(was), after=JSON(becomes))
+        for name, (was, becomes) in sorted(changed.items())
+    ]
+
+
+def camel(name: str) -> str:
+    """Return a column's name as the API writes it."""
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+@noun(EventRow, description="Something that happened.")
+class HistoryEntry:
+    name: str = column("What happened, such as lead.moved.")
+    occurred_at: datetime = column("When it happened.")
+    client_mutation_id: str | None = column("What the client that caused it sent along.")
+    actor: EventActor = computed(event_actor, "Who did it.", needs=("actor",))
+    changes: list[Change] = computed(event_changes, "What changed.", needs=("data",))

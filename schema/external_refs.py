@@ -1,0 +1,26 @@
+"""What other systems call our objects."""
+
+from collections.abc import Sequence
+
+import strawberry
+
+from domain.external_refs import Ref
+from models.external_refs import ExternalRef as ExternalRefRow
+from schema.fields import column, noun
+
+
+@noun(ExternalRefRow, description="What another system calls an object.")
+class ExternalRef:
+    system: str = column("The other system.")
+    external_id: str = column("The object's id there; unique per system.")
+
+
+@strawberry.input(description="What another system calls an object.")
+class ExternalRefInput:
+    system: str = strawberry.field(description="The other system, at most 100 characters.")
+    external_id: str = strawberry.field(description="The object's id there, at most 500 characters.")
+
+
+def refs(given: Sequence[ExternalRefInput] | None) -> list[Ref]:
+    """Return references as the domain takes them."""
+    return [Ref(ref.system, ref.external_id) for ref in given or ()]

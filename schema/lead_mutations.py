@@ -1,0 +1,442 @@
+"""What can be done with leads, in the schema: translate in, translate out."""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import strawberry
+
+from domain import closings, leads, moves
+from domain.leads import Capture, LeadDetails, NewCompany, NewContact
+from domain.money import Money as MoneyValue
+from domain.moves import Place
+from domain.unset import UNSET, Unset
+from engine.pages import Order, Page
+from models.leads import ContactRole, LeadStatus, Lifecycle
+from models.leads import Lead as LeadRow
+from models.stages import Stage as StageRow
+from schema import ids
+from schema.connections import Edge, EdgeRow, page_request
+from schema.context import Info
+from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.external_refs import ExternalRefInput, refs
+from schema.fields import given, optional, shown
+from schema.leads import Lead, MoveRequest
+from schema.scalars import URL, CountryCode, Email, MoneyInput, PhoneNumber
+
+if TYPE_CHECKING:
+    from schema.stages import Stage
+
+VERSION = "The version that was edited; if the object has another by now, the edit is refused as STALE."
+
+
+@strawberry.input(description="The company behind a lead; found by its domain or name, else created.")
+class CaptureCompanyInput:
+    name: str | None = strawberry.field(default=None, description="Its name.")
+    domain: str | None = strawberry.field(default=None, description="Its domain; finds it among those known.")
+    website: URL | None = strawberry.field(default=None, description="Its web address.")
+    phone: PhoneNumber | None = strawberry.field(default=None, description="Its phone number.")
+    industry: str | None = strawberry.field(default=None, description="Its industry or sector.")
+    country: CountryCode | None = strawberry.field(default=None, description="Where it sits.")
+
+
+@strawberry.input(description="The person behind a lead; found by email, else phone, else created.")
+class CaptureContactInput:
+    name: str | None = strawberry.field(default=None, description="The name.")
+    email: Email | None = strawberry.field(default=None, description="The email address; finds the person.")
+    phone: PhoneNumber | None = strawberry.field(default=None, description="The phone number, with country code.")
+    job_title: str | None = strawberry.field(default=None, description="What they do there.")
+    role: ContactRole = strawberry.field(default=ContactRole.OTHER, description="What they are on the lead.")
+
+
+@strawberry.input(description="A lead to capture: with a title, or a company or contact to be called after.")
+class CaptureLeadInput(MutationInput):
+    id: strawberry.ID | None = strawberry.field(default=None, description="An id of the client's own: a UUIDv7.")
+    title: str | None = strawberry.field(default=None, description="What it is about; at most 200 characters.")
+    description: str | None = strawberry.field(default=None, description="More about it.")
+    value: MoneyInput | None = strawberry.field(default=None, description="What it may be worth.")
+    pipeline_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The pipeline; the default one if left out."
+    )
+    stage_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The stage; the pipeline's first if left out."
+    )
+    owner_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Who works on it; a rep's own if left out."
+    )
+    source_id: strawberry.ID | None = strawberry.field(default=None, description="Where it came from.")
+    product_id: strawberry.ID | None = strawberry.field(default=None, description="What interests them most.")
+    company_id: strawberry.ID | None = strawberry.field(default=None, description="A company that is known.")
+    company: CaptureCompanyInput | None = strawberry.field(default=None, description="A company to find or create.")
+    contact: CaptureContactInput | None = strawberry.field(default=None, description="A person to find or create.")
+    lifecycle: Lifecycle = strawberry.field(default=Lifecycle.RAW, description="How far it is qualified.")
+    expected_close_date: date | None = strawberry.field(default=None, description="When it is to be decided.")
+    engaged_at: datetime | None = strawberry.field(
+        default=None, description="When selling began; now, if left out and its stage is no intake."
+    )
+    tag_ids: list[strawberry.ID] = strawberry.field(default_factory=list, description="Its tags, at most 50.")
+    external_refs: list[ExternalRefInput] = strawberry.field(
+        default_factory=list, description="What other systems call it."
+    )
+
+
+@strawberry.input(description="A change of a lead; what is left out stays as it is, null clears.")
+class UpdateLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    title: str | None = optional("What it is about; at most 200 characters.")
+    description: str | None = optional("More about it.")
+    value: MoneyInput | None = optional("What it may be worth.")
+    source_id: strawberry.ID | None = optional("Where it came from.")
+    product_id: strawberry.ID | None = optional("What interests them most.")
+    company_id: strawberry.ID | None = optional("The company that may buy.")
+    lifecycle: Lifecycle | None = optional("How far it is qualified; null changes nothing.")
+    expected_close_date: date | None = optional("When it is to be decided.")
+    engaged_at: datetime | None = optional("When selling began.")
+    tag_ids: list[strawberry.ID] | None = optional("All its tags, at most 50.")
+    external_refs: list[ExternalRefInput] = strawberry.field(
+        default_factory=list, description="What other systems call it, besides what is known."
+    )
+
+
+@strawberry.input(description="Whose lead it becomes.")
+class AssignLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    owner_id: strawberry.ID | None = strawberry.field(description="The new owner; null for nobody.")
+    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+
+
+@strawberry.input(description="Where a lead goes. Without a neighbour it goes on top of its new stage.")
+class MoveLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    stage_id: strawberry.ID = strawberry.field(description="The stage; of another pipeline, too.")
+    after_lead_id: strawberry.ID | None = strawberry.field(default=None, description="The lead to drop it under.")
+    before_lead_id: strawberry.ID | None = strawberry.field(default=None, description="The lead to drop it above.")
+    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+
+
+@strawberry.input(description="A move to ask a manager for.")
+class RequestMoveInput(MutationInput):
+    lead_id: strawberry.ID = strawberry.field(description="The lead.")
+    stage_id: strawberry.ID = strawberry.field(description="The stage, which asks for approval.")
+    note: str | None = strawberry.field(default=None, description="Why it should move.")
+
+
+@strawberry.input(description="A requested move to approve.")
+class ApproveMoveInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The request.")
+
+
+@strawberry.input(description="A requested move to reject.")
+class RejectMoveInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The request.")
+    note: str | None = strawberry.field(default=None, description="Why it is rejected.")
+
+
+@strawberry.input(description="How a lead ends.")
+class CloseLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    status: LeadStatus = strawberry.field(description="WON, LOST or DISQUALIFIED.")
+    lost_reason_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Why it was lost; LOST needs it, nothing else keeps it."
+    )
+    note: str | None = strawberry.field(default=None, description="What there is to say about it.")
+    value: MoneyInput | None = strawberry.field(default=None, description="What it was worth in the end.")
+    stage_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The FOLLOW_UP stage that a won lead goes to; the first one if left out."
+    )
+    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+
+
+@strawberry.input(description="A closed lead to open again.")
+class ReopenLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    stage_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Where it goes; to the stage it was closed from if left out."
+    )
+    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+
+
+@strawberry.input(description="A lead to delete.")
+class DeleteLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+
+
+@strawberry.input(description="A deleted lead to bring back.")
+class RestoreLeadInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+
+
+@strawberry.input(description="A person to put on a lead, or whose role there changes.")
+class SetLeadContactInput(MutationInput):
+    lead_id: strawberry.ID = strawberry.field(description="The lead.")
+    contact_id: strawberry.ID = strawberry.field(description="The person.")
+    role: ContactRole = strawberry.field(default=ContactRole.OTHER, description="What they are on the lead.")
+    is_primary: bool = strawberry.field(default=False, description="Whether they are the first to talk to.")
+
+
+@strawberry.input(description="A person to take off a lead.")
+class RemoveLeadContactInput(MutationInput):
+    lead_id: strawberry.ID = strawberry.field(description="The lead.")
+    contact_id: strawberry.ID = strawberry.field(description="The person.")
+
+
+@strawberry.type(description="A lead after a mutation.")
+class LeadPayload(Payload):
+    stale_field: ClassVar[str] = "lead"
+    lead: Lead | None = strawberry.field(
+        default=None, description="The lead; the current one where the edit was stale, else null on errors."
+    )
+
+
+@strawberry.type(description="A lead after it went to another stage or place.")
+class MoveLeadPayload(LeadPayload):
+    lead_edge: Edge[Lead] | None = strawberry.field(
+        default=None, description="The lead with its cursor in its stage's list by rank without a filter."
+    )
+    from_stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = strawberry.field(
+        default=None, description="The stage that it left, for its fresh counts; null where it stayed."
+    )
+    to_stage: Annotated["Stage", strawberry.lazy("schema.stages")] | None = strawberry.field(
+        default=None, description="The stage where it stands now."
+    )
+
+
+@strawberry.type(description="A requested move.")
+class MoveRequestPayload(Payload):
+    move_request: MoveRequest | None = strawberry.field(default=None, description="The request.")
+
+    @strawberry.field(description="Its lead.")
+    async def lead(self, info: Info) -> Lead | None:
+        row: Any = self.move_request
+        return shown(await info.context.row(LeadRow, row.lead_id)) if row else None
+
+
+@strawberry.type(description="A deleted lead.")
+class DeleteLeadPayload(LeadPayload):
+    deleted_lead_id: strawberry.ID | None = strawberry.field(default=None, description="The id of what is gone.")
+
+
+def _about(description: str) -> Any:
+    return strawberry.argument(description=description)
+
+
+def _money(value: MoneyInput | None) -> MoneyValue | None:
+    return MoneyValue(value.amount, value.currency_code) if value else None
+
+
+def _key(value: Any, noun: str, field: str) -> Any:
+    return UNSET if value is strawberry.UNSET else ids.decode_maybe(value, noun, field=field)
+
+
+def _tags(value: list[strawberry.ID] | None) -> Any:
+    return [ids.decode(tag, "Tag", field="tagIds") for tag in value] if value else []
+
+
+def _details(input: CaptureLeadInput | UpdateLeadInput) -> LeadDetails:
+    lifecycle: Lifecycle | Unset | None = given(input.lifecycle)
+    value = given(input.value)
+    return LeadDetails(
+        title=given(input.title),
+        description=given(input.description),
+        value=value if value is UNSET else _money(value),
+        source_id=_key(input.source_id, "Source", "sourceId"),
+        company_id=_key(input.company_id, "Company", "companyId"),
+        product_id=_key(input.product_id, "Product", "productId"),
+        expected_close_date=given(input.expected_close_date),
+        engaged_at=given(input.engaged_at),
+        lifecycle=UNSET if lifecycle is None else lifecycle,
+        tag_ids=UNSET if input.tag_ids is strawberry.UNSET else _tags(input.tag_ids),
+    )
+
+
+def _capture(input: CaptureLeadInput) -> Capture:
+    details = _details(input)
+    company, contact = input.company, input.contact
+    if details.engaged_at is None or details.value is None or details.company_id is None:
+        absent = {name: UNSET for name in ("engaged_at", "value", "company_id") if getattr(details, name) is None}
+        values = {name: getattr(details, name) for name in LeadDetails.__dataclass_fields__}
+        details = LeadDetails(**(values | absent))
+    return Capture(
+        details=details,
+        id=ids.decode_new(input.id, "Lead"),
+        pipeline_id=ids.decode_maybe(input.pipeline_id, "Pipeline", field="pipelineId"),
+        stage_id=ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
+        owner_id=ids.decode_maybe(input.owner_id, "User", field="ownerId"),
+        company=NewCompany(**vars(company)) if company else None,
+        contact=NewContact(**vars(contact)) if contact else None,
+        external_refs=refs(input.external_refs),
+    )
+
+
+async def _moved(row: LeadRow, came_from: Any, info: Info) -> MoveLeadPayload:
+    """Return a lead with its edge, and both stages for their fresh counts."""
+    request = page_request(LeadRow, orders=(Order("rank"),), by="stage_id", board_at=info.context.now)
+    left = came_from if came_from != row.stage_id else None
+    return MoveLeadPayload(
+        lead=shown(row),
+        lead_edge=shown(EdgeRow(row, Page(request).cursor(row))),
+        from_stage=shown(await info.context.row(StageRow, left)),
+        to_stage=shown(await info.context.row(StageRow, row.stage_id)),
+    )
+
+
+async def _stood(info: Info, lead_id: Any) -> Any:
+    """Return the stage where a lead stands before it moves."""
+    row = await LeadRow.filter(id=lead_id, workspace_id=info.context.actor.workspace_id).values_list("stage_id")
+    return row[0][0] if row else None
+
+
+@strawberry.type
+class LeadMutations:
+    @strawberry.mutation(description="Capture a lead; its company and contact are found or created.")
+    @reports_user_errors
+    async def capture_lead(self, info: Info, input: Annotated[CaptureLeadInput, _about("The lead.")]) -> LeadPayload:
+        row = await leads.capture(info.context.actor, _capture(input), now=info.context.now)
+        return LeadPayload(lead=shown(row))
+
+    @strawberry.mutation(description="Change a lead.")
+    @reports_user_errors
+    async def update_lead(self, info: Info, input: Annotated[UpdateLeadInput, _about("The change.")]) -> LeadPayload:
+        row = await leads.update(
+            info.context.actor,
+            ids.decode(input.id, "Lead"),
+            _details(input),
+            expected_version=input.expected_version,
+            external_refs=refs(input.external_refs),
+            now=info.context.now,
+        )
+        return LeadPayload(lead=shown(row))
+
+    @strawberry.mutation(description="Give a lead to an owner, or to nobody.")
+    @reports_user_errors
+    async def assign_lead(self, info: Info, input: Annotated[AssignLeadInput, _about("Whose it is.")]) -> LeadPayload:
+        row = await leads.assign(
+            info.context.actor,
+            ids.decode(input.id, "Lead"),
+            ids.decode_maybe(input.owner_id, "User", field="ownerId"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return LeadPayload(lead=shown(row))
+
+    @strawberry.mutation(description="Move a lead to a place in a stage; refused with all that its rules ask for.")
+    @reports_user_errors
+    async def move_lead(self, info: Info, input: Annotated[MoveLeadInput, _about("The move.")]) -> MoveLeadPayload:
+        key = ids.decode(input.id, "Lead")
+        came_from = await _stood(info, key)
+        row = await moves.move(
+            info.context.actor,
+            key,
+            stage_id=ids.decode(input.stage_id, "Stage", field="stageId"),
+            place=Place(
+                after=ids.decode_maybe(input.after_lead_id, "Lead", field="afterLeadId"),
+                before=ids.decode_maybe(input.before_lead_id, "Lead", field="beforeLeadId"),
+            ),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return await _moved(row, came_from, info)
+
+    @strawberry.mutation(description="Ask a manager to approve a move.")
+    @reports_user_errors
+    async def request_move(
+        self, info: Info, input: Annotated[RequestMoveInput, _about("The move.")]
+    ) -> MoveRequestPayload:
+        row = await moves.request(
+            info.context.actor,
+            ids.decode(input.lead_id, "Lead", field="leadId"),
+            stage_id=ids.decode(input.stage_id, "Stage", field="stageId"),
+            note=input.note,
+            now=info.context.now,
+        )
+        return MoveRequestPayload(move_request=shown(row))
+
+    @strawberry.mutation(description="Approve a requested move and make it.")
+    @reports_user_errors
+    async def approve_move(
+        self, info: Info, input: Annotated[ApproveMoveInput, _about("The request.")]
+    ) -> MoveRequestPayload:
+        row = await moves.approve(info.context.actor, ids.decode(input.id, "MoveRequest"), now=info.context.now)
+        return MoveRequestPayload(move_request=shown(row))
+
+    @strawberry.mutation(description="Reject a requested move.")
+    @reports_user_errors
+    async def reject_move(
+        self, info: Info, input: Annotated[RejectMoveInput, _about("The request.")]
+    ) -> MoveRequestPayload:
+        key = ids.decode(input.id, "MoveRequest")
+        row = await moves.reject(info.context.actor, key, note=input.note, now=info.context.now)
+        return MoveRequestPayload(move_request=shown(row))
+
+    @strawberry.mutation(description="Close a lead as won, lost or disqualified.")
+    @reports_user_errors
+    async def close_lead(self, info: Info, input: Annotated[CloseLeadInput, _about("The end.")]) -> MoveLeadPayload:
+        key = ids.decode(input.id, "Lead")
+        came_from = await _stood(info, key)
+        row = await closings.close(
+            info.context.actor,
+            key,
+            input.status,
+            lost_reason_id=ids.decode_maybe(input.lost_reason_id, "LostReason", field="lostReasonId"),
+            note=input.note,
+            value=_money(input.value),
+            stage_id=ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return await _moved(row, came_from, info)
+
+    @strawberry.mutation(description="Open a closed lead again.")
+    @reports_user_errors
+    async def reopen_lead(self, info: Info, input: Annotated[ReopenLeadInput, _about("The lead.")]) -> MoveLeadPayload:
+        key = ids.decode(input.id, "Lead")
+        came_from = await _stood(info, key)
+        row = await closings.reopen(
+            info.context.actor,
+            key,
+            stage_id=ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return await _moved(row, came_from, info)
+
+    @strawberry.mutation(description="Delete a lead; it can be restored.")
+    @reports_user_errors
+    async def delete_lead(
+        self, info: Info, input: Annotated[DeleteLeadInput, _about("The lead.")]
+    ) -> DeleteLeadPayload:
+        key = ids.decode(input.id, "Lead")
+        await leads.delete(info.context.actor, key, expected_version=input.expected_version, now=info.context.now)
+        return DeleteLeadPayload(deleted_lead_id=ids.encode("Lead", key))
+
+    @strawberry.mutation(description="Bring a deleted lead back.")
+    @reports_user_errors
+    async def restore_lead(self, info: Info, input: Annotated[RestoreLeadInput, _about("The lead.")]) -> LeadPayload:
+        row = await leads.restore(info.context.actor, ids.decode(input.id, "Lead"), now=info.context.now)
+        return LeadPayload(lead=shown(row))
+
+    @strawberry.mutation(description="Put a person on a lead, or change their role there.")
+    @reports_user_errors
+    async def set_lead_contact(
+        self, info: Info, input: Annotated[SetLeadContactInput, _about("The person.")]
+    ) -> LeadPayload:
+        row = await leads.set_contact(
+            info.context.actor,
+            ids.decode(input.lead_id, "Lead", field="leadId"),
+            ids.decode(input.contact_id, "Contact", field="contactId"),
+            role=input.role,
+            is_primary=input.is_primary,
+            now=info.context.now,
+        )
+        return LeadPayload(lead=shown(row))
+
+    @strawberry.mutation(description="Take a person off a lead.")
+    @reports_user_errors
+    async def remove_lead_contact(
+        self, info: Info, input: Annotated[RemoveLeadContactInput, _about("The person.")]
+    ) -> LeadPayload:
+        lead_id = ids.decode(input.lead_id, "Lead", field="leadId")
+        contact_id = ids.decode(input.contact_id, "Contact", field="contactId")
+        row = await leads.remove_contact(info.context.actor, lead_id, contact_id, now=info.context.now)
+        return LeadPayload(lead=shown(row))

@@ -1,0 +1,59 @@
+"""Pipelines in the schema."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.conditions import Compare, Op
+from engine.pages import Order
+from models.pipelines import Pipeline as PipelineRow
+from models.stages import Stage as StageRow
+from schema import ids
+from schema.boards import PipelineBoard
+from schema.connections import Connection, connection, few
+from schema.context import Info
+from schema.fields import column, noun, shown
+from schema.nodes import Node
+
+if TYPE_CHECKING:
+    from schema.stages import Stage
+
+KEPT = Compare("archived_at", Op.IS_NULL, True)
+MOST_STAGES = 100
+
+
+@noun(PipelineRow, description="A board that leads walk, stage by stage.")
+class Pipeline(PipelineBoard, Node):
+    name: str = column("What it is called.")
+    position: int = column("Its place among the pipelines.")
+    is_default: bool = column("Whether new leads come here unless somebody says otherwise.")
+    version: int = column("Rises with every edit by a person.")
+    created_at: datetime = column("When it was made.")
+    archived_at: datetime | None = column("When it was archived; null while it is in use.")
+    stages: list[Annotated["Stage", strawberry.lazy("schema.stages")]] = few(
+        StageRow,
+        by="pipeline_id",
+        default=(Order("position"),),
+        most=MOST_STAGES,
+        where=KEPT,
+        description="Its stages in their order, archived ones left out.",
+    )
+
+
+@strawberry.type
+class PipelineQueries:
+    pipelines: Connection[Pipeline] = connection(
+        "Pipeline",
+        "schema.pipelines",
+        model=PipelineRow,
+        default=(Order("position"),),
+        plain=True,
+        description="The pipelines in their order, archived ones included.",
+    )
+
+    @strawberry.field(description="A pipeline.")
+    async def pipeline(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Pipeline | None:
+        return shown(await info.context.row(PipelineRow, ids.decode(id, "Pipeline")))  # type: ignore[no-any-return]

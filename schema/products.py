@@ -1,0 +1,86 @@
+"""Products in the schema."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from engine.pages import Order
+from models.leads import Lead as LeadRow
+from models.products import Product as ProductRow
+from schema import ids
+from schema.connections import Connection, connection
+from schema.context import Info
+from schema.fields import column, computed, noun, shown
+from schema.filters import DateTimeFilter, DecimalFilter, IDFilter, StringFilter, junction, on
+from schema.nodes import Node
+from schema.orders import Direction, direction
+from schema.scalars import Money, money
+
+if TYPE_CHECKING:
+    from schema.leads import Lead
+
+NEWEST = (Order("created_at", descending=True),)
+
+
+@noun(ProductRow, description="What the workspace sells.")
+class Product(Node):
+    name: str = column("What it is called.")
+    sku: str | None = column("The number under which it is stocked.")
+    family: str | None = column("The series or family that it belongs to.")
+    description: str | None = column("More about it.")
+    price: Money | None = computed(money, "What one costs.", needs=("price", "price_currency"))
+    version: int = column("Rises with every edit by a person.")
+    created_at: datetime = column("When it was made known.")
+    archived_at: datetime | None = column("When it was archived; null while it is sold.")
+    leads: Connection[Annotated["Lead", strawberry.lazy("schema.leads")]] = connection(
+        "Lead",
+        "schema.leads",
+        model=LeadRow,
+        by="product_id",
+        default=NEWEST,
+        description="The leads that are most interested in it.",
+    )
+
+
+@strawberry.input(description="Which products.")
+class ProductFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Product")
+    name: StringFilter | None = on("By name.", "name")
+    sku: StringFilter | None = on("By stock number.", "sku")
+    family: StringFilter | None = on("By family.", "family")
+    price: DecimalFilter | None = on("By the amount of the price, whatever its currency.", "price")
+    archived_at: DateTimeFilter | None = on("By when it was archived.", "archived_at")
+    and_: "list[ProductFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[ProductFilter] | None" = junction("or", "Any of these passes.")
+    not_: "ProductFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What products can be ordered by.")
+class ProductOrderField(Enum):
+    CREATED_AT = strawberry.enum_value("created_at", description="When it was made known.")
+    NAME = strawberry.enum_value("name_normalised", description="Its name.")
+
+
+@strawberry.input(description="An order of products.")
+class ProductOrder:
+    field: ProductOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
+@strawberry.type
+class ProductQueries:
+    products: Connection[Product] = connection(
+        "Product",
+        "schema.products",
+        model=ProductRow,
+        default=(Order("name_normalised"),),
+        description="The products, archived ones included.",
+    )
+
+    @strawberry.field(description="A product.")
+    async def product(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Product | None:
+        return shown(await info.context.row(ProductRow, ids.decode(id, "Product")))  # type: ignore[no-any-return]

@@ -1,0 +1,73 @@
+"""Stages in the schema."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from domain.stages import Requirements
+from models.pipelines import Pipeline as PipelineRow
+from models.stages import Stage as StageRow
+from models.stages import StageKind
+from models.users import Role
+from schema import ids
+from schema.boards import StageBoard
+from schema.context import Info
+from schema.fields import column, computed, noun, relation, shown
+from schema.nodes import Node
+
+if TYPE_CHECKING:
+    from schema.pipelines import Pipeline
+
+
+@strawberry.type(description="What a lead needs to enter a stage, and how it may enter and leave it.")
+class StageRequirements:
+    fields: list[str] = strawberry.field(description="Fields of the lead that must be filled, as the API names them.")
+    min_needs: int = strawberry.field(description="How many needs must be named.")
+    no_skipping: bool = strawberry.field(description="Whether it is entered from the stage right before it only.")
+    no_going_back: bool = strawberry.field(description="Whether leads do not go back from it.")
+    roles_in: list[Role] = strawberry.field(description="Who may move leads in; empty: all who may move leads.")
+    roles_out: list[Role] = strawberry.field(description="Who may move leads out; empty: all who may move leads.")
+    needs_approval: bool = strawberry.field(description="Whether a manager approves moves into it.")
+
+
+def requirements(data: dict[str, Any]) -> StageRequirements:
+    """Return a stage's requirements from their JSON."""
+    wanted = Requirements.parse(data)
+    return StageRequirements(
+        fields=list(wanted.fields),
+        min_needs=wanted.min_needs,
+        no_skipping=wanted.no_skipping,
+        no_going_back=wanted.no_going_back,
+        roles_in=list(wanted.roles_in),
+        roles_out=list(wanted.roles_out),
+        needs_approval=wanted.needs_approval,
+    )
+
+
+@noun(StageRow, description="A column of a pipeline's board.")
+class Stage(StageBoard, Node):
+    name: str = column("What it is called.")
+    kind: StageKind = column("Which of the six phases of the sales cycle it belongs to.")
+    position: int = column("Its place in the pipeline.")
+    probability: float = computed(float, "The chance to win of leads that stand in it, 0 to 1.", needs=("probability",))
+    rot_days: int | None = column("After how many days a lead in it rots; null: never.")
+    is_intake: bool = column("Whether it is a queue of raw leads, which counts in no value, forecast or rotting.")
+    requirements: StageRequirements = computed(
+        requirements, "What a lead needs to enter it, and how it may enter and leave it.", needs=("requirements",)
+    )
+    version: int = column("Rises with every edit by a person.")
+    created_at: datetime = column("When it was made.")
+    archived_at: datetime | None = column("When it was archived; null while it is in use.")
+    pipeline: Annotated["Pipeline", strawberry.lazy("schema.pipelines")] | None = relation(
+        PipelineRow, "Its pipeline.", by="pipeline_id"
+    )
+
+
+@strawberry.type
+class StageQueries:
+    @strawberry.field(description="A stage.")
+    async def stage(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Stage | None:
+        return shown(await info.context.row(StageRow, ids.decode(id, "Stage")))  # type: ignore[no-any-return]
