@@ -10,6 +10,8 @@ from engine.conditions import Compare, Op
 from engine.pages import Order
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
+from models.contacts import Contact as ContactRow
+from models.external_refs import ExternalRef as ExternalRefRow
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
 from schema import ids
@@ -18,8 +20,11 @@ from schema.context import Info
 from schema.external_refs import ExternalRef
 from schema.fields import column, computed, noun, relation, shown
 from schema.filters import (
+    DateTimeFilter,
+    DecimalFilter,
     EnumFilter,
     IDFilter,
+    IntFilter,
     ListFilter,
     StringFilter,
     junction,
@@ -31,6 +36,7 @@ from schema.orders import Direction, direction
 from schema.scalars import JSON, URL, CountryCode, Money, PhoneNumber, money
 
 if TYPE_CHECKING:
+    from schema.contacts import Contact, ContactFilter
     from schema.leads import Lead, LeadFilter
     from schema.users import User
 

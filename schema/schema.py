@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 
 import schema.enums  # noqa: F401  (declares the enums before a type uses them)
 from schema import nodes
+from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.catalog import CatalogQueries
 from schema.companies import CompanyQueries
 from schema.contacts import ContactQueries
@@ -20,18 +21,27 @@ from schema.nodes import Node
 from schema.pipelines import PipelineQueries
 from schema.products import ProductQueries
 from schema.scalars import SCALARS
+from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
+from schema.teams import TeamMutations, TeamQueries
+from schema.users import UserMutations, UserQueries
+from schema.workspaces import WorkspaceMutations, WorkspaceQueries
 
 
 @strawberry.type(description="What can be read.")
 class Query(
+    ApiKeyQueries,
     CatalogQueries,
     CompanyQueries,
     ContactQueries,
     LeadQueries,
     PipelineQueries,
     ProductQueries,
+    SessionQueries,
     StageQueries,
+    TeamQueries,
+    UserQueries,
+    WorkspaceQueries,
 ):
     @strawberry.field(description="The object with this id; null where it is missing or may not be seen.")
     async def node(
@@ -52,8 +62,13 @@ class Query(
 
 @strawberry.type(description="What can be changed.")
 class Mutation(
+    ApiKeyMutations,
     FileMutations,
     LeadMutations,
+    SessionMutations,
+    TeamMutations,
+    UserMutations,
+    WorkspaceMutations,
 ):
     pass
 
