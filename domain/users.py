@@ -1,5 +1,6 @@
 """Members of a workspace: who acts with a credential, and how people and their place change."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from models.api_keys import ApiKey
 from models.database import transaction
 from models.teams import Team
 from models.users import Membership, Role, User
+from models.workspaces import Workspace
 
 LAST_USED_STEP = timedelta(minutes=1)
 
@@ -211,6 +213,30 @@ async def memberships(actor: Actor) -> list[Membership]:
     if actor.kind is not ActorKind.USER:
         mine = mine.filter(workspace_id=actor.workspace_id)
     return await mine.order_by("created_at", "id").prefetch_related("workspace")
+
+
+def permissions(actor: Actor) -> dict[Action, bool]:
+    """Return what the actor may do, and whether only on what they own."""
+
+    @dataclass
+    class Owned:
+        owner_id: UUID | None = actor.user_id
+
+    allowed = [action for action in Action if policy.may(actor, action, Owned())]
+    return {action: not policy.may(actor, action) for action in allowed}
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    time_zone: str
+    locale: str
+
+
+async def locality(actor: Actor) -> Locality:
+    """Return in which time zone and language the actor works: their own, or else the workspace's."""
+    user = await User.get(id=actor.user_id)
+    home = await Workspace.get(id=actor.workspace_id)
+    return Locality(user.time_zone or home.time_zone, user.locale or home.locale)
 
 
 async def locked(user_id: UUID, *, expected_version: int | None) -> User:

@@ -11,6 +11,7 @@ from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op, S
 from engine.nouns import NOUNS, Noun
 from models.leads import Lead
 from models.users import Membership, User
+from models.workspaces import Workspace
 
 WORD = re.compile(r"\w+", re.UNICODE)
 
@@ -48,6 +49,8 @@ def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, liv
     """Return what exists of a noun for the actor as SQL: its workspace, its scope, and no deleted rows."""
     noun = NOUNS[model]
     workspace = params.add(actor.workspace_id, "uuid")
+    if model is Workspace:
+        return f"{alias}.id = {workspace}"
     if model is User:
         scope = policy.scope(actor, Membership)
         member = f"SELECT FROM membership m WHERE m.user_id = {alias}.id AND m.workspace_id = {workspace}"

@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import strawberry
 
+from domain.pipelines import Template
+from domain.policy import Action
 from models.catalog import SourceKind
 from models.companies import Relationship
 from models.imports import ImportKind, ImportStatus
@@ -131,4 +133,41 @@ described(
     RUNNING="Rows are being taken.",
     COMPLETED="Every row was taken or reported.",
     FAILED="It could not go on; the error says why.",
+)
+described(
+    Action,
+    "What a member may do, or may not.",
+    UPDATE_WORKSPACE="Change what is set for the whole workspace.",
+    MANAGE_USERS="Invite members, and change their role and team.",
+    MANAGE_TEAMS="Make, change and delete teams.",
+    MANAGE_API_KEYS="Make and revoke API keys.",
+    MANAGE_PIPELINES="Make and change pipelines and stages.",
+    MANAGE_CATALOG="Make and change sources and lost reasons.",
+    MANAGE_PRODUCTS="Make and change products.",
+    SET_EXCHANGE_RATE="Set exchange rates.",
+    IMPORT="Import files.",
+    CAPTURE_LEAD="Capture leads.",
+    UPDATE_LEAD="Change leads.",
+    ASSIGN_LEAD="Hand leads to their owners.",
+    MOVE_LEAD="Move leads between stages.",
+    APPROVE_MOVE="Approve and reject requested moves.",
+    CLOSE_LEAD="Close leads as won, lost or disqualified.",
+    REOPEN_LEAD="Reopen closed leads.",
+    DELETE_LEAD="Delete and restore leads.",
+    CREATE_COMPANY="Add companies.",
+    UPDATE_COMPANY="Change companies.",
+    DELETE_COMPANY="Delete and restore companies.",
+    CREATE_CONTACT="Add contacts.",
+    UPDATE_CONTACT="Change contacts.",
+    DELETE_CONTACT="Delete and restore contacts.",
+    TAG="Make tags, and tag leads.",
+)
+described(
+    Template,
+    "A kind of business, for which a pipeline can be made ready.",
+    B2B="Companies that sell to companies.",
+    CONSUMER="Sales to consumers.",
+    DISTRIBUTOR="Distributors who are given leads by manufacturers, to be looked through first.",
+    SUBSCRIPTION="Software and other subscriptions, from trial to onboarding.",
+    SERVICES="Agencies and other services, project by project.",
 )

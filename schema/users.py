@@ -1,0 +1,273 @@
+"""Members of the workspace in the schema, and how they come into it."""
+
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from uuid import UUID
+
+import strawberry
+
+from domain import invitations, users
+from engine.pages import Order
+from models.sessions import Invitation as InvitationRow
+from models.teams import Team as TeamRow
+from models.users import Membership, Role
+from models.users import User as UserRow
+from schema import ids
+from schema.connections import Connection, connection
+from schema.context import Info
+from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.fields import column, given, noun, optional, relation, shown
+from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, junction, on, through
+from schema.nodes import Node
+from schema.orders import Direction, direction
+from schema.scalars import Email, LanguageTag, TimeZone
+from schema.sessions import SignedInPayload, signed_in
+
+if TYPE_CHECKING:
+    from schema.teams import Team
+
+BY_NAME = (Order("name"),)
+NEWEST = (Order("created_at", descending=True),)
+
+
+async def place_of(user: Any, info: Info) -> Membership:
+    """Return a user's place in the workspace, in one statement with those of the users beside them."""
+    workspace_id = info.context.actor.workspace_id
+
+    async def load(keys: list[UUID]) -> list[Membership]:
+        rows = await Membership.filter(workspace_id=workspace_id, user_id__in=keys)
+        found = {row.user_id: row for row in rows}
+        return [found[key] for key in keys]
+
+    return await info.context.loader("place", load).load(user.id)  # type: ignore[no-any-return]
+
+
+@noun(UserRow, description="A member of the workspace: a person, or a service that acts through API keys.")
+class User(Node):
+    name: str = column("What they are called.")
+    email: Email | None = column("Their address; services and some imported owners have none.")
+    is_service: bool = column("Whether it is a service that acts through API keys.")
+    time_zone: TimeZone | None = column("Their time zone, where it is not the workspace's.")
+    locale: LanguageTag | None = column("Their language, where it is not the workspace's.")
+    version: int = column("Rises with every edit by a person.")
+    created_at: datetime = column("When they were first known.")
+
+    @strawberry.field(description="Their role in this workspace.")
+    async def role(self, info: Info) -> Role:
+        return (await place_of(self, info)).role
+
+    @strawberry.field(description="Whether they may sign in to this workspace; inactive members still own leads.")
+    async def active(self, info: Info) -> bool:
+        return (await place_of(self, info)).active
+
+    @strawberry.field(description="Their team in this workspace.")
+    async def team(self, info: Info) -> Annotated["Team", strawberry.lazy("schema.teams")] | None:
+        place = await place_of(self, info)
+        return shown(await info.context.row(TeamRow, place.team_id))  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="Which places in the workspace.")
+class MembershipFilter:
+    role: EnumFilter[Role] | None = on("By role.", "role")
+    team: IDFilter | None = on("By team.", "team_id", noun="Team")
+    active: BooleanFilter | None = on("By whether they may sign in.", "active")
+
+
+@strawberry.input(description="Which users.")
+class UserFilter:
+    name: StringFilter | None = on("By name.", "name")
+    email: StringFilter | None = on("By address.", "email")
+    is_service: BooleanFilter | None = on("By whether it is a service.", "is_service")
+    membership: MembershipFilter | None = through("By their place in the workspace.", "membership")
+    and_: list["UserFilter"] | None = junction("and", "All of these pass.")
+    or_: list["UserFilter"] | None = junction("or", "Any of these passes.")
+    not_: "UserFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What users can be ordered by.")
+class UserOrderField(Enum):
+    NAME = strawberry.enum_value("name", description="Their name.")
+    CREATED_AT = strawberry.enum_value("created_at", description="When they were first known.")
+
+
+@strawberry.input(description="An order of users.")
+class UserOrder:
+    field: UserOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
+@noun(InvitationRow, description="An address that was invited into the workspace.")
+class Invitation(Node):
+    email: Email = column("The address, as it was given.")
+    role: Role = column("The role that it leads to.")
+    team: Annotated["Team", strawberry.lazy("schema.teams")] | None = relation(
+        TeamRow, "The team that it leads to.", by="team_id"
+    )
+    invited_by: User | None = relation(UserRow, "Who sent it last.", by="invited_by_id")
+    created_at: datetime = column("When it was first sent.")
+    expires_at: datetime = column("Until when it can be accepted.")
+    accepted_at: datetime | None = column("When it was accepted.")
+    revoked_at: datetime | None = column("When it was revoked.")
+
+
+@strawberry.type
+class UserQueries:
+    users: Connection[User] = connection(
+        "User", "schema.users", model=UserRow, default=BY_NAME, description="The members, inactive ones included."
+    )
+    invitations: Connection[Invitation] = connection(
+        "Invitation",
+        "schema.users",
+        model=InvitationRow,
+        default=NEWEST,
+        plain=True,
+        description="The invitations, newest first; empty for who may not invite.",
+    )
+
+    @strawberry.field(description="A member.")
+    async def user(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Their id.")]
+    ) -> User | None:
+        return shown(await info.context.row(UserRow, ids.decode(id, "User")))  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="Whom to invite, and to what.")
+class InviteUserInput(MutationInput):
+    id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
+    email: Email = strawberry.field(description="Where the invitation goes.")
+    role: Role = strawberry.field(default=Role.REP, description="The role that it leads to.")
+    team_id: strawberry.ID | None = strawberry.field(default=None, description="The team that it leads to.")
+
+
+@strawberry.type(description="The invitation, on its way by mail.")
+class InviteUserPayload(Payload):
+    invitation: Invitation | None = strawberry.field(default=None, description="The invitation.")
+
+
+@strawberry.input(description="Which invitation to revoke.")
+class RevokeInvitationInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The invitation.")
+
+
+@strawberry.type(description="The revoked invitation.")
+class RevokeInvitationPayload(Payload):
+    invitation: Invitation | None = strawberry.field(default=None, description="The invitation.")
+
+
+@strawberry.input(description="The token of an invitation, and the account to accept it with.")
+class AcceptInvitationInput(MutationInput):
+    token: str = strawberry.field(description="The token of the mail's link.")
+    name: str | None = strawberry.field(default=None, description="What a new user is called.")
+    password: str | None = strawberry.field(
+        default=None,
+        description="A new user's password; or that of the account with the invited address, unless it is signed in.",
+    )
+
+
+@strawberry.type(description="The new member's session.")
+class AcceptInvitationPayload(SignedInPayload):
+    pass
+
+
+@strawberry.input(description="What is to change of the viewer; what is left out stays.")
+class UpdateMeInput(MutationInput):
+    name: str | None = optional("What they are called.")
+    time_zone: TimeZone | None = optional("Their time zone; null is the workspace's.")
+    locale: LanguageTag | None = optional("Their language; null is the workspace's.")
+    password: str | None = strawberry.field(
+        default=None, description="A new password of at least 10 characters; it ends every other session."
+    )
+    old_password: str | None = strawberry.field(default=None, description="The present one, where a new one is given.")
+    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+
+
+@strawberry.type(description="The changed viewer.")
+class UpdateMePayload(Payload):
+    stale_field: ClassVar[str] = "user"
+    user: User | None = strawberry.field(default=None, description="The user as they are now.")
+
+
+@strawberry.input(description="What is to change of a member; what is left out stays.")
+class UpdateMemberInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The user.")
+    role: Role | None = optional("Their role.")
+    team_id: strawberry.ID | None = optional("Their team; null is none.")
+    active: bool | None = optional("Whether they may sign in; false ends their sessions here.")
+    name: str | None = optional("What they are called, of a service or of an owner who never signed in.")
+    email: Email | None = optional("The address of an owner who never signed in, so that they can be invited.")
+    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+
+
+@strawberry.type(description="The changed member.")
+class UpdateMemberPayload(Payload):
+    stale_field: ClassVar[str] = "user"
+    user: User | None = strawberry.field(default=None, description="The user as they are now.")
+
+
+@strawberry.type
+class UserMutations:
+    @strawberry.mutation(description="Invite an address; a pending invitation of it is renewed and sent again.")
+    @reports_user_errors
+    async def invite_user(self, info: Info, input: InviteUserInput) -> InviteUserPayload:
+        row = await invitations.invite(
+            info.context.actor,
+            email=input.email,
+            role=input.role,
+            team_id=ids.decode_maybe(input.team_id, "Team", field="teamId"),
+            id=ids.decode_new(input.id, "Invitation"),
+            now=info.context.now,
+        )
+        return InviteUserPayload(invitation=shown(row))
+
+    @strawberry.mutation(description="Revoke an invitation, so that its link leads nowhere.")
+    @reports_user_errors
+    async def revoke_invitation(self, info: Info, input: RevokeInvitationInput) -> RevokeInvitationPayload:
+        row = await invitations.revoke(info.context.actor, ids.decode(input.id, "Invitation"), now=info.context.now)
+        return RevokeInvitationPayload(invitation=shown(row))
+
+    @strawberry.mutation(description="Join the workspace of an invitation and sign in to it.")
+    @reports_user_errors
+    async def accept_invitation(self, info: Info, input: AcceptInvitationInput) -> AcceptInvitationPayload:
+        result = await invitations.accept(
+            input.token,
+            name=input.name,
+            password=input.password,
+            actor=info.context.identity,
+            address=info.context.address,
+            user_agent=info.context.user_agent,
+            now=info.context.now,
+        )
+        return await signed_in(AcceptInvitationPayload, result, info)
+
+    @strawberry.mutation(description="Change the viewer's own name, time zone, language or password.")
+    @reports_user_errors
+    async def update_me(self, info: Info, input: UpdateMeInput) -> UpdateMePayload:
+        row = await users.update_me(
+            info.context.actor,
+            name=given(input.name),
+            time_zone=given(input.time_zone),
+            locale=given(input.locale),
+            password=input.password,
+            old_password=input.old_password,
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return UpdateMePayload(user=shown(row))
+
+    @strawberry.mutation(description="Change a member's role or team, or whether they may sign in.")
+    @reports_user_errors
+    async def update_member(self, info: Info, input: UpdateMemberInput) -> UpdateMemberPayload:
+        team_id = input.team_id
+        row = await users.update_member(
+            info.context.actor,
+            ids.decode(input.id, "User"),
+            role=given(input.role),
+            team_id=ids.decode_maybe(team_id, "Team", field="teamId") if team_id else given(team_id),
+            active=given(input.active),
+            name=given(input.name),
+            email=given(input.email),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return UpdateMemberPayload(user=shown(row))

@@ -1,0 +1,141 @@
+"""The workspace in the schema: how one begins, and what is set for all of it."""
+
+from datetime import datetime
+from typing import ClassVar, cast
+
+import strawberry
+
+from domain import policy, workspaces
+from domain.pipelines import Template
+from domain.unset import UNSET
+from models.users import Role, Visibility
+from models.workspaces import Workspace as WorkspaceRow
+from schema.context import Info
+from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.fields import column, computed, given, noun, optional, shown
+from schema.nodes import Node
+from schema.scalars import CurrencyCode, Email, LanguageTag, TimeZone
+from schema.sessions import SignedInPayload, signed_in
+
+
+@strawberry.type(description="Which leads exist for the members of a role.")
+class RoleVisibility:
+    role: Role = strawberry.field(description="The role.")
+    visibility: Visibility = strawberry.field(description="Which leads its members see.")
+
+
+@strawberry.input(description="Which leads exist for the members of a role.")
+class RoleVisibilityInput:
+    role: Role = strawberry.field(description="The role.")
+    visibility: Visibility = strawberry.field(description="Which leads its members see.")
+
+
+def role_visibility(chosen: dict[str, str]) -> list[RoleVisibility]:
+    """Return what every role sees, chosen or by default."""
+    return [
+        RoleVisibility(role=role, visibility=Visibility(chosen.get(role.value, default)))
+        for role, default in policy.DEFAULT_VISIBILITY.items()
+    ]
+
+
+@noun(WorkspaceRow, description="A company that sells, and the border of everything it owns.")
+class Workspace(Node):
+    name: str = column("What it is called.")
+    base_currency: CurrencyCode = column("The currency in which sums over leads are given.")
+    time_zone: TimeZone = column("The time zone of its days and months, unless a user has their own.")
+    locale: LanguageTag = column("The language of its mails and documents, unless a user has their own.")
+    wins_window_days: int = column("How many days a won lead counts in its stage.")
+    role_visibility: list[RoleVisibility] = computed(
+        role_visibility, "Which leads exist for each role.", needs=("role_visibility",)
+    )
+    version: int = column("Rises with every edit by a person.")
+    created_at: datetime = column("When it was made.")
+
+
+@strawberry.type
+class WorkspaceQueries:
+    @strawberry.field(description="The workspace that is signed in to.")
+    async def workspace(self, info: Info) -> Workspace | None:
+        return shown(await WorkspaceRow.get_or_none(id=info.context.actor.workspace_id))  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="A new workspace and its first admin.")
+class SignUpInput(MutationInput):
+    workspace_name: str = strawberry.field(description="What the workspace is called.")
+    name: str = strawberry.field(description="What the admin is called.")
+    email: Email = strawberry.field(description="The address that the admin signs in with.")
+    password: str = strawberry.field(description="At least 10 characters, and not easily guessed.")
+    base_currency: CurrencyCode = strawberry.field(description="The currency in which sums over leads are given.")
+    time_zone: TimeZone | None = strawberry.field(
+        default=None, description="The workspace's time zone; UTC if left out."
+    )
+    locale: LanguageTag | None = strawberry.field(default=None, description="The workspace's language; en if left out.")
+    pipeline_template: Template = strawberry.field(
+        default=Template.B2B, description="The kind of business that the first pipeline is made for."
+    )
+
+
+@strawberry.type(description="The signed-in first admin of a new workspace.")
+class SignUpPayload(SignedInPayload):
+    pass
+
+
+@strawberry.input(description="What is to change for the whole workspace; what is left out stays.")
+class UpdateWorkspaceInput(MutationInput):
+    name: str | None = optional("What it is called.")
+    base_currency: CurrencyCode | None = optional(
+        "The currency in which sums are given; it stays once a lead has a value or a rate is set."
+    )
+    time_zone: TimeZone | None = optional("The time zone; null is UTC.")
+    locale: LanguageTag | None = optional("The language; null is en.")
+    wins_window_days: int | None = optional("How many days a won lead counts in its stage: 1 to 3650.")
+    role_visibility: list[RoleVisibilityInput] | None = optional(
+        "Which leads exist for these roles; other roles stay as they are."
+    )
+    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+
+
+@strawberry.type(description="The changed workspace.")
+class UpdateWorkspacePayload(Payload):
+    stale_field: ClassVar[str] = "workspace"
+    workspace: Workspace | None = strawberry.field(default=None, description="The workspace as it is now.")
+
+
+@strawberry.type
+class WorkspaceMutations:
+    @strawberry.mutation(description="Make a workspace with a first pipeline, sources and lost reasons, and sign in.")
+    @reports_user_errors
+    async def sign_up(self, info: Info, input: SignUpInput) -> SignUpPayload:
+        result = await workspaces.sign_up(
+            workspace_name=input.workspace_name,
+            name=input.name,
+            email=input.email,
+            password=input.password,
+            base_currency=input.base_currency,
+            time_zone=input.time_zone,
+            locale=input.locale,
+            template=input.pipeline_template,
+            address=info.context.address,
+            user_agent=info.context.user_agent,
+            now=info.context.now,
+        )
+        return await signed_in(SignUpPayload, result, info)
+
+    @strawberry.mutation(description="Change what is set for the whole workspace.")
+    @reports_user_errors
+    async def update_workspace(self, info: Info, input: UpdateWorkspaceInput) -> UpdateWorkspacePayload:
+        chosen = given(input.role_visibility)
+        row = await workspaces.update(
+            info.context.actor,
+            name=given(input.name),
+            base_currency=given(input.base_currency),
+            time_zone=given(input.time_zone),
+            locale=given(input.locale),
+            wins_window_days=UNSET if input.wins_window_days is None else given(input.wins_window_days),
+            role_visibility=chosen
+            if chosen is UNSET
+            else {entry.role: entry.visibility for entry in cast(list[RoleVisibilityInput], chosen or [])},
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return UpdateWorkspacePayload(workspace=shown(row))
