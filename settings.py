@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
 
+    trusted_documents: Path | None = Field(
+        None, description="Folder or manifest of trusted documents; in production nothing else is allowed then."
+    )
     max_body_bytes: int = Field(1_048_576, description="Largest GraphQL request body, in bytes.")
     max_tokens_anonymous: int = Field(2_000, description="Most tokens of a document that nobody signed in for.")
     max_tokens: int = Field(5_000, description="Most tokens of a document.")

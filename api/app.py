@@ -1,0 +1,162 @@
+"""The ASGI application: what is opened with it, which door is where, and what every request has in common."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters import redis
+from api import pages, uploads
+from api.graphql import GraphQLEndpoint
+from api.live import Hub
+from api.persisted import PersistedDocuments
+from api.refusals import coded, errors_response
+from models import database
+from models.base import uuid7
+from schema.schema import graphql_schema
+from settings import Settings, settings
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+CODES = {404: "NOT_FOUND", 405: "BAD_USER_INPUT"}
+ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id")
+EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy")
+
+log = structlog.get_logger("api")
+
+
+def create_app() -> Starlette:
+    """Return the application; it opens its connections when it is started."""
+    chosen = settings()
+    client = redis.connect()
+    documents = PersistedDocuments(client, chosen)
+    hub = Hub(client)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await database.open_database(chosen.database_url, pool_size=chosen.database_pool_size)
+        try:
+            listening = asyncio.create_task(hub.run())
+            try:
+                yield
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+        finally:
+            await client.aclose()
+            await database.close_database()
+
+    app = Starlette(
+        routes=_routes(GraphQLEndpoint(graphql_schema, documents, chosen)),
+        middleware=_middleware(chosen),
+        exception_handlers={HTTPException: _refused},
+        lifespan=lifespan,
+    )
+    app.state.redis, app.state.live, app.state.documents = client, hub, documents
+    return app
+
+
+def _routes(graphql: ASGIApp) -> list[BaseRoute]:
+    return [
+        Route("/graphql", graphql),
+        Route("/graphiql", pages.graphiql),
+        Route("/healthz", pages.healthz),
+        Route("/readyz", pages.readyz),
+        Route("/uploads/{token}", uploads.put, methods=["PUT"]),
+        Route("/files/{token}", uploads.get, methods=["GET"]),
+    ]
+
+
+def _middleware(chosen: Settings) -> list[Middleware]:
+    origins = [origin.strip().rstrip("/") for origin in chosen.cors_origins.split(",") if origin.strip()]
+    stack = [Middleware(Common, secure=chosen.public_url.startswith("https:"))]
+    if origins:
+        stack.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=origins,
+                allow_methods=["GET", "POST", "PUT"],
+                allow_headers=ALLOWED_HEADERS,
+                expose_headers=EXPOSED_HEADERS,
+                max_age=86_400,
+            )
+        )
+    return stack
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = coded(error.detail, CODES.get(error.status_code, "BAD_USER_INPUT"))
+    return errors_response([told], error.status_code, headers=error.headers)
+
+
+class Common:
+    """What every request has: an id, headers that browsers heed, a line in the log, and an end in JSON."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self.app = app
+        self.headers = SECURITY | ({"Strict-Transport-Security": HSTS} if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        given = HTTPConnection(scope).headers.get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid7().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if scope["type"] == "http":
+                await self._http(scope, receive, send, request_id)
+            else:
+                await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        begun, status = time.perf_counter(), 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            status = status or 499
+        except Exception:
+            log.exception("request failed")
+            if status:
+                raise
+            told = coded(f"Something went wrong on our side; report {request_id}.", "INTERNAL", requestId=request_id)
+            await errors_response([told], 500)(scope, receive, send_with_headers)
+        finally:
+            took = round((time.perf_counter() - begun) * 1000, 1)
+            log.info("request", method=scope["method"], path=_path(scope), status=status, ms=took)
+
+
+def _path(scope: Scope) -> str:
+    """Return the path without the token that some bear."""
+    path: str = scope["path"]
+    return f"/{path.split('/')[1]}/…" if path.count("/") > 1 else path

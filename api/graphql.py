@@ -1,0 +1,229 @@
+"""GraphQL over HTTP: bytes in, bytes out, and JSON for everything that can be wrong with a request."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from api import media, pages
+from api.identity import context_for
+from api.persisted import Parameters, PersistedDocuments
+from api.refusals import GRAPHQL_RESPONSE, JSON, Refusal, coded, json_response
+from schema.context import Context
+from schema.execution import Schema, cost_of, too_costly
+from settings import Settings
+
+OFFERS = (JSON, GRAPHQL_RESPONSE)
+BY_GET = (OperationType.QUERY,)
+BY_POST = (OperationType.QUERY, OperationType.MUTATION)
+HTML = "text/html"
+
+STATUSES = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "CONFLICT": 409,
+    "IDEMPOTENCY_MISMATCH": 422,
+    "RATE_LIMITED": 429,
+    "INTERNAL": 500,
+    "TIMEOUT": 504,
+}
+# Told by the status to clients of application/json, too, which otherwise expect 200.
+LOUD = frozenset({429, 500, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation came to; `request_error` where it was not even begun."""
+
+    body: dict[str, Any]
+    request_error: bool = False
+
+    @classmethod
+    def refusing(cls, error: GraphQLError) -> "Answer":
+        return cls({"errors": [error.formatted]}, request_error=True)
+
+    @classmethod
+    def of(cls, result: ExecutionResult) -> "Answer":
+        errors = result.errors or []
+        # Errors of execution say where; without a place, nothing was executed.
+        refused = result.data is None and bool(errors) and all(error.path is None for error in errors)
+        body: dict[str, Any] = {} if refused else {"data": result.data}
+        if errors:
+            body["errors"] = [error.formatted for error in errors]
+        if result.extensions:
+            body["extensions"] = result.extensions
+        return cls(body, request_error=refused)
+
+    def status(self, media_type: str) -> int:
+        if not self.request_error:
+            return 200
+        codes = [(error.get("extensions") or {}).get("code") for error in self.body["errors"]]
+        status = max((STATUSES.get(code, 400) for code in codes), default=400)
+        return status if media_type == GRAPHQL_RESPONSE or status in LOUD else 200
+
+
+class GraphQLEndpoint:
+    """`/graphql` over HTTP, as the GraphQL-over-HTTP draft says; browsers are shown the playground."""
+
+    def __init__(self, schema: Schema, documents: PersistedDocuments, settings: Settings) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        chosen = JSON
+        try:
+            if request.method not in ("GET", "POST"):
+                raise Refusal(405, "Send GET or POST.", Allow="GET, POST")
+            if self._wants_page(request):
+                response: Response = pages.playground()
+            else:
+                chosen = _negotiated(request)
+                response = await self._answered(request, chosen)
+        except Refusal as refusal:
+            response = refusal.response(chosen)
+        response.headers["Vary"] = "Accept, Authorization"
+        await response(scope, receive, send)
+
+    async def _answered(self, request: Request, media_type: str) -> Response:
+        given = _from_query_string(request) if request.method == "GET" else await self._from_body(request)
+        context = await context_for(request)
+        if isinstance(given, list):
+            return json_response(encoded(await self._batch(given, context)), media_type=media_type)
+        answer = await self._one(given, context, BY_GET if request.method == "GET" else BY_POST)
+        status = answer.status(media_type)
+        return json_response(encoded(answer.body), status, media_type=media_type, headers=_retry(answer))
+
+    async def _one(self, given: Any, context: Context, allowed: Iterable[OperationType]) -> Answer:
+        try:
+            asked = Parameters.of(given)
+            text = await self._documents.text_of(asked)
+        except GraphQLError as error:
+            return Answer.refusing(error)
+        try:
+            result = await self._schema.execute(
+                text,
+                variable_values=asked.variables,
+                context_value=context,
+                operation_name=asked.operation_name,
+                allowed_operation_types=allowed,
+            )
+        except InvalidOperationTypeError as error:
+            return _not_here(error.operation_type)
+        answer = Answer.of(result)
+        if not answer.request_error:
+            await self._documents.remember(asked)
+        return answer
+
+    async def _batch(self, given: list[Any], context: Context) -> list[dict[str, Any]]:
+        if not 0 < len(given) <= self._settings.max_batch:
+            raise Refusal(400, f"A batch has 1 to {self._settings.max_batch} operations, not {len(given)}.")
+        if context.idempotency_key is not None and len(given) > 1:
+            raise Refusal(400, "A batch has no idempotency key of its own: put an idempotencyKey into each input.")
+        if error := too_costly(await self._summed(given, context), self._settings):
+            return [Answer.refusing(error).body for _ in given]
+        return [(await self._one(one, context, BY_POST)).body for one in given]
+
+    async def _summed(self, given: list[Any], context: Context) -> int:
+        """Return what a batch costs; what will be refused anyway costs nothing."""
+        total = 0
+        for one in given:
+            try:
+                asked = Parameters.of(one)
+                text = await self._documents.text_of(asked)
+            except GraphQLError:
+                continue
+            total += cost_of(self._schema, text, asked.operation_name, asked.variables, context)
+        return total
+
+    def _wants_page(self, request: Request) -> bool:
+        if request.method != "GET" or not self._settings.allows_introspection or request.url.query:
+            return False
+        return media.accepted(_accept(request), (JSON, HTML), default=JSON) == HTML
+
+    async def _from_body(self, request: Request) -> Any:
+        _check_content(request)
+        body = await read(request, self._settings.max_body_bytes)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise Refusal(400, f"The body is no JSON: {error}.") from error
+
+
+async def read(request: Request, most: int) -> bytes:
+    """Return the body; raises Refusal as soon as it is too large."""
+    too_large = Refusal(413, f"The body has more than {most} bytes.")
+    if (length := request.headers.get("content-length", "")).isdecimal() and int(length) > most:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise too_large
+    return bytes(body)
+
+
+def encoded(answer: Any) -> bytes:
+    try:
+        return orjson.dumps(answer)
+    except TypeError:
+        # Whole numbers beyond 64 bits, which JSON columns may hold.
+        return json.dumps(answer, separators=(",", ":")).encode()
+
+
+def _negotiated(request: Request) -> str:
+    chosen = media.accepted(_accept(request), OFFERS, default=JSON)
+    if chosen is None:
+        raise Refusal(406, f"Accept one of {', '.join(OFFERS)}.")
+    return chosen
+
+
+def _accept(request: Request) -> str:
+    return ", ".join(request.headers.getlist("accept"))
+
+
+def _check_content(request: Request) -> None:
+    """Raise Refusal for a body that is not JSON; a form, which other sites can send, is none."""
+    kind, parameters = media.parsed(request.headers.get("content-type", ""))
+    if kind != JSON or parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Refusal(415, f"Send the body as {JSON} in UTF-8.", Accept_Post=JSON)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "Send the body without a content encoding.", Accept_Encoding="identity")
+
+
+def _from_query_string(request: Request) -> dict[str, Any]:
+    given: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            try:
+                given[name] = orjson.loads(given[name])
+            except orjson.JSONDecodeError as error:
+                raise Refusal(400, f"{name} is no JSON: {error}.") from error
+        else:
+            given.pop(name, None)
+    return given
+
+
+def _not_here(operation: OperationType) -> Answer:
+    if operation is OperationType.MUTATION:
+        raise Refusal(405, "Mutations are sent by POST.", Allow="POST")
+    message = "Subscriptions are sent over a WebSocket, by the protocol graphql-transport-ws."
+    return Answer.refusing(coded(message, "BAD_USER_INPUT"))
+
+
+def _retry(answer: Answer) -> Mapping[str, str]:
+    for error in answer.body.get("errors", ()):
+        seconds = (error.get("extensions") or {}).get("retryAfter")
+        if seconds is not None:
+            return {"Retry-After": str(seconds)}
+    return {}
