@@ -105,7 +105,7 @@ class Score:
 
 
 def score(known: LeadFacts, now: datetime) -> Score:
-    """Return the score of a lead, its grade (A from 75, B from 55, C from 35) and its reasons."""
+    """Return the score of a lead, its grade and its reasons."""
     factors = (
         _source(known),
         _value(known),
@@ -116,8 +116,13 @@ def score(known: LeadFacts, now: datetime) -> Score:
         _earned(known.needs > 0, NEED_POINTS, "Needs are known", "Needs are unknown"),
         _recency(known, now),
     )
-    points = min(max(sum(factor.points for factor in factors), 0), 100)
-    return Score(points, next((grade for least, grade in GRADES if points >= least), Grade.D), factors)
+    points = max(sum(factor.points for factor in factors), 0)
+    return Score(points, grade_of(points), factors)
+
+
+def grade_of(points: int) -> Grade:
+    """Return the grade of a score: A from 75, B from 55, C from 35, else D."""
+    return next((grade for least, grade in GRADES if points >= least), Grade.D)
 
 
 def _earned(is_so: bool, points: int, label: str, otherwise: str) -> Factor:
@@ -319,9 +324,10 @@ WHERE {SCORED} AND id > $1 AND (
     OR (expected_close_date >= (scored_at AT TIME ZONE 'UTC')::date
         AND expected_close_date < ($2::timestamptz AT TIME ZONE 'UTC')::date)
     OR EXISTS (
-        SELECT FROM unnest($3::int[]) AS days
-        WHERE greatest(last_activity_at, engaged_at, stage_entered_at, created_at) + make_interval(days => days)
-              BETWEEN scored_at AND $2
+        SELECT FROM unnest($3::int[]) AS days, LATERAL (
+            SELECT greatest(last_activity_at, engaged_at, stage_entered_at, created_at) + make_interval(days => days)
+        ) AS turn(at)
+        WHERE turn.at > scored_at AND turn.at <= $2
     )
     OR EXISTS (
         SELECT FROM exchange_rate

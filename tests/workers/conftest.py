@@ -129,7 +129,6 @@ async def start(database: Database, redis: Any, redis_url: str, tmp_path: Path) 
             "DATABASE_URL": database.url,
             "REDIS_URL": redis_url,
             "DATA_DIR": str(tmp_path / "data"),
-            "SECRET_KEY": "a key of the tests that is long enough",
             "LOG_FORMAT": "json",
         }
         houses.append(House(role, tmp_path / f"{role}-{len(houses)}.log", values | env))

@@ -113,9 +113,7 @@ async def test_a_job_that_failed_for_good_stays_on_record(job: jobs.Job) -> None
     assert await jobs.due(Queue.DEFAULT) == []
 
 
-async def test_a_failure_told_too_late_does_not_undo_what_another_worker_did(
-    database: Database, job: jobs.Job
-) -> None:
+async def test_a_failure_told_too_late_does_not_undo_what_another_worker_did(database: Database, job: jobs.Job) -> None:
     await lease_ends(database, job.id)
     again = await jobs.claim(job.id)
     assert again

@@ -98,7 +98,7 @@ async def test_a_long_job_keeps_its_lease(database: Database, start: Start) -> N
     first_lease = (await job(database, key))["lease_until"]
 
     async def renewed_twice() -> bool:
-        return (await job(database, key))["lease_until"] > first_lease + timedelta(seconds=2)
+        return bool((await job(database, key))["lease_until"] > first_lease + timedelta(seconds=2))
 
     await until(renewed_twice)
     await open_gate(database)
@@ -180,9 +180,7 @@ async def test_bulk_work_never_stands_before_a_persons_click(database: Database,
     await wait_for(database, "done", number=21)
 
 
-async def test_a_worker_that_is_asked_to_end_gives_back_what_it_cannot_finish(
-    database: Database, start: Start
-) -> None:
+async def test_a_worker_that_is_asked_to_end_gives_back_what_it_cannot_finish(database: Database, start: Start) -> None:
     key = await add_job(database, "wait_at_gate")
     first = await start("worker", GRACE_SECONDS="0.2").ready()
     await wait_for(database, "started")

@@ -1,0 +1,353 @@
+"""A lead's score follows from what is known of it and from time alone, and tells why."""
+
+import asyncio
+from contextvars import Context
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tortoise.connection import get_connection
+
+from domain import closings, contacts, leads, scoring
+from domain.actors import Actor
+from domain.contacts import ContactDetails
+from domain.jobs import Queue
+from domain.leads import LeadDetails
+from domain.money import Money
+from domain.scoring import Factor, LeadFacts, leads_concerned, rescore, schedule_faded, score
+from models.catalog import Source, SourceKind
+from models.database import transaction
+from models.events import Job
+from models.exchange_rates import ExchangeRate
+from models.leads import ContactRole, Grade, Lead, LeadStatus
+from models.needs import Need
+from models.stages import StageKind
+from models.workspaces import Workspace
+from tests.factories import NOW, events, lead, lead_in, seller, stage
+
+BEST = LeadFacts(
+    source=SourceKind.REFERRAL,
+    has_value=True,
+    value=Decimal(1_000_000),
+    has_contact=True,
+    is_reachable=True,
+    has_company=True,
+    has_owner=True,
+    expected_close_date=NOW.date(),
+    needs=3,
+    last_happened_at=NOW,
+)
+NOTHING = LeadFacts(last_happened_at=NOW - timedelta(days=365))
+
+facts = st.builds(
+    LeadFacts,
+    source=st.none() | st.sampled_from(SourceKind),
+    has_value=st.booleans(),
+    value=st.none() | st.decimals(0, 10**9, places=4),
+    typical_value=st.decimals(1, 10**6, places=2),
+    has_contact=st.booleans(),
+    is_reachable=st.booleans(),
+    has_company=st.booleans(),
+    has_owner=st.booleans(),
+    expected_close_date=st.none() | st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+    needs=st.integers(0, 50),
+    last_happened_at=st.timedeltas(timedelta(days=-400), timedelta(days=400)).map(lambda ago: NOW - ago),
+)
+
+
+def labels(known: LeadFacts) -> dict[str, int]:
+    return {factor.label: factor.points for factor in score(known, NOW).factors}
+
+
+def changed(known: LeadFacts, **columns: Any) -> LeadFacts:
+    return LeadFacts(**({name: getattr(known, name) for name in LeadFacts.__dataclass_fields__} | columns))
+
+
+def test_the_best_lead_has_a_hundred_points_and_the_worst_none() -> None:
+    assert (score(BEST, NOW).points, score(BEST, NOW).grade) == (100, Grade.A)
+    assert (score(NOTHING, NOW).points, score(NOTHING, NOW).grade) == (0, Grade.D)
+
+
+@given(facts)
+def test_a_score_is_the_sum_of_its_reasons_between_0_and_100(known: LeadFacts) -> None:
+    result = score(known, NOW)
+    assert 0 <= result.points <= 100
+    assert result.points == max(sum(factor.points for factor in result.factors), 0)
+    assert len({factor.label for factor in result.factors}) == len(result.factors)
+    assert all(factor.direction == ("UP" if factor.points > 0 else "DOWN") for factor in result.factors)
+
+
+@given(facts)
+def test_knowing_more_never_lowers_a_score(known: LeadFacts) -> None:
+    before = score(known, NOW).points
+    for more in ("has_contact", "is_reachable", "has_company", "has_owner"):
+        assert score(changed(known, **{more: True}), NOW).points >= before
+    assert score(changed(known, needs=known.needs + 1), NOW).points >= before
+    if known.value is not None:
+        assert score(changed(known, value=known.value * 2), NOW).points >= before
+
+
+@given(facts, st.timedeltas(timedelta(0), timedelta(days=500)))
+def test_time_alone_never_raises_a_score(known: LeadFacts, later: timedelta) -> None:
+    assert score(known, NOW + later).points <= score(known, NOW).points
+
+
+@pytest.mark.parametrize(
+    ("points", "grade"),
+    [(100, "A"), (75, "A"), (74, "B"), (55, "B"), (54, "C"), (35, "C"), (34, "D"), (0, "D")],
+)
+def test_grades_begin_at_75_55_and_35(points: int, grade: str) -> None:
+    assert scoring.grade_of(points).value == grade
+
+
+@pytest.mark.parametrize(
+    ("value", "points"),
+    [("50000", 25), ("49999", 20), ("20000", 20), ("10000", 15), ("5000", 10), ("1000", 5), ("999", 2), ("0", 0)],
+)
+def test_a_value_counts_by_what_a_lead_is_typically_worth(value: str, points: int) -> None:
+    known = changed(NOTHING, has_value=True, value=Decimal(value))
+    assert score(known, NOW).factors[1].points == points
+    bigger = changed(known, typical_value=known.typical_value * 1000)
+    assert score(bigger, NOW).factors[1].points <= 2
+
+
+@pytest.mark.parametrize(("days", "points"), [(0, 20), (2.9, 20), (3, 16), (7, 12), (14, 6), (30, 0), (60, -10)])
+def test_what_happened_lately_counts_more(days: float, points: int) -> None:
+    known = changed(BEST, last_happened_at=NOW - timedelta(days=days))
+    assert score(known, NOW).factors[-1].points == points
+
+
+def test_a_close_date_that_has_passed_counts_no_more() -> None:
+    passed = changed(BEST, expected_close_date=NOW.date() - timedelta(days=1))
+    assert labels(passed)["Expected close date has passed"] == 0
+
+
+def test_every_kind_of_source_has_its_points() -> None:
+    assert set(scoring.SOURCE_POINTS) == set(SourceKind)
+
+
+async def scored(row: Lead, *, now: Any = NOW, bulk: bool = False) -> Lead:
+    await rescore(row.workspace_id, [row.id], now=now, bulk=bulk)
+    return await Lead.get(id=row.id)
+
+
+async def factors(row: Lead) -> dict[str, int]:
+    return {factor["label"]: factor["points"] for factor in (await scored(row)).score_factors}
+
+
+async def need_of(row: Lead) -> Need:
+    return await Need.create(
+        workspace_id=row.workspace_id, lead_id=row.id, title="Lower bills", created_at=NOW, updated_at=NOW
+    )
+
+
+@pytest.fixture
+async def admin(db: str) -> Actor:
+    return await seller()
+
+
+async def test_a_lead_is_scored_with_its_reasons_and_no_new_version(admin: Actor) -> None:
+    row = await lead(admin, value=Money(Decimal(20_000), "EUR"))
+    after = await scored(row)
+    assert (after.score, after.grade, after.scored_at) == (40, Grade.C, NOW)
+    assert after.score_factors[1] == {"label": "Value is typical or higher", "points": 20, "direction": "UP"}
+    assert after.score_factors[0] == {"label": "Source is unknown", "points": 0, "direction": "DOWN"}
+    assert (after.version, after.updated_at) == (row.version, row.updated_at)
+
+
+async def test_the_event_says_what_live_readers_test(admin: Actor) -> None:
+    row = await lead(admin)
+    after = await scored(row)
+    event = (await events(row.id))[-1]
+    assert (event.name, event.actor) == ("lead.scored", {"kind": "SYSTEM", "task": "score_leads"})
+    assert event.data == {
+        "version": 1,
+        "before": leads.live_columns(row, []),
+        "after": leads.live_columns(after, []),
+        "changes": {"score": [None, 20], "grade": [None, "D"]},
+    }
+
+
+async def test_a_score_that_stays_is_no_event_but_a_new_look(admin: Actor) -> None:
+    row = await lead(admin)
+    await scored(row)
+    later = NOW + timedelta(hours=1)
+    assert await rescore(row.workspace_id, [row.id], now=later) == 0
+    assert (await Lead.get(id=row.id)).scored_at == later
+    assert [event.name for event in await events(row.id)] == ["lead.captured", "lead.scored"]
+
+
+async def test_bulk_scores_are_marked_as_such(admin: Actor) -> None:
+    row = await lead(admin)
+    await scored(row, bulk=True)
+    assert (await events(row.id))[-1].data["bulk"] is True
+
+
+async def test_only_open_leads_of_the_workspace_are_scored(admin: Actor) -> None:
+    first = await stage(admin, StageKind.PROSPECT)
+    won = await lead_in(await stage(admin, StageKind.FOLLOW_UP), status=LeadStatus.WON)
+    lost = await lead_in(first, status=LeadStatus.LOST)
+    deleted = await lead_in(first, deleted=True)
+    foreign = await lead_in(await stage(await seller(), StageKind.PROSPECT))
+    keys = [row.id for row in (won, lost, deleted, foreign)]
+    assert await rescore(admin.workspace_id, keys, now=NOW) == 0
+    assert await Lead.filter(id__in=keys, scored_at__isnull=True).count() == 4
+
+
+async def test_each_part_of_what_is_known_counts(admin: Actor) -> None:
+    source = await Source.create(
+        workspace_id=admin.workspace_id, name="Tips", kind=SourceKind.REFERRAL, created_at=NOW, updated_at=NOW
+    )
+    row = await lead(admin, source_id=source.id, expected_close_date=NOW.date())
+    assert admin.user_id
+    await leads.assign(admin, row.id, admin.user_id, now=NOW)
+    await need_of(row)
+    person = await contacts.create(admin, ContactDetails(name="Ada", email="ada@example.com"), now=NOW)
+    await leads.set_contact(admin, row.id, person.id, role=ContactRole.USER, is_primary=True, now=NOW)
+    assert await factors(row) == {
+        "Came by referral": 25,
+        "Value is unknown": 0,
+        "Contact can be reached": 8,
+        "Company is unknown": 0,
+        "Somebody owns it": 6,
+        "Expected close date is set": 5,
+        "Needs are known": 5,
+        "Something happened in the last 3 days": 20,
+    }
+    await contacts.delete(admin, person.id, now=NOW)
+    assert "Contact is unknown" in await factors(row)
+
+
+async def test_a_foreign_value_counts_at_the_rate_of_the_day(admin: Actor) -> None:
+    row = await lead(admin, value=Money(Decimal(20_000), "USD"))
+    assert (await factors(row))["Value has no exchange rate"] == 2
+    for days, rate in ((10, "0.05"), (0, "0.5"), (-1, "5")):
+        await ExchangeRate.create(
+            workspace_id=admin.workspace_id,
+            currency="USD",
+            rate=Decimal(rate),
+            valid_on=NOW.date() - timedelta(days=days),
+            created_at=NOW,
+        )
+    assert (await factors(row))["Value is typical or higher"] == 15
+
+
+async def test_a_workspace_says_what_a_lead_is_typically_worth(admin: Actor) -> None:
+    row = await lead(admin, value=Money(Decimal(20_000), "EUR"))
+    for setting, points in ((1000, 25), (200_000, 5), ("much", 20), (-1, 20), ("NaN", 20)):
+        await Workspace.filter(id=admin.workspace_id).update(settings={"typicalLeadValue": setting})
+        assert (await scored(row)).score_factors[1]["points"] == points
+
+
+async def test_two_workers_on_the_same_leads_score_them_once(admin: Actor) -> None:
+    rows = [await lead(admin) for _ in range(20)]
+    keys = [row.id for row in rows]
+    found = await asyncio.gather(
+        *(rescore(admin.workspace_id, order, now=NOW) for order in (keys, keys[::-1], keys[5:] + keys[:5]))
+    )
+    assert sum(found) == len(rows)
+    for row in rows:
+        assert [event.name for event in await events(row.id)] == ["lead.captured", "lead.scored"]
+
+
+async def test_a_score_waits_for_an_edit_and_sees_it(admin: Actor) -> None:
+    row = await lead(admin)
+    await scored(row)
+    async with transaction():
+        await leads.update(admin, row.id, LeadDetails(value=Money(Decimal(50_000), "EUR")), now=NOW)
+        waiting = asyncio.create_task(_elsewhere(admin.workspace_id, row.id))
+        await _until_somebody_waits()
+    assert await waiting == 1
+    assert (await Lead.get(id=row.id)).score == 45
+
+
+async def _elsewhere(workspace_id: UUID, lead_id: UUID) -> int:
+    """Score outside the transaction of the test, as another process would."""
+    scoring_it = rescore(workspace_id, [lead_id], now=NOW)
+    return await asyncio.get_running_loop().create_task(scoring_it, context=Context())
+
+
+async def _until_somebody_waits() -> None:
+    for _ in range(500):
+        rows = await get_connection("default").execute_query_dict(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        if rows:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits for the lead")
+
+
+async def test_leads_are_found_by_what_hangs_on_them(admin: Actor) -> None:
+    row, other = await lead(admin), await lead(admin)
+    need = await need_of(row)
+    person = await contacts.create(admin, ContactDetails(name="Ada"), now=NOW)
+    await leads.set_contact(admin, row.id, person.id, role=ContactRole.USER, is_primary=True, now=NOW)
+    workspace_id = admin.workspace_id
+    assert await leads_concerned(workspace_id, "lead", [row.id, other.id]) == [row.id, other.id]
+    assert await leads_concerned(workspace_id, "need", [need.id]) == [row.id]
+    assert await leads_concerned(workspace_id, "contact", [person.id]) == [row.id]
+    stranger = await seller()
+    assert await leads_concerned(stranger.workspace_id, "contact", [person.id]) == []
+    rate = await ExchangeRate.create(
+        workspace_id=workspace_id, currency="USD", rate=Decimal(1), valid_on=NOW.date(), created_at=NOW
+    )
+    assert await leads_concerned(workspace_id, "exchange_rate", [rate.id]) == []
+    await leads.update(admin, other.id, LeadDetails(value=Money(Decimal(5), "USD")), now=NOW)
+    assert await leads_concerned(workspace_id, "exchange_rate", [rate.id]) == [other.id]
+
+
+async def faded(*, now: Any) -> set[str]:
+    """Return the leads of the jobs that a night makes."""
+    await Job.all().delete()
+    await schedule_faded(now=now)
+    rows = await Job.all()
+    assert all((row.task, row.queue) == ("score_leads", Queue.BULK) for row in rows)
+    return {key for row in rows for key in row.arguments["subject_ids"]}
+
+
+async def test_a_night_finds_the_leads_whose_score_time_has_changed(clean_db: str) -> None:
+    admin = await seller()
+    first = await stage(admin, StageKind.PROSPECT)
+    new = await lead_in(first, scored_at=NOW)
+    due = await lead_in(first, scored_at=NOW, expected_close_date=NOW.date())
+    never = await lead_in(first)
+    old = await lead_in(
+        first, scored_at=NOW, created_at=NOW - timedelta(days=90), stage_entered_at=NOW - timedelta(days=90)
+    )
+    await lead_in(first, status=LeadStatus.LOST)
+    assert await faded(now=NOW) == {str(never.id)}
+    await scored(never)
+    await Lead.filter(id=never.id).update(
+        created_at=NOW - timedelta(days=90), stage_entered_at=NOW - timedelta(days=90)
+    )
+    assert await faded(now=NOW + timedelta(hours=1)) == set()
+    assert await faded(now=NOW + timedelta(days=1)) == {str(due.id)}
+    assert await faded(now=NOW + timedelta(days=3)) == {str(due.id), str(new.id)}
+    for row in (new, due):
+        await scored(row, now=NOW + timedelta(days=3))
+    assert await faded(now=NOW + timedelta(days=3, hours=1)) == set()
+    assert str(old.id) not in await faded(now=NOW + timedelta(days=100))
+
+
+async def test_many_leads_are_scored_in_jobs_of_five_hundred(clean_db: str) -> None:
+    admin = await seller()
+    keys = [UUID(int=number) for number in range(1201)]
+    await scoring.schedule(admin.workspace_id, keys, now=NOW)
+    sizes = [len(row.arguments["subject_ids"]) for row in await Job.all()]
+    assert sorted(sizes) == [201, 500, 500]
+
+
+def test_a_factor_is_kept_as_three_facts() -> None:
+    assert Factor("Somebody owns it", 6).facts() == {"label": "Somebody owns it", "points": 6, "direction": "UP"}
+
+
+async def test_a_closed_lead_keeps_the_score_of_its_day(admin: Actor) -> None:
+    row = await lead(admin)
+    before = (await scored(row)).score
+    await closings.close(admin, row.id, LeadStatus.DISQUALIFIED, now=NOW)
+    assert (await scored(row, now=NOW + timedelta(days=100))).score == before

@@ -1,0 +1,173 @@
+"""What follows from events reaches leads and people, by a relay and a worker as they really run."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import invitations, leads, password_resets, scoring, tokens
+from domain.jobs import Queue
+from domain.leads import LeadDetails
+from domain.money import Money
+from domain.tokens import Kind
+from models.leads import Lead
+from models.users import User
+from tests.adapters.letterbox import Letterbox, open_letterbox, parsed, text_of
+from tests.factories import lead, password_of, seller
+from tests.workers.conftest import Database, Start, until
+from workers import jobs
+from workers.tasks.scoring import score_leads
+
+
+async def scored(key: UUID) -> Lead | None:
+    row = await Lead.get(id=key)
+    return row if row.score is not None else None
+
+
+async def both_ready(start: Start, **env: str) -> None:
+    relay, worker = start("relay", **env), start("worker", **env)
+    await relay.ready()
+    await worker.ready()
+
+
+async def test_a_lead_is_scored_within_a_second_of_what_matters(database: Database, start: Start) -> None:
+    admin = await seller()
+    await both_ready(start)
+    began = time.monotonic()
+    row = await lead(admin, now=datetime.now(UTC))
+    await until(lambda: scored(row.id))
+    first = time.monotonic() - began
+    value = Money(Decimal(20_000), "EUR")
+    began = time.monotonic()
+    await leads.update(admin, row.id, LeadDetails(value=value), now=datetime.now(UTC))
+
+    async def risen() -> bool:
+        return (await Lead.get(id=row.id)).score == 40
+
+    await until(risen)
+    assert first < 1
+    assert time.monotonic() - began < 1
+    assert (await Lead.get(id=row.id)).version == 2
+
+
+async def test_a_score_is_an_event_with_a_position_and_asks_for_no_other_score(
+    database: Database, start: Start
+) -> None:
+    admin = await seller()
+    row = await lead(admin)
+    await both_ready(start)
+    await until(lambda: scored(row.id))
+
+    async def settled() -> list[Any]:
+        rows = await database.rows("SELECT name, position FROM event WHERE subject_id = $1 ORDER BY position", row.id)
+        return rows if len(rows) == 2 and all(event["position"] for event in rows) else []
+
+    assert [event["name"] for event in await until(settled)] == ["lead.captured", "lead.scored"]
+    assert await database.value("SELECT count(*) FROM job WHERE task = 'score_leads'") == 1
+
+
+async def test_what_concerns_too_many_leads_is_done_in_bulk(
+    database: Database, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await seller()
+    rows = [await lead(admin) for _ in range(5)]
+    monkeypatch.setattr(scoring, "LEADS_AT_ONCE", 2)
+    await scoring.schedule(admin.workspace_id, [row.id for row in rows], now=datetime.now(UTC))
+    await database.rows(
+        "UPDATE job SET queue = 'default', arguments = jsonb_set(arguments, '{subject_ids}', $1::jsonb)",
+        "[" + ", ".join(f'"{row.id}"' for row in rows) + "]",
+    )
+    [first, *_] = await jobs.due(Queue.DEFAULT)
+    job = await jobs.claim(first)
+    assert job
+    await score_leads.run(job)
+    assert job.finished
+    assert await Lead.filter(scored_at__isnull=False).count() == 0
+    bulk = await database.rows(
+        "SELECT jsonb_array_length(arguments -> 'subject_ids') AS leads FROM job WHERE queue = 'bulk'"
+    )
+    assert sorted(row["leads"] for row in bulk) == [1, 2, 2]
+
+
+@pytest.fixture
+async def letterbox() -> AsyncIterator[Letterbox]:
+    async with open_letterbox() as box:
+        yield box
+
+
+async def first_mail(box: Letterbox) -> EmailMessage:
+    async def arrived() -> list[EmailMessage]:
+        return box.mails
+
+    return (await until(arrived))[0]
+
+
+async def test_an_invitation_is_mailed_with_its_link_even_where_the_server_says_later(
+    database: Database, start: Start, letterbox: Letterbox
+) -> None:
+    letterbox.answers = ["451 later"]
+    admin = await seller()
+    await both_ready(start, SMTP_URL=letterbox.url, PUBLIC_URL="https://crm.example/")
+    row = await invitations.invite(admin, email="ada@example.com", now=datetime.now(UTC))
+    mail = await first_mail(letterbox)
+    assert str(mail["To"]) == "ada@example.com"
+    assert str(mail["Subject"]).endswith("invites you to Acme on Salescycle")
+    [link] = [line for line in text_of(mail).split() if line.startswith("https://")]
+    address, _, token = link.partition("?token=")
+    assert address == "https://crm.example/accept-invitation"
+    assert tokens.verify(Kind.INVITATION, token) == row.id
+    job = await until(lambda: _done(database, "send_invitation"))
+    assert job["attempts"] == 2
+    assert mail["Message-ID"] == f"<{job['id']}@localhost>"
+
+
+async def test_a_revoked_invitation_is_not_mailed(database: Database, start: Start, letterbox: Letterbox) -> None:
+    admin = await seller()
+    now = datetime.now(UTC)
+    row = await invitations.invite(admin, email="ada@example.com", now=now)
+    await invitations.revoke(admin, row.id, now=now)
+    await both_ready(start, SMTP_URL=letterbox.url)
+    await until(lambda: _done(database, "send_invitation"))
+    assert letterbox.mails == []
+
+
+async def test_a_refused_mail_ends_its_job_on_record(database: Database, start: Start, letterbox: Letterbox) -> None:
+    letterbox.answers = ["554 we do not like you"]
+    admin = await seller()
+    await invitations.invite(admin, email="ada@example.com", now=datetime.now(UTC))
+    await both_ready(start, SMTP_URL=letterbox.url)
+
+    async def failed() -> Any:
+        return await database.rows("SELECT * FROM job WHERE failed_at IS NOT NULL")
+
+    [job] = await until(failed)
+    assert "we do not like you" in job["last_error"]
+    assert job["attempts"] == 1
+
+
+async def test_a_password_reset_is_a_file_where_no_server_is_set(
+    database: Database, start: Start, tmp_path: Path
+) -> None:
+    admin = await seller()
+    await password_of(admin)
+    user = await User.get(id=admin.user_id)
+    await password_resets.request(email=user.email, now=datetime.now(UTC))
+    await both_ready(start, SMTP_URL="")
+    job = await until(lambda: _done(database, "send_password_reset"))
+    mail = parsed((tmp_path / "data" / "mail" / f"{job['id']}.eml").read_bytes())
+    assert str(mail["To"]) == f"{user.name} <{user.email}>"
+    [link] = [word for word in text_of(mail).split() if word.startswith("http")]
+    assert link.startswith("http://127.0.0.1:8000/reset-password?token=")
+    asked = await database.value("SELECT id FROM password_reset WHERE user_id = $1", user.id)
+    assert tokens.verify(Kind.PASSWORD_RESET, link.partition("=")[2]) == asked
+
+
+async def _done(database: Database, task: str) -> Any:
+    rows = await database.rows("SELECT * FROM job WHERE task = $1 AND done_at IS NOT NULL", task)
+    return rows[0] if rows else None
