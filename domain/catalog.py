@@ -1,13 +1,28 @@
 """The short lists of a workspace: sources, lost reasons and tags."""
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
 
-from domain import locks, policy
+from domain import edits, inputs, locks, policy
 from domain.actors import Actor
+from domain.errors import Conflict, Faults, Malformed
 from domain.events import Event, record
 from domain.policy import Action
-from models.catalog import LostReason, Source, SourceKind
+from domain.unset import UNSET, Unset
+from models.catalog import LostReason, Source, SourceKind, Tag
 from models.database import transaction
+
+TAG_LIMIT = 50
+COLOR = re.compile(r"^#[0-9a-f]{6}$")
+UNIQUE: dict[type[Source | LostReason | Tag], dict[str, str]] = {
+    Source: {"source_pkey": "id", "source_name_idx": "name"},
+    LostReason: {"lost_reason_pkey": "id", "lost_reason_name_idx": "name"},
+    Tag: {"tag_pkey": "id", "tag_name_idx": "name"},
+}
+Entry = TypeVar("Entry", Source, LostReason, Tag)
 
 DEFAULT_SOURCES: dict[str, SourceKind] = {
     "Website": SourceKind.WEB_FORM,
@@ -36,8 +51,48 @@ class SourceCreated(Event):
     name = "source.created"
 
 
+class SourceUpdated(Event):
+    name = "source.updated"
+
+
+class SourceArchived(Event):
+    name = "source.archived"
+
+
+class SourceRestored(Event):
+    name = "source.restored"
+
+
 class LostReasonCreated(Event):
-    name = "lostreason.created"
+    name = "lost_reason.created"
+
+
+class LostReasonUpdated(Event):
+    name = "lost_reason.updated"
+
+
+class LostReasonArchived(Event):
+    name = "lost_reason.archived"
+
+
+class LostReasonRestored(Event):
+    name = "lost_reason.restored"
+
+
+class TagCreated(Event):
+    name = "tag.created"
+
+
+class TagUpdated(Event):
+    name = "tag.updated"
+
+
+class TagArchived(Event):
+    name = "tag.archived"
+
+
+class TagRestored(Event):
+    name = "tag.restored"
 
 
 async def create_defaults(actor: Actor, *, now: datetime) -> None:
@@ -45,33 +100,228 @@ async def create_defaults(actor: Actor, *, now: datetime) -> None:
     async with transaction():
         policy.require(actor, Action.MANAGE_CATALOG)
         await locks.hold(actor.workspace_id, "catalog")
-        await _add_sources(actor, now=now)
-        await _add_lost_reasons(actor, now=now)
+        known = {row.name.lower() for row in await Source.filter(workspace_id=actor.workspace_id, archived_at=None)}
+        for name, kind in DEFAULT_SOURCES.items():
+            if name.lower() not in known:
+                await create_source(actor, name=name, kind=kind, now=now)
+        reasons = LostReason.filter(workspace_id=actor.workspace_id, archived_at=None)
+        known = {row.name.lower() for row in await reasons}
+        for name in DEFAULT_LOST_REASONS:
+            if name.lower() not in known:
+                await create_lost_reason(actor, name=name, now=now)
 
 
-async def _add_sources(actor: Actor, *, now: datetime) -> None:
-    known = {
-        row.name.lower() for row in await Source.filter(workspace_id=actor.workspace_id, archived_at=None)
+async def create_source(
+    actor: Actor,
+    *,
+    id: UUID | None = None,
+    name: str | None,
+    kind: SourceKind = SourceKind.OTHER,
+    now: datetime,
+) -> Source:
+    """Add a source. Raises Forbidden, AlreadyExists (id, name), and faults of the input."""
+    policy.require(actor, Action.MANAGE_CATALOG)
+    faults = Faults()
+    columns = {"name": inputs.name(faults, name, field="name"), "kind": kind}
+    return await _create(SourceCreated, actor, Source, faults, columns, id=id, now=now)
+
+
+async def update_source(
+    actor: Actor,
+    source_id: UUID,
+    *,
+    expected_version: int | None = None,
+    name: str | Unset | None = UNSET,
+    kind: SourceKind | Unset = UNSET,
+    now: datetime,
+) -> Source:
+    """Change what is given of a source.
+
+    Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
+    """
+    with edits.collisions("source", UNIQUE[Source]):
+        async with transaction():
+            row = await _locked(actor, Action.MANAGE_CATALOG, Source, source_id, expected_version)
+            faults = Faults()
+            columns: dict[str, Any] = {} if kind is UNSET else {"kind": kind}
+            if name is not UNSET:
+                columns["name"] = inputs.name(faults, name, field="name")
+            return await _update(SourceUpdated, actor, row, faults, columns, now=now)
+
+
+async def archive_source(
+    actor: Actor, source_id: UUID, *, expected_version: int | None = None, now: datetime
+) -> Source:
+    """Offer a source no more; leads keep it. Raises NotFound, Stale, Forbidden."""
+    async with transaction():
+        row = await policy.locked(actor, Source, source_id, expected_version=expected_version)
+        return await _archive(SourceArchived, actor, Action.MANAGE_CATALOG, row, now=now)
+
+
+async def restore_source(actor: Actor, source_id: UUID, *, now: datetime) -> Source:
+    """Offer a source again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
+    with edits.collisions("source", UNIQUE[Source]):
+        async with transaction():
+            row = await policy.locked(actor, Source, source_id)
+            return await _restore(SourceRestored, actor, Action.MANAGE_CATALOG, row, now=now)
+
+
+async def create_lost_reason(actor: Actor, *, id: UUID | None = None, name: str | None, now: datetime) -> LostReason:
+    """Add a lost reason. Raises Forbidden, AlreadyExists (id, name), and faults of the input."""
+    policy.require(actor, Action.MANAGE_CATALOG)
+    faults = Faults()
+    columns = {"name": inputs.name(faults, name, field="name")}
+    return await _create(LostReasonCreated, actor, LostReason, faults, columns, id=id, now=now)
+
+
+async def update_lost_reason(
+    actor: Actor,
+    lost_reason_id: UUID,
+    *,
+    expected_version: int | None = None,
+    name: str | Unset | None = UNSET,
+    now: datetime,
+) -> LostReason:
+    """Rename a lost reason.
+
+    Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
+    """
+    with edits.collisions("lost reason", UNIQUE[LostReason]):
+        async with transaction():
+            row = await _locked(actor, Action.MANAGE_CATALOG, LostReason, lost_reason_id, expected_version)
+            faults = Faults()
+            columns = {} if name is UNSET else {"name": inputs.name(faults, name, field="name")}
+            return await _update(LostReasonUpdated, actor, row, faults, columns, now=now)
+
+
+async def archive_lost_reason(
+    actor: Actor, lost_reason_id: UUID, *, expected_version: int | None = None, now: datetime
+) -> LostReason:
+    """Offer a lost reason no more; leads keep it. Raises NotFound, Stale, Forbidden."""
+    async with transaction():
+        row = await policy.locked(actor, LostReason, lost_reason_id, expected_version=expected_version)
+        return await _archive(LostReasonArchived, actor, Action.MANAGE_CATALOG, row, now=now)
+
+
+async def restore_lost_reason(actor: Actor, lost_reason_id: UUID, *, now: datetime) -> LostReason:
+    """Offer a lost reason again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
+    with edits.collisions("lost reason", UNIQUE[LostReason]):
+        async with transaction():
+            row = await policy.locked(actor, LostReason, lost_reason_id)
+            return await _restore(LostReasonRestored, actor, Action.MANAGE_CATALOG, row, now=now)
+
+
+async def create_tag(
+    actor: Actor, *, id: UUID | None = None, name: str | None, color: str | None = None, now: datetime
+) -> Tag:
+    """Add a tag; its colour is written #rrggbb. Raises Forbidden, AlreadyExists (id, name), and faults."""
+    policy.require(actor, Action.TAG)
+    faults = Faults()
+    columns = {
+        "name": inputs.name(faults, name, field="name", limit=TAG_LIMIT),
+        "color": _color(faults, color),
     }
-    rows = [
-        Source(workspace_id=actor.workspace_id, name=name, kind=kind, created_at=now, updated_at=now)
-        for name, kind in DEFAULT_SOURCES.items()
-        if name.lower() not in known
-    ]
-    await Source.bulk_create(rows)
-    facts = ((row.id, {"name": row.name, "kind": row.kind.value, "version": row.version}) for row in rows)
-    await record(*(SourceCreated(actor, key, data) for key, data in facts), now=now)
+    return await _create(TagCreated, actor, Tag, faults, columns, id=id, now=now)
 
 
-async def _add_lost_reasons(actor: Actor, *, now: datetime) -> None:
-    known = {
-        row.name.lower() for row in await LostReason.filter(workspace_id=actor.workspace_id, archived_at=None)
-    }
-    rows = [
-        LostReason(workspace_id=actor.workspace_id, name=name, created_at=now, updated_at=now)
-        for name in DEFAULT_LOST_REASONS
-        if name.lower() not in known
-    ]
-    await LostReason.bulk_create(rows)
-    facts = ((row.id, {"name": row.name, "version": row.version}) for row in rows)
-    await record(*(LostReasonCreated(actor, key, data) for key, data in facts), now=now)
+async def update_tag(
+    actor: Actor,
+    tag_id: UUID,
+    *,
+    expected_version: int | None = None,
+    name: str | Unset | None = UNSET,
+    color: str | Unset | None = UNSET,
+    now: datetime,
+) -> Tag:
+    """Change what is given of a tag.
+
+    Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
+    """
+    with edits.collisions("tag", UNIQUE[Tag]):
+        async with transaction():
+            row = await _locked(actor, Action.TAG, Tag, tag_id, expected_version)
+            faults = Faults()
+            columns: dict[str, Any] = {} if color is UNSET else {"color": _color(faults, color)}
+            if name is not UNSET:
+                columns["name"] = inputs.name(faults, name, field="name", limit=TAG_LIMIT)
+            return await _update(TagUpdated, actor, row, faults, columns, now=now)
+
+
+async def archive_tag(actor: Actor, tag_id: UUID, *, expected_version: int | None = None, now: datetime) -> Tag:
+    """Offer a tag no more; leads keep it. Raises NotFound, Stale, Forbidden."""
+    async with transaction():
+        row = await policy.locked(actor, Tag, tag_id, expected_version=expected_version)
+        return await _archive(TagArchived, actor, Action.TAG, row, now=now)
+
+
+async def restore_tag(actor: Actor, tag_id: UUID, *, now: datetime) -> Tag:
+    """Offer a tag again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
+    with edits.collisions("tag", UNIQUE[Tag]):
+        async with transaction():
+            row = await policy.locked(actor, Tag, tag_id)
+            return await _restore(TagRestored, actor, Action.TAG, row, now=now)
+
+
+def _color(faults: Faults, value: str | None) -> str | None:
+    color = (value or "").strip().lower() or None
+    if color is not None and not COLOR.match(color):
+        faults.add(Malformed(field="color", what="a colour such as #3b82f6"))
+    return color
+
+
+async def _locked(actor: Actor, action: Action, noun: type[Entry], key: UUID, expected_version: int | None) -> Entry:
+    row = await policy.locked(actor, noun, key, expected_version=expected_version)
+    policy.require(actor, action, row)
+    if row.archived_at is not None:
+        raise Conflict(reason=f"{row.name} is archived: restore it first.")
+    return row
+
+
+async def _create(
+    event: type[Event],
+    actor: Actor,
+    noun: type[Entry],
+    faults: Faults,
+    columns: Mapping[str, Any],
+    *,
+    id: UUID | None,
+    now: datetime,
+) -> Entry:
+    key = edits.new_id(faults, id)
+    faults.raise_any()
+    with edits.collisions(noun._meta.db_table.replace("_", " "), UNIQUE[noun]):
+        async with transaction():
+            row = noun(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
+            await row.save(force_create=True)
+            await record(event(actor, row.id, edits.facts(row, columns)), now=now)
+    return row
+
+
+async def _update(
+    event: type[Event],
+    actor: Actor,
+    row: Entry,
+    faults: Faults,
+    columns: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> Entry:
+    faults.raise_any()
+    if changed := await edits.apply(row, columns, now=now):
+        await record(event(actor, row.id, {"changes": changed, "version": row.version}), now=now)
+    return row
+
+
+async def _archive(event: type[Event], actor: Actor, action: Action, row: Entry, *, now: datetime) -> Entry:
+    policy.require(actor, action, row)
+    if row.archived_at is None:
+        await edits.apply(row, {"archived_at": now}, now=now)
+        await record(event(actor, row.id, {"version": row.version}), now=now)
+    return row
+
+
+async def _restore(event: type[Event], actor: Actor, action: Action, row: Entry, *, now: datetime) -> Entry:
+    policy.require(actor, action, row)
+    if await edits.apply(row, {"archived_at": None}, now=now):
+        await record(event(actor, row.id, {"version": row.version}), now=now)
+    return row

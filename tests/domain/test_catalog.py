@@ -1,0 +1,200 @@
+"""The short lists: sources, lost reasons and tags, alike in what may happen to them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from domain import catalog
+from domain.errors import AlreadyExists, Conflict, Forbidden, Invalid, Malformed, NotFound, Required, Stale, TooLong
+from models.base import uuid7
+from models.catalog import LostReason, Source, SourceKind, Tag
+from models.events import Event
+from models.users import Role
+from tests.factories import NOW, member
+
+LATER = NOW + timedelta(hours=1)
+Operation = Callable[..., Awaitable[Any]]
+
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@dataclass(frozen=True)
+class Noun:
+    name: str
+    model: type[Source | LostReason | Tag]
+    create: Operation
+    update: Operation
+    archive: Operation
+    restore: Operation
+    limit: int = 200
+
+
+NOUNS = [
+    Noun(
+        "source",
+        Source,
+        catalog.create_source,
+        catalog.update_source,
+        catalog.archive_source,
+        catalog.restore_source,
+    ),
+    Noun(
+        "lost_reason",
+        LostReason,
+        catalog.create_lost_reason,
+        catalog.update_lost_reason,
+        catalog.archive_lost_reason,
+        catalog.restore_lost_reason,
+    ),
+    Noun("tag", Tag, catalog.create_tag, catalog.update_tag, catalog.archive_tag, catalog.restore_tag, limit=50),
+]
+each = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
+
+
+@each
+async def test_an_entry_is_made_renamed_archived_and_restored(noun: Noun) -> None:
+    actor, key = await member(), uuid7()
+
+    made = await noun.create(actor, id=key, name=" First ", now=NOW)
+    renamed = await noun.update(actor, key, name="Second", expected_version=1, now=LATER)
+    same = await noun.update(actor, key, name="Second", now=LATER)
+    archived = await noun.archive(actor, key, now=LATER)
+    again = await noun.archive(actor, key, now=LATER)
+    restored = await noun.restore(actor, key, now=LATER)
+    standing = await noun.restore(actor, key, now=LATER)
+
+    assert (made.id, made.name) == (key, "First")
+    assert (renamed.name, renamed.version, same.version) == ("Second", 2, 2)
+    assert (archived.archived_at, again.version) == (LATER, 3)
+    assert (restored.archived_at, standing.version) == (None, 4)
+    events = [event.name for event in await Event.filter(subject_id=key).order_by("id")]
+    assert events == [f"{noun.name}.{verb}" for verb in ("created", "updated", "archived", "restored")]
+
+
+@each
+async def test_names_are_told_apart_whatever_their_case_among_what_is_offered(noun: Noun) -> None:
+    actor = await member()
+    first = await noun.create(actor, name="Fair", now=NOW)
+    other = await noun.create(actor, name="Web", now=NOW)
+
+    with pytest.raises(AlreadyExists) as caught:
+        await noun.create(actor, name="FAIR", now=NOW)
+    with pytest.raises(AlreadyExists):
+        await noun.update(actor, other.id, name="fair", now=NOW)
+    with pytest.raises(AlreadyExists):
+        await noun.create(actor, id=first.id, name="New", now=NOW)
+    assert caught.value.field == ("name",)
+
+    await noun.archive(actor, first.id, now=NOW)
+    await noun.update(actor, other.id, name="fair", now=NOW)
+    with pytest.raises(AlreadyExists):
+        await noun.restore(actor, first.id, now=NOW)
+    assert (await noun.create(await member(), name="Fair", now=NOW)).name == "Fair"
+
+
+@each
+async def test_of_two_made_at_once_with_one_name_one_is_made(noun: Noun) -> None:
+    actor = await member()
+
+    outcomes = await asyncio.gather(
+        *(noun.create(actor, name="Fair", now=NOW) for _ in range(4)), return_exceptions=True
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes)[:3] == ["AlreadyExists"] * 3
+    assert await noun.model.filter(workspace_id=actor.workspace_id).count() == 1
+
+
+@each
+async def test_what_is_archived_is_edited_only_after_its_return(noun: Noun) -> None:
+    actor = await member()
+    row = await noun.create(actor, name="Fair", now=NOW)
+    await noun.archive(actor, row.id, now=NOW)
+
+    with pytest.raises(Conflict, match="restore"):
+        await noun.update(actor, row.id, name="Web", now=NOW)
+
+
+@each
+async def test_bad_names_and_old_versions_are_refused(noun: Noun) -> None:
+    actor = await member()
+    row = await noun.create(actor, name="Fair", now=NOW)
+
+    for name, error in (("", Required), (None, Required), ("x" * (noun.limit + 1), TooLong), ("a\x07", Malformed)):
+        with pytest.raises(error):
+            await noun.create(actor, name=name, now=NOW)
+        with pytest.raises(error):
+            await noun.update(actor, row.id, name=name, now=NOW)
+    with pytest.raises(Invalid):
+        await noun.create(actor, id=uuid4(), name=" ", now=NOW)
+    with pytest.raises(Stale):
+        await noun.update(actor, row.id, name="Web", expected_version=7, now=NOW)
+    with pytest.raises(Stale):
+        await noun.archive(actor, row.id, expected_version=7, now=NOW)
+
+
+@each
+async def test_another_workspaces_entry_does_not_exist_and_who_only_reads_changes_nothing(noun: Noun) -> None:
+    stranger, admin = await member(), await member()
+    viewer = await member(Role.VIEWER, of=admin)
+    foreign = await noun.create(stranger, name="Fair", now=NOW)
+    own = await noun.create(admin, name="Fair", now=NOW)
+
+    for actor, key, error in ((admin, foreign.id, NotFound), (viewer, own.id, Forbidden)):
+        for attempt in (
+            noun.update(actor, key, name="X", now=NOW),
+            noun.archive(actor, key, now=NOW),
+            noun.restore(actor, key, now=NOW),
+        ):
+            with pytest.raises(error):
+                await attempt
+    with pytest.raises(Forbidden):
+        await noun.create(viewer, name="X", now=NOW)
+
+
+async def test_reps_tag_but_do_not_shape_the_lists() -> None:
+    rep = await member(Role.REP)
+
+    assert (await catalog.create_tag(rep, name="Hot", now=NOW)).name == "Hot"
+    for attempt in (
+        catalog.create_source(rep, name="X", now=NOW),
+        catalog.create_lost_reason(rep, name="X", now=NOW),
+    ):
+        with pytest.raises(Forbidden):
+            await attempt
+
+
+async def test_a_source_has_a_kind() -> None:
+    actor = await member()
+    row = await catalog.create_source(actor, name="Hannover Messe", kind=SourceKind.TRADE_SHOW, now=NOW)
+
+    changed = await catalog.update_source(actor, row.id, kind=SourceKind.SOCIAL, now=NOW)
+
+    assert (changed.name, changed.kind) == ("Hannover Messe", SourceKind.SOCIAL)
+
+
+async def test_a_tag_may_have_a_colour() -> None:
+    actor = await member()
+    row = await catalog.create_tag(actor, name="Hot", color="#FF0000", now=NOW)
+
+    assert row.color == "#ff0000"
+    assert (await catalog.update_tag(actor, row.id, color=None, now=NOW)).color is None
+    for color in ("red", "#fff", "#gggggg", "#ff0000; x"):
+        with pytest.raises(Malformed):
+            await catalog.update_tag(actor, row.id, color=color, now=NOW)
+
+
+async def test_a_new_workspace_gets_its_lists_once() -> None:
+    actor = await member()
+    await catalog.create_source(actor, name="website", now=NOW)
+
+    await asyncio.gather(*(catalog.create_defaults(actor, now=NOW) for _ in range(3)))
+
+    names = [row.name for row in await Source.filter(workspace_id=actor.workspace_id)]
+    assert sorted(names) == sorted(["website", *(set(catalog.DEFAULT_SOURCES) - {"Website"})])
+    reasons = [row.name for row in await LostReason.filter(workspace_id=actor.workspace_id)]
+    assert sorted(reasons) == sorted(catalog.DEFAULT_LOST_REASONS)
