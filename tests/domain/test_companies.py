@@ -403,7 +403,7 @@ class TestFindOrCreate:
         ],
         ids=["by domain", "by name", "by both"],
     )
-    async def test_many_captures_at_once_make_one_company(self, said: list[dict[str, str]]) -> None:
+    async def test_many_captures_at_once_make_one_company(self, said: list[dict[str, Any]]) -> None:
         actor = await member()
 
         found = await asyncio.gather(

@@ -288,7 +288,7 @@ class TestFindOrCreate:
         ],
         ids=["by email", "by phone", "by both"],
     )
-    async def test_many_captures_at_once_make_one_contact(self, said: list[dict[str, str]]) -> None:
+    async def test_many_captures_at_once_make_one_contact(self, said: list[dict[str, Any]]) -> None:
         actor = await member()
 
         found = await asyncio.gather(
