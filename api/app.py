@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
@@ -23,8 +23,10 @@ from api.graphql import GraphQLEndpoint
 from api.live import Hub
 from api.persisted import PersistedDocuments
 from api.refusals import coded, errors_response
+from api.websocket import GraphQLSocket
 from models import database
 from models.base import uuid7
+from schema.execution import Schema
 from schema.schema import graphql_schema
 from settings import Settings, settings
 
@@ -43,10 +45,10 @@ EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy
 log = structlog.get_logger("api")
 
 
-def create_app() -> Starlette:
+def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) -> Starlette:
     """Return the application; it opens its connections when it is started."""
-    chosen = settings()
-    client = redis.connect()
+    chosen = chosen or settings()
+    client = redis.connect(chosen.redis_url)
     documents = PersistedDocuments(client, chosen)
     hub = Hub(client)
 
@@ -65,7 +67,7 @@ def create_app() -> Starlette:
             await database.close_database()
 
     app = Starlette(
-        routes=_routes(GraphQLEndpoint(graphql_schema, documents, chosen)),
+        routes=_routes(GraphQLEndpoint(schema, documents, chosen), GraphQLSocket(schema, documents, chosen)),
         middleware=_middleware(chosen),
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
@@ -74,9 +76,10 @@ def create_app() -> Starlette:
     return app
 
 
-def _routes(graphql: ASGIApp) -> list[BaseRoute]:
+def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
     return [
         Route("/graphql", graphql),
+        WebSocketRoute("/graphql", socket),
         Route("/graphiql", pages.graphiql),
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),

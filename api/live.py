@@ -71,7 +71,7 @@ EVENTS = f"""
 SELECT id, position, name, subject_id, actor, client_mutation_id, data, occurred_at FROM event
 WHERE workspace_id = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT {PAGE}
 """
-TEAMS = "SELECT user_id, team_id FROM membership WHERE workspace_id = $1 AND team_id IS NOT NULL"
+TEAMS = "SELECT user_id, team_id FROM membership WHERE workspace_id = $1"
 
 log = structlog.get_logger(__name__)
 
@@ -269,7 +269,7 @@ class Feed:
 
     async def _load_teams(self) -> None:
         rows = await get_connection("default").execute_query_dict(TEAMS, [self.workspace_id])
-        self.teams = {str(row["user_id"]): str(row["team_id"]) for row in rows}
+        self.teams = {str(row["user_id"]): row["team_id"] and str(row["team_id"]) for row in rows}
 
     def close(self) -> None:
         """Take no more events."""

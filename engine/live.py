@@ -13,16 +13,15 @@ from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from domain.actors import Actor, Scope
-from engine.conditions import All, AnyOf, Compare, Condition, Not, Op
+from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op
 from models.events import LiveEvent
 from models.leads import Lead, LeadStatus
 
-TEAM = "team_id"
-TAGS = "tag_ids"
+TEAM, TAGS = "membership", "tags"
 PLACE = ("pipeline_id", "stage_id", "rank")
 
 LiveLead: TypeAlias = Mapping[str, Any]
-Teams: TypeAlias = Mapping[str, str]
+Teams: TypeAlias = Mapping[str, str | None]
 Test: TypeAlias = Callable[[LiveLead, Teams], bool]
 
 
@@ -149,10 +148,10 @@ def owner_texts(scope: Scope) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def tested(condition: Condition) -> frozenset[str]:
-    """Return the columns that a condition looks at."""
+    """Return the columns and links that a condition looks at."""
     match condition:
-        case Compare(column):
-            return frozenset({column})
+        case Compare(name) | Exists(name):
+            return frozenset({name})
         case All(of) | AnyOf(of):
             return frozenset().union(*map(tested, of))
         case Not(of):
@@ -163,10 +162,13 @@ def tested(condition: Condition) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def test(condition: Condition) -> Test:
-    """Return a condition as a function of a lead and the teams of owners; nulls are as in the engine's SQL."""
+    """Return a condition as a function of a lead and its owner's team; it answers as the engine's SQL does."""
     match condition:
-        case Compare():
-            return _compare(condition)
+        case Compare(column):
+            read, meets = _reader(column), _operator(condition.op, condition.value)
+            return lambda lead, teams: meets(read(lead))
+        case Exists(link, where):
+            return _exists(link, test(where))
         case All(of):
             every = [test(part) for part in of]
             return lambda lead, teams: all(part(lead, teams) for part in every)
@@ -180,19 +182,18 @@ def test(condition: Condition) -> Test:
             raise TypeError(f"live events cannot be tested for {condition}")
 
 
-def _compare(condition: Compare) -> Test:
-    if condition.column == TAGS:
-        return _tagged(condition.op, condition.value)
-    read, meets = _reader(condition.column), _operator(condition.op, condition.value)
-    return lambda lead, teams: meets(read(lead, teams))
+def _exists(link: str, inner: Test) -> Test:
+    if link == TAGS:
+        return lambda lead, teams: any(inner({"id": tag_id}, teams) for tag_id in lead["tag_ids"])
+    if link == TEAM:
+        return lambda lead, teams: lead["owner_id"] in teams and inner({"team_id": teams[lead["owner_id"]]}, teams)
+    raise TypeError(f"live events cannot be tested for {link}")
 
 
-def _reader(column: str) -> Callable[[LiveLead, Teams], Any]:
-    if column == TEAM:
-        return lambda lead, teams: teams.get(lead["owner_id"] or "")
+def _reader(column: str) -> Callable[[LiveLead], Any]:
     if column == "value":
-        return lambda lead, teams: None if lead["value"] is None else Decimal(lead["value"])
-    return lambda lead, teams: lead[column]
+        return lambda lead: None if lead["value"] is None else Decimal(lead["value"])
+    return lambda lead: lead[column]
 
 
 ORDERS = {Op.GT: gt, Op.GTE: ge, Op.LT: lt, Op.LTE: le}
@@ -211,15 +212,6 @@ def _operator(op: Op, wanted: Any) -> Callable[[Any], bool]:
         raise TypeError(f"live events cannot be tested by {op}")
     one, equal = _plain(wanted), op is Op.EQ
     return lambda value: (value == one) is equal
-
-
-def _tagged(op: Op, wanted: Any) -> Test:
-    """Test the tags: EQ and IN want one of them, NE and NOT_IN none, IS_NULL none at all."""
-    if op is Op.IS_NULL:
-        return lambda lead, teams: (not lead[TAGS]) is wanted
-    tags = frozenset(map(_plain, wanted if op in (Op.IN, Op.NOT_IN) else (wanted,)))
-    has_one = op in (Op.EQ, Op.IN)
-    return lambda lead, teams: (not tags.isdisjoint(lead[TAGS])) is has_one
 
 
 def _plain(value: Any) -> Any:

@@ -11,10 +11,10 @@ from engine.boards import Totals
 from engine.conditions import Condition, Search, both
 from engine.pages import Order
 from models.leads import Lead as LeadRow
-from schema import cursors
 from schema.connections import Connection, SearchText, connection
 from schema.context import Info
 from schema.filters import condition
+from schema.live import cursor_now
 from schema.scalars import CurrencyCode, Money
 
 if TYPE_CHECKING:
@@ -86,4 +86,4 @@ class PipelineBoard:
     async def cursor(self, info: Info) -> str:
         pipeline: Any = self
         known = getattr(pipeline, "head", None)
-        return cursors.encode(known if known is not None else await boards.head(pipeline.workspace_id))
+        return await cursor_now(info.context, known)

@@ -17,12 +17,14 @@ from schema.execution import Schema
 from schema.files import FileMutations
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
+from schema.live import LiveQueries, Subscription
 from schema.nodes import Node
 from schema.pipelines import PipelineQueries
 from schema.products import ProductQueries
 from schema.scalars import SCALARS
 from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
+from schema.summaries import SummaryQueries
 from schema.teams import TeamMutations, TeamQueries
 from schema.users import UserMutations, UserQueries
 from schema.workspaces import WorkspaceMutations, WorkspaceQueries
@@ -35,10 +37,12 @@ class Query(
     CompanyQueries,
     ContactQueries,
     LeadQueries,
+    LiveQueries,
     PipelineQueries,
     ProductQueries,
     SessionQueries,
     StageQueries,
+    SummaryQueries,
     TeamQueries,
     UserQueries,
     WorkspaceQueries,
@@ -73,4 +77,6 @@ class Mutation(
     pass
 
 
-graphql_schema = Schema(query=Query, mutation=Mutation, config=StrawberryConfig(scalar_map=SCALARS))
+graphql_schema = Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
+)

@@ -1,0 +1,561 @@
+"""GraphQL over WebSocket: graphql-transport-ws, and graphql-ws as older clients speak it.
+
+An event is executed once for all who ask the same of it and may see the same; what each of them is sent differs
+only by the operation's id.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from inspect import isawaitable
+from sys import intern
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    create_source_event_stream,
+    execute_subscription_event,
+    visit,
+)
+from graphql.language.visitor import SKIP
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from api.identity import context_for
+from api.live import Message
+from api.persisted import Parameters, PersistedDocuments
+from domain import api_keys, sessions, users
+from domain.actors import Actor
+from domain.errors import TokenExpired, Unauthenticated
+from engine.live import read_cursor
+from schema.context import Context
+from schema.documents import Prepared, Refused
+from schema.errors import public
+from schema.execution import Schema, documents, too_costly
+from settings import Settings
+
+TRANSPORT, LEGACY = "graphql-transport-ws", "graphql-ws"
+MOST_OPERATIONS = 100
+LONGEST_ID = 256
+
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, BAD_SUBPROTOCOL = 4400, 4401, 4403, 4406
+INIT_TIMEOUT, DUPLICATE, TOO_MANY_INITS, TOO_BIG = 4408, 4409, 4429, 1009
+
+log = structlog.get_logger(__name__)
+
+
+class Close(Exception):
+    """The connection has to be closed, with this code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the messages of a subprotocol are called."""
+
+    subscribe: str
+    unsubscribe: str
+    next: str
+    alive: str
+
+
+WORDS = {
+    TRANSPORT: Words("subscribe", "complete", "next", '{"type":"ping"}'),
+    LEGACY: Words("start", "stop", "data", '{"type":"ka"}'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation that may run."""
+
+    text: str
+    name: str | None
+    variables: dict[str, Any]
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds each thing may take."""
+
+    initialisation: float = 10.0
+    ping: float = 15.0
+    send: float = 30.0
+    resume: float = 60.0
+
+
+class GraphQLSocket:
+    """`/graphql` over WebSocket."""
+
+    def __init__(
+        self, schema: Schema, documents: PersistedDocuments, settings: Settings, patience: Patience | None = None
+    ) -> None:
+        self.schema = schema
+        self.documents = documents
+        self.settings = settings
+        self.patience = patience or Patience()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection until either side closes it."""
+        websocket = WebSocket(scope, receive, send)
+        if not origin_allowed(websocket.headers, self.settings.cors_origins):
+            await websocket.close()
+            return
+        chosen = next((name for name in scope.get("subprotocols", []) if name in WORDS), None)
+        await websocket.accept(subprotocol=chosen)
+        if chosen is None:
+            await websocket.close(BAD_SUBPROTOCOL, "Subprotocol not acceptable")
+            return
+        await Connection(self, websocket, chosen).serve()
+
+
+def origin_allowed(headers: Headers, cors_origins: str) -> bool:
+    """Say whether a page of this origin may connect: one of ours or one that CORS_ORIGINS names; programs have none."""
+    origin = headers.get("origin")
+    if origin is None or urlsplit(origin).netloc == headers.get("host"):
+        return True
+    allowed = {one.strip().rstrip("/") for one in cors_origins.split(",")}
+    return "*" in allowed or origin.rstrip("/") in allowed
+
+
+class Connection:
+    """One client, and the operations that it has running, each in a task of its own."""
+
+    def __init__(self, socket: GraphQLSocket, websocket: WebSocket, subprotocol: str) -> None:
+        self._schema = socket.schema
+        self._documents = socket.documents
+        self._settings = socket.settings
+        self._patience = socket.patience
+        self._websocket = websocket
+        self._words = WORDS[subprotocol]
+        self._legacy = subprotocol == LEGACY
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._credential: str | None = None
+        self._params: dict[str, Any] | None = None
+        self._initialised = False
+        self._acknowledged_at: float | None = None
+        self._receiver: asyncio.Task[None] | None = None
+
+    async def serve(self) -> None:
+        """Take messages until the connection is closed; then end whatever still runs."""
+        self._receiver = asyncio.create_task(self._receive())
+        keeper = asyncio.create_task(self._keep_alive())
+        try:
+            await asyncio.wait({self._receiver})
+        finally:
+            tasks = [self._receiver, keeper, *self._operations.values(), *self._ending]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _receive(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience.initialisation) as patience:
+                while True:
+                    message = await self._websocket.receive()
+                    if message["type"] == "websocket.disconnect":
+                        return
+                    await self._take(_read(message, most=self._settings.max_body_bytes))
+                    if self._acknowledged_at is not None:
+                        patience.reschedule(None)
+        except Close as close:
+            await self._close(close.code, close.reason)
+        except TimeoutError:
+            await self._close(INIT_TIMEOUT, "Connection initialisation timeout")
+        except Exception:
+            log.exception("a WebSocket failed")
+            await self._close(1011, "Internal error")
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        kind, words = message["type"], self._words
+        if kind == "connection_init":
+            await self._initialise(message.get("payload"))
+        elif kind == words.subscribe:
+            self._begin(_id(message), _asked(message.get("payload")))
+        elif kind == words.unsubscribe:
+            self._end(_id(message))
+        elif kind == "ping" and not self._legacy:
+            await self._pong(message.get("payload"))
+        elif kind == "connection_terminate" and self._legacy:
+            raise Close(1000, "")
+        elif kind != "pong" or self._legacy:
+            raise Close(BAD_REQUEST, "Invalid message: unknown type")
+
+    async def _initialise(self, params: Any) -> None:
+        if self._initialised:
+            raise Close(TOO_MANY_INITS, "Too many initialisation requests")
+        self._initialised = True
+        if params is not None and not isinstance(params, dict):
+            raise Close(BAD_REQUEST, "Invalid message: payload must be an object")
+        self._params = params
+        _check_cursor((params or {}).get("resumeAfter"))
+        self._credential = _credential(params or {}, self._websocket.headers)
+        context = await self._context()
+        if context.refused is not None:
+            if self._legacy:
+                await self._send({"type": "connection_error", "payload": {"message": str(context.refused)}})
+            raise _ended(context.refused)
+        self._acknowledged_at = asyncio.get_running_loop().time()
+        await self._send({"type": "connection_ack"})
+
+    async def _pong(self, payload: Any) -> None:
+        await self._send({"type": "pong"} if payload is None else {"type": "pong", "payload": payload})
+
+    def _begin(self, key: str, asked: Parameters) -> None:
+        if self._acknowledged_at is None:
+            raise Close(UNAUTHORIZED, "Unauthorized")
+        if key in self._operations:
+            if not self._legacy:
+                raise Close(DUPLICATE, f"Subscriber for {key[:80]} already exists")
+            self._end(key)
+        work = self._operate(key, asked) if len(self._operations) < MOST_OPERATIONS else self._refuse_another(key)
+        self._operations[key] = asyncio.create_task(work)
+
+    def _end(self, key: str) -> None:
+        task = self._operations.pop(key, None)
+        if task:
+            task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def _refuse_another(self, key: str) -> None:
+        message = f"A connection has at most {MOST_OPERATIONS} operations at once."
+        await self._fail(key, [GraphQLError(message, extensions={"code": "RATE_LIMITED"})])
+        self._operations.pop(key, None)
+
+    async def _operate(self, key: str, asked: Parameters) -> None:
+        try:
+            context = await self._context()
+            if context.refused is not None:
+                raise _ended(context.refused)
+            if await self._run(key, asked, context):
+                await self._send({"id": key, "type": "complete"})
+        except Close as close:
+            await self._close(close.code, close.reason)
+        except WebSocketDisconnect:
+            pass
+        except Exception as error:
+            with suppress(WebSocketDisconnect):
+                await self._fail(key, [_public(GraphQLError("", original_error=error, path=[]), self._request_id)])
+        finally:
+            if self._operations.get(key) is asyncio.current_task():
+                del self._operations[key]
+
+    async def _run(self, key: str, given: Parameters, context: Context) -> bool:
+        """Run an operation; say whether it came to an end of its own, rather than being refused."""
+        try:
+            asked = await self._prepared(given, context)
+        except Refused as refused:
+            await self._fail(key, [_public(error, context.request_id) for error in refused.errors])
+            return False
+        if asked.prepared.operation(asked.name).type is OperationType.SUBSCRIPTION:
+            return await self._subscribe(key, asked, context)
+        result = await self._schema.execute(
+            asked.text, variable_values=asked.variables, context_value=context, operation_name=asked.name
+        )
+        if result.data is None and result.errors and all(error.path is None for error in result.errors):
+            await self._fail(key, result.errors)
+            return False
+        await self._next(key, _payload(result.data, result.errors, result.extensions))
+        return True
+
+    async def _prepared(self, given: Parameters, context: Context) -> Asked:
+        """Return an operation ready to run, as it is over HTTP; raises Refused."""
+        chosen, variables = self._settings, given.variables or {}
+        most = chosen.max_tokens_anonymous if context.identity is None else chosen.max_tokens
+        try:
+            text = await self._documents.text_of(given)
+            prepared = documents(self._schema._schema).prepare(text, max_tokens=most)
+            if error := too_costly(prepared.operation(given.operation_name).cost.of(variables), chosen):
+                raise error
+        except GraphQLError as error:
+            raise Refused([error]) from error
+        await self._documents.remember(given)
+        return Asked(text, given.operation_name, variables, prepared)
+
+    async def _subscribe(self, key: str, asked: Asked, context: Context) -> bool:
+        executor = Executor.build(
+            self._schema._schema,
+            asked.prepared.document,
+            context_value=context,
+            raw_variable_values=asked.variables,
+            operation_name=asked.name,
+        )
+        source: Any = executor if isinstance(executor, list) else create_source_event_stream(executor)
+        if isawaitable(source):
+            source = await source
+        errors = source if isinstance(source, list) else source.errors if isinstance(source, ExecutionResult) else None
+        if errors or isinstance(executor, list):
+            await self._fail(key, [_public(error, context.request_id) for error in errors or []])
+            return False
+        answers = Answers(executor, asked, context)
+        try:
+            async with aclosing(aiter(source)) as messages:
+                async for message in messages:
+                    await self._next(key, await answers.to(message))
+        except Unauthenticated as error:
+            raise _ended(error) from error
+        return True
+
+    @property
+    def _request_id(self) -> str:
+        return str(self._websocket.scope.get("state", {}).get("request_id", ""))
+
+    async def _context(self) -> Context:
+        """Return a context for one operation, with whoever asks as they are now."""
+        context = await context_for(self._websocket, credential=self._credential, connection_params=self._params)
+        context.renew = self._renew if self._credential is not None else None
+        if self._acknowledged_at is not None:
+            elapsed = asyncio.get_running_loop().time() - self._acknowledged_at
+            # Clients send their old subscriptions again at once; what comes later begins anew.
+            context.resume_after = context.resume_after if elapsed < self._patience.resume else None
+        return context
+
+    async def _renew(self) -> Actor:
+        return await users.load_actor(self._credential or "", now=datetime.now(UTC))
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._patience.ping)
+            if self._acknowledged_at is None:
+                continue
+            try:
+                if self._credential is not None and not self._credential.startswith(api_keys.PREFIX):
+                    sessions.read_access_token(self._credential, now=datetime.now(UTC))
+                await self._send(self._words.alive)
+            except Unauthenticated as error:
+                ended = _ended(error)
+                await self._close(ended.code, ended.reason)
+            except WebSocketDisconnect:
+                return
+
+    async def _next(self, key: str, payload: str) -> None:
+        await self._send(f'{{"id":{_quoted(key)},"type":"{self._words.next}","payload":{payload}}}')
+
+    async def _fail(self, key: str, errors: list[GraphQLError]) -> None:
+        told: Any = [error.formatted for error in errors]
+        await self._send({"id": key, "type": "error", "payload": told[0] if self._legacy and told else told})
+
+    async def _send(self, message: Mapping[str, Any] | str) -> None:
+        """Send a message; a client that does not read holds it back, and is given up after a while."""
+        text = message if isinstance(message, str) else _json(message)
+        try:
+            async with asyncio.timeout(self._patience.send):
+                await self._websocket.send_text(text)
+        except TimeoutError:
+            self._give_up()
+            raise WebSocketDisconnect(1006) from None
+        except RuntimeError as error:
+            # It was closed meanwhile.
+            raise WebSocketDisconnect(1006) from error
+
+    async def _close(self, code: int, reason: str) -> None:
+        if self._websocket.application_state is not WebSocketState.CONNECTED:
+            return
+        with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
+            async with asyncio.timeout(self._patience.send):
+                await self._websocket.close(code, reason)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self._receiver:
+            self._receiver.cancel()
+
+
+class Personal(Exception):
+    """An answer depends on who asks."""
+
+
+class Anyone(Actor):
+    """Everybody who may see the same; whoever asks who exactly that is learns that the answer is personal."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("user_id", "key_id", "session_id"):
+            raise Personal
+        return object.__getattribute__(self, name)
+
+    @classmethod
+    def like(cls, actor: Actor) -> "Anyone":
+        return cls(actor.kind, actor.workspace_id, role=actor.role, rows=actor.rows, scopes=actor.scopes)
+
+
+class Answers:
+    """The answers of a subscription: made once for all who asked the same and may see the same."""
+
+    def __init__(self, executor: Executor[Any], asked: Asked, context: Context) -> None:
+        self._executor = executor
+        self._context = context
+        used = used_variables(asked.prepared.document)
+        variables = {name: value for name, value in asked.variables.items() if name in used}
+        self._key = intern(asked.text), asked.name, _json(variables, sort=True)
+        self._personal = False
+
+    async def to(self, message: Any) -> str:
+        """Return the payload that answers a message."""
+        if not isinstance(message, Message):
+            answer = await self._execute(message, self._context)
+            return answer or ""
+        actor = self._context.actor
+        like = actor.kind, actor.role, actor.scopes
+        if not self._personal:
+            context = self._fresh(Anyone.like(actor), message.memo.setdefault(like, {}))
+            answer = await self._once(message, (self._key, like), context)
+            if answer is not None:
+                return answer
+            self._personal = True
+        context = self._fresh(actor, {})
+        return await self._once(message, (self._key, like, actor.user_id, actor.key_id), context) or ""
+
+    def _fresh(self, actor: Actor, loaders: dict[Any, Any]) -> Context:
+        return Context(identity=actor, request_id=self._context.request_id, loaders=loaders)
+
+    async def _once(self, message: Message, key: Any, context: Context) -> str | None:
+        if key not in message.memo:
+            message.memo[key] = asyncio.ensure_future(self._execute(message, context))
+        # Whoever is first may go away, which must not take the others' answer along.
+        return await asyncio.shield(cast(Awaitable[str | None], message.memo[key]))
+
+    async def _execute(self, message: Any, context: Context) -> str | None:
+        """Return the payload, or None where it depends on who asks and the context does not say."""
+        executor = self._executor.build_per_event_executor(message)
+        executor.context_value = context
+        result: Any = execute_subscription_event(executor)
+        if isawaitable(result):
+            result = await result
+        errors = result.errors or []
+        if any(isinstance(error.original_error, Personal) for error in errors):
+            return None
+        return _payload(result.data, [_public(error, context.request_id) for error in errors])
+
+
+def used_variables(document: DocumentNode) -> frozenset[str]:
+    """Return the variables that an answer depends on: arguments of a root field say what is watched, and no more."""
+    found: set[str] = set()
+    watched = {
+        argument
+        for operation in document.definitions
+        if isinstance(operation, OperationDefinitionNode)
+        for field in operation.selection_set.selections
+        if isinstance(field, FieldNode)
+        for argument in map(id, field.arguments or ())
+    }
+
+    class Collector(Visitor):
+        def enter(self, node: Any, *_: Any) -> Any:
+            if id(node) in watched or isinstance(node, VariableDefinitionNode):
+                return SKIP
+            if isinstance(node, VariableNode):
+                found.add(node.name.value)
+            return None
+
+    visit(document, Collector())
+    return frozenset(found)
+
+
+def _read(message: Mapping[str, Any], *, most: int) -> dict[str, Any]:
+    text = message.get("text")
+    if text is None:
+        raise Close(BAD_REQUEST, "Invalid message: send text")
+    if len(text) > most:
+        raise Close(TOO_BIG, "Message too big")
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("type"), str):
+        raise Close(BAD_REQUEST, "Invalid message: no JSON object with a type")
+    return found
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    key = message.get("id")
+    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_ID:
+        raise Close(BAD_REQUEST, "Invalid message: id must be a short text")
+    return key
+
+
+def _asked(payload: Any) -> Parameters:
+    try:
+        asked = Parameters.of(payload)
+        named = asked.document_id or asked.sha256
+    except GraphQLError as error:
+        raise Close(BAD_REQUEST, f"Invalid message: {error.message}"[:120]) from error
+    if asked.query is None and not named:
+        raise Close(BAD_REQUEST, "Invalid message: payload has no query")
+    return asked
+
+
+def _check_cursor(value: Any) -> None:
+    try:
+        if value is not None:
+            read_cursor(value)
+    except (ValueError, AttributeError) as error:
+        raise Close(BAD_REQUEST, "Invalid message: resumeAfter is no cursor") from error
+
+
+def _credential(params: Mapping[str, Any], headers: Headers) -> str | None:
+    """Return the access token or API key that came along; one that has another form is none that is accepted."""
+    given = next((value for name, value in params.items() if name.lower() == "authorization"), None)
+    if given is None and params.get("token") is not None:
+        given = f"Bearer {params['token']}"
+    if given is None:
+        given = headers.get("authorization")
+    if given is None:
+        return None
+    scheme, _, credential = str(given).partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else ""
+
+
+def _ended(error: Exception) -> Close:
+    return Close(FORBIDDEN, "token-expired" if isinstance(error, TokenExpired) else "Forbidden")
+
+
+def _public(error: GraphQLError, request_id: str) -> GraphQLError:
+    return public(error, request_id=request_id)
+
+
+def _payload(data: Any, errors: Any = None, extensions: Any = None) -> str:
+    payload: dict[str, Any] = {"data": data}
+    if errors:
+        payload["errors"] = [error.formatted for error in errors]
+    if extensions:
+        payload["extensions"] = extensions
+    return _json(payload)
+
+
+def _json(value: Any, *, sort: bool = False) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None).decode()
+    except TypeError:
+        # Whole numbers beyond 64 bits, which JSON columns may hold.
+        return json.dumps(value, separators=(",", ":"), sort_keys=sort)
+
+
+@lru_cache(maxsize=4096)
+def _quoted(key: str) -> str:
+    return _json(key)

@@ -1,0 +1,283 @@
+"""What happens, as it happens: the subscriptions, and the cursor from which they go on."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import UUID
+
+import strawberry
+
+from domain import policy
+from domain.errors import NotFound
+from domain.policy import Action
+from engine import boards
+from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
+from engine.live import cursor as live_cursor
+from models.imports import Import as ImportRow
+from models.imports import ImportKind, ImportStatus
+from models.leads import Lead as LeadRow
+from models.leads import LeadStatus
+from models.pipelines import Pipeline as PipelineRow
+from schema import ids
+from schema.context import Context, Info
+from schema.enums import described
+from schema.events import Change, EventActor, event_actor, event_changes
+from schema.fields import column, noun, shown
+from schema.filters import (
+    DecimalFilter,
+    EnumFilter,
+    IDFilter,
+    IntFilter,
+    ListFilter,
+    condition,
+    junction,
+    on,
+    refuse,
+    through,
+)
+from schema.nodes import Node
+
+if TYPE_CHECKING:
+    from schema.leads import Lead, OwnerTeamFilter
+
+IMPORT_SECONDS = 0.5
+
+described(
+    ResyncReason,
+    "Why a live stream cannot go on without a gap.",
+    LOG_TOO_SHORT="The log does not reach back to the cursor.",
+    TOO_FAR_BEHIND="Too much has happened since the cursor: reading anew is faster.",
+    TOO_SLOW="The client did not read as fast as things happened.",
+    RANKS_REBALANCED="All leads of a stage got new ranks, in the same order.",
+    VISIBILITY_CHANGED="The client sees other leads now: its role, its team or who is in it changed.",
+)
+
+
+async def cursor_now(context: Context, position: int | None = None) -> str:
+    """Return the cursor of a position in the log, or of where it stands, for whoever asks."""
+    actor = context.actor
+    reached = await boards.head(actor.workspace_id) if position is None else position
+    return live_cursor(actor.workspace_id, reached, policy.scope(actor, LeadRow))
+
+
+# The roots of these types are the hub's messages: an event, what it is to the watcher, and the way to the lead.
+def _is(step: Step) -> Any:
+    return classmethod(lambda cls, obj, info: isinstance(obj, cls) or getattr(obj, "step", None) is step)
+
+
+@strawberry.interface(
+    description="Something that happened to a lead. It may come twice: drop an eventId that you have."
+)
+class LeadEvent:
+    @strawberry.field(description="Where it stands in the log: pass it as `after` to go on from here.")
+    def cursor(self) -> str:
+        message: Any = self
+        return message.cursor  # type: ignore[no-any-return]
+
+    @strawberry.field(description="The event's id.")
+    def event_id(self) -> strawberry.ID:
+        message: Any = self
+        return ids.encode("Event", message.event.id)
+
+    @strawberry.field(description="When it happened.")
+    def occurred_at(self) -> datetime:
+        message: Any = self
+        return message.event.occurred_at  # type: ignore[no-any-return]
+
+    @strawberry.field(description="Who did it.")
+    def actor(self) -> EventActor:
+        message: Any = self
+        return event_actor(message.event.actor)
+
+    @strawberry.field(description="What the client that caused it sent along.")
+    def client_mutation_id(self) -> str | None:
+        message: Any = self
+        return message.event.client_mutation_id  # type: ignore[no-any-return]
+
+    @strawberry.field(description="The lead's id.")
+    def lead_id(self) -> strawberry.ID:
+        message: Any = self
+        return ids.encode("Lead", message.event.subject_id)
+
+
+@strawberry.interface(description="Something that happened to a lead that the watcher may see.")
+class SeenLeadEvent(LeadEvent):
+    @strawberry.field(description="The lead as it is now; null where it has gone out of sight since.")
+    async def lead(self) -> Annotated["Lead", strawberry.lazy("schema.leads")] | None:
+        message: Any = self
+        return shown(await message.lead())  # type: ignore[no-any-return]
+
+    @strawberry.field(description="What changed.")
+    def changes(self) -> list[Change]:
+        message: Any = self
+        return event_changes(message.event.data)
+
+
+@strawberry.type(
+    description="A lead that is watched from now on: captured, restored, reopened, or changed so as to pass."
+)
+class LeadEntered(SeenLeadEvent):
+    is_type_of = _is(Step.ENTERED)
+
+
+@strawberry.type(description="A lead that went to another stage or another place in its stage.")
+class LeadMoved(SeenLeadEvent):
+    is_type_of = _is(Step.MOVED)
+
+
+@strawberry.type(description="A lead that changed in another way than by moving.")
+class LeadChanged(SeenLeadEvent):
+    is_type_of = _is(Step.CHANGED)
+
+
+@strawberry.type(description="A lead that no longer passes the filter, left the board, or may no longer be seen.")
+class LeadLeft(LeadEvent):
+    is_type_of = _is(Step.LEFT)
+
+
+@strawberry.type(
+    description="The stream cannot go on without a gap and ends: read the board again and subscribe after its cursor."
+)
+class ResyncRequired:
+    reason: ResyncReason = strawberry.field(description="Why.")
+
+    is_type_of = classmethod(lambda cls, obj, info: isinstance(obj, Resync | cls))
+
+
+PipelineMessage = Annotated[
+    LeadEntered | LeadMoved | LeadChanged | LeadLeft | ResyncRequired,
+    strawberry.union("PipelineMessage", description="What a live stream of leads says."),
+]
+
+
+@noun(ImportRow, description="How far an import has come.")
+class ImportProgress(Node):
+    kind: ImportKind = column("What the file holds.")
+    status: ImportStatus = column("How it stands.")
+    total_rows: float | None = column("How many rows the file has, once that is known.")
+    done_rows: float = column("How many rows have been taken or skipped.", of="next_row")
+    created_rows: float = column("How many became new objects.")
+    updated_rows: float = column("How many changed an object.")
+    unchanged_rows: float = column("How many said what was known.")
+    skipped_rows: float = column("How many were skipped, each with a reason.")
+    error: str | None = column("Why it could not go on.")
+    finished_at: datetime | None = column("When it ended.")
+
+
+@strawberry.input(description="Which tags.")
+class LiveTagFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Tag")
+
+
+@strawberry.input(
+    description="Which leads of a live board. Give the same as to the board, in the fields that both filters have."
+)
+class LiveLeadFilter:
+    stage: IDFilter | None = on("By stage.", "stage_id", noun="Stage")
+    owner: IDFilter | None = on("By owner.", "owner_id", noun="User")
+    team: Annotated["OwnerTeamFilter", strawberry.lazy("schema.leads")] | None = through(
+        "By the owner's team.", "membership"
+    )
+    status: EnumFilter[LeadStatus] | None = on(
+        "By status; without it, those on the board: open ones, and the wins of the workspace's last days.", "status"
+    )
+    value: DecimalFilter | None = on("By the amount of the value, whatever its currency.", "value")
+    score: IntFilter | None = on("By score.", "score")
+    tags: ListFilter[LiveTagFilter] | None = through("By its tags.", "tags")
+    and_: "list[LiveLeadFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[LiveLeadFilter] | None" = junction("or", "Any of these passes.")
+    not_: "LiveLeadFilter | None" = junction("not", "This does not pass.")
+
+
+AfterCursor = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The cursor after which to go on: of Pipeline, of Query, or of the last event received. "
+        "Without it, what happens from now on."
+    ),
+]
+
+
+@strawberry.type
+class LiveQueries:
+    @strawberry.field(
+        description="Where the event log stands, read in the same snapshot as everything else in this query; "
+        "pass it to a subscription as `after`, and nothing is missed."
+    )
+    async def cursor(self, info: Info) -> str:
+        return await cursor_now(info.context)
+
+
+@strawberry.type(description="What happens, as it happens.")
+class Subscription:
+    @strawberry.subscription(
+        description="What happens to the leads on a pipeline's board, in the order in which it happened."
+    )
+    async def pipeline_events(
+        self,
+        info: Info,
+        pipeline_id: Annotated[strawberry.ID, strawberry.argument(description="The pipeline.")],
+        filter: Annotated[LiveLeadFilter | None, strawberry.argument(description="Only leads that pass.")] = None,
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[PipelineMessage, None]:
+        key = ids.decode(pipeline_id, "Pipeline", field="pipelineId")
+        if await info.context.row(PipelineRow, key) is None:
+            raise NotFound(noun="pipeline", field="pipelineId")
+        return _watching(info.context, PipelineWatch(key, condition(filter)), after)
+
+    @strawberry.subscription(description="What happens to one lead, wherever it goes.")
+    async def lead_events(
+        self,
+        info: Info,
+        lead_id: Annotated[strawberry.ID, strawberry.argument(description="The lead.")],
+        after: AfterCursor = None,
+    ) -> AsyncGenerator[PipelineMessage, None]:
+        key = ids.decode(lead_id, "Lead", field="leadId")
+        if after is None and await info.context.row(LeadRow, key) is None:
+            raise NotFound(noun="lead", field="leadId")
+        return _watching(info.context, LeadWatch(key), after)
+
+    @strawberry.subscription(description="How an import gets on: its state now and whenever it changes, until it ends.")
+    async def import_progress(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The import.")]
+    ) -> AsyncGenerator[ImportProgress, None]:
+        key = ids.decode(id, "Import")
+        policy.require(info.context.actor, Action.IMPORT)
+        if not await policy.visible(info.context.actor, ImportRow).filter(id=key).exists():
+            raise NotFound(noun="import", field="id")
+        return _progress(info.context, key)
+
+
+def _watching(context: Context, watch: Watch, after: str | None) -> AsyncGenerator[Any, None]:
+    """Return the hub's answer as it is, which is no generator: whoever fans it out looks at what it is."""
+    if context.live is None:
+        raise refuse("Live events are not offered here.")
+    begin = later(after, context.resume_after)
+    watching: Any = context.live.watch(context.actor, watch, after=begin, renew=context.renew)
+    return cast(AsyncGenerator[Any, None], watching)
+
+
+def later(*given: str | None) -> str | None:
+    """Return the one of these cursors that stands last in the log; one that is none is a client error."""
+    try:
+        return max((one for one in given if one is not None), key=lambda one: read_cursor(one)[0], default=None)
+    except ValueError as error:
+        raise refuse("after is no cursor of the event log.") from error
+
+
+async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
+    """Yield an import whenever it has changed, until it ends. A chunk takes longer than this looks away."""
+    told: tuple[Any, ...] = ()
+    while True:
+        actor = await context.renew() if context.renew else context.actor
+        row = await policy.visible(actor, ImportRow).get_or_none(id=key)
+        if row is None:
+            return
+        state = row.status, row.next_row, row.skipped_rows, row.total_rows
+        if state != told:
+            told = state
+            yield row
+        if row.status in (ImportStatus.COMPLETED, ImportStatus.FAILED):
+            return
+        await asyncio.sleep(IMPORT_SECONDS)
