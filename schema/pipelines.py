@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from engine import boards
 from engine.conditions import Compare, Op
 from engine.pages import Order
 from models.pipelines import Pipeline as PipelineRow
@@ -56,4 +57,4 @@ class PipelineQueries:
     async def pipeline(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
     ) -> Pipeline | None:
-        return shown(await info.context.row(PipelineRow, ids.decode(id, "Pipeline")))  # type: ignore[no-any-return]
+        return shown(await boards.pipeline(ids.decode(id, "Pipeline"), info.context.actor))  # type: ignore[no-any-return]
