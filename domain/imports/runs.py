@@ -1,0 +1,285 @@
+"""Imports: begun, gone through chunk by chunk, ended; killed at any moment, they go on at their chunk."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from tortoise.exceptions import IntegrityError
+
+from domain import external_refs, locks, policy
+from domain.actors import Actor
+from domain.errors import DomainError, Invalid
+from domain.events import Event, record
+from domain.imports import files, mapping
+from domain.imports.companies import CompaniesImport
+from domain.imports.errors import ImportTaken
+from domain.imports.files import Reading
+from domain.imports.leads import LeadsImport
+from domain.imports.mapping import ImportMapping
+from domain.imports.products import ProductsImport
+from domain.imports.rows import Chunk, Converter
+from domain.imports.taking import Taking
+from domain.imports.users import UsersImport
+from domain.policy import Action
+from models.base import uuid7
+from models.database import transaction
+from models.imports import Import, ImportFault, ImportKind, ImportStatus
+from models.workspaces import Workspace
+
+CHUNK = 5000
+FAULTS_KEPT = 10_000
+ATTEMPTS = 3
+# What another transaction may bring about, and what another attempt mends.
+PASSING = (
+    IntegrityError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+
+Clock = Callable[[], datetime]
+Report = Callable[[Import], None]
+
+
+class ImportStarted(Event):
+    name = "import.started"
+
+
+class ImportProgressed(Event):
+    name = "import.progressed"
+
+
+class ImportCompleted(Event):
+    name = "import.completed"
+
+
+class ImportFailed(Event):
+    name = "import.failed"
+
+
+class Importer(Protocol):
+    """Takes the rows of a kind."""
+
+    noun: type[Any]
+
+    async def take(self, taking: Taking, rows: Any) -> None: ...
+
+
+IMPORTERS: Mapping[ImportKind, Any] = {
+    ImportKind.LEADS: LeadsImport,
+    ImportKind.COMPANIES: CompaniesImport,
+    ImportKind.PRODUCTS: ProductsImport,
+    ImportKind.USERS: UsersImport,
+}
+
+
+async def begin(
+    actor: Actor,
+    kind: ImportKind,
+    *,
+    file_name: str,
+    fingerprint: str,
+    given: Mapping[str, Any],
+    file_id: UUID | None = None,
+    now: datetime,
+) -> Import:
+    """Return an import to run: the one of the same file and mapping that has not ended, else a new one.
+
+    `given` is the mapping as plain data. Raises Forbidden, and every fault of the mapping.
+    """
+    policy.require(actor, Action.IMPORT)
+    mapping.parse(given, kind=kind)
+    async with transaction():
+        await locks.hold(actor.workspace_id, "imports.begin")
+        unended = Import.filter(
+            workspace_id=actor.workspace_id,
+            kind=kind,
+            fingerprint=fingerprint,
+            status__in=[ImportStatus.PENDING, ImportStatus.RUNNING],
+        )
+        for row in await unended.order_by("-created_at"):
+            if row.mapping == given and row.user_id == actor.user_id:
+                return row
+        return await Import.create(
+            workspace_id=actor.workspace_id,
+            kind=kind,
+            file_name=file_name,
+            file_id=file_id,
+            fingerprint=fingerprint,
+            mapping=dict(given),
+            user_id=actor.user_id,
+            created_at=now,
+        )
+
+
+async def run(
+    actor: Actor,
+    import_id: UUID,
+    path: Path,
+    *,
+    clock: Clock,
+    report: Report = lambda row: None,
+    chunk_size: int = CHUNK,
+) -> Import:
+    """Take the rows of a file that no earlier run has taken; return the import as it stands at the end.
+
+    What is wrong with the file or the mapping ends the import as failed and is raised. `report` is told of every
+    chunk. Raises ImportTaken where another process takes the same rows.
+    """
+    actor = replace(actor, task=f"import:{import_id}")
+    row = await Import.get(id=import_id, workspace_id=actor.workspace_id)
+    if row.status in (ImportStatus.COMPLETED, ImportStatus.FAILED):
+        return row
+    try:
+        return await _run(actor, row, path, clock, report, chunk_size)
+    except ImportTaken:
+        raise
+    except DomainError as error:
+        await fail(actor, row, error, now=clock())
+        raise
+
+
+async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Report, chunk_size: int) -> Import:
+    checked = mapping.parse(row.mapping, kind=row.kind)
+    reading = await asyncio.to_thread(files.survey, path, checked)
+    zone = ZoneInfo(checked.file.time_zone or (await Workspace.get(id=actor.workspace_id)).time_zone)
+    importer = await IMPORTERS[row.kind].bind(actor, checked, zone)
+    converter = Converter(checked, reading, zone=zone)
+    await _start(actor, row, reading, now=clock())
+    report(row)
+    chunks = converter.chunks(reading, start=row.next_row, size=chunk_size)
+    # The next chunk is read while PostgreSQL works on this one.
+    following = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+    try:
+        while chunk := await following:
+            following = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+            row = await _take(actor, row, importer, chunk, checked, converter, clock)
+            report(row)
+    finally:
+        following.cancel()
+    return await _complete(actor, row, now=clock())
+
+
+async def fail(actor: Actor, row: Import, error: DomainError | str, *, now: datetime) -> None:
+    """End an import that cannot go on, with the reason."""
+    async with transaction():
+        locked = await Import.filter(id=row.id).select_for_update().get()
+        locked.status, locked.error, locked.finished_at = ImportStatus.FAILED, reason(error), now
+        await locked.save(update_fields=["status", "error", "finished_at"])
+        await record(ImportFailed(actor, row.id, progress(locked) | {"error": locked.error}), now=now)
+    row.status, row.error, row.finished_at = locked.status, locked.error, locked.finished_at
+
+
+def reason(error: DomainError | str) -> str:
+    """Return an error as an import keeps it: the code and the message of each fault."""
+    if isinstance(error, Invalid):
+        return "\n".join(reason(fault) for fault in error.faults)
+    return error if isinstance(error, str) else f"{error.code}: {error.message}"
+
+
+def progress(row: Import) -> dict[str, Any]:
+    """Return how an import stands, as its events tell it."""
+    return {
+        "kind": row.kind,
+        "status": row.status,
+        "next_row": row.next_row,
+        "total_rows": row.total_rows,
+        "created_rows": row.created_rows,
+        "updated_rows": row.updated_rows,
+        "unchanged_rows": row.unchanged_rows,
+        "skipped_rows": row.skipped_rows,
+    }
+
+
+async def _start(actor: Actor, row: Import, reading: Reading, *, now: datetime) -> None:
+    async with transaction():
+        row.status, row.total_rows, row.started_at = ImportStatus.RUNNING, reading.rows, row.started_at or now
+        await row.save(update_fields=["status", "total_rows", "started_at"])
+        await record(ImportStarted(actor, row.id, progress(row)), now=now)
+
+
+async def _complete(actor: Actor, row: Import, *, now: datetime) -> Import:
+    async with transaction():
+        locked = await Import.filter(id=row.id).select_for_update().get()
+        if locked.status is ImportStatus.RUNNING:
+            locked.status, locked.finished_at = ImportStatus.COMPLETED, now
+            await locked.save(update_fields=["status", "finished_at"])
+            await record(ImportCompleted(actor, row.id, progress(locked)), now=now)
+    return locked
+
+
+async def _take(
+    actor: Actor,
+    row: Import,
+    importer: Importer,
+    chunk: Chunk,
+    checked: ImportMapping,
+    converter: Converter,
+    clock: Clock,
+) -> Import:
+    """Take a chunk, all of it or nothing; what two transactions did to each other is tried again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await _try(actor, row.id, importer, chunk, checked, converter, now=clock())
+        except PASSING:
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _try(
+    actor: Actor,
+    import_id: UUID,
+    importer: Importer,
+    chunk: Chunk,
+    checked: ImportMapping,
+    converter: Converter,
+    *,
+    now: datetime,
+) -> Import:
+    async with transaction() as connection:
+        row = await Import.filter(id=import_id).select_for_update().get()
+        if row.status is not ImportStatus.RUNNING or row.next_row != chunk.first:
+            raise ImportTaken()
+        # One import of a workspace at a time writes a chunk: two would create the same companies and owners.
+        await locks.hold(actor.workspace_id, "imports")
+        taking = Taking(
+            actor,
+            connection,
+            checked.system,
+            external_refs.subject_type(importer.noun),
+            now,
+            {name: source.column for name, source in checked.fields.items() if source.column},
+            converter.fingerprints,
+        )
+        await importer.take(taking, chunk.rows)
+        await taking.write_events()
+        await _keep_faults(row, taking)
+        row.next_row = chunk.next
+        row.created_rows += taking.created
+        row.updated_rows += taking.updated
+        row.unchanged_rows += taking.unchanged
+        row.skipped_rows += taking.skipped
+        counted = ["created_rows", "updated_rows", "unchanged_rows", "skipped_rows"]
+        await row.save(update_fields=["next_row", *counted])
+        await record(ImportProgressed(actor, row.id, progress(row)), now=now)
+    return row
+
+
+async def _keep_faults(row: Import, taking: Taking) -> None:
+    if not taking.faults:
+        return
+    room = FAULTS_KEPT - await ImportFault.filter(of_import_id=row.id).count()
+    columns = ("id", "workspace_id", "of_import_id", "line", "column", "value", "reason")
+    kept = sorted(taking.faults, key=lambda fault: fault.line)[: max(room, 0)]
+    await taking.copy(
+        "import_fault",
+        columns,
+        [(uuid7(), row.workspace_id, row.id, each.line, each.column, each.value, each.reason) for each in kept],
+    )

@@ -1,0 +1,150 @@
+"""One chunk being taken: what is written with it in bulk, and what it comes to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from domain import events
+from domain.actors import Actor
+from domain.events import Event
+from domain.imports.rows import Fingerprints, Row, RowFault, shown
+from models.base import uuid7
+from models.database import mark_dirty
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a row of the file is here, and what it said when it was last taken."""
+
+    subject_id: UUID
+    fingerprint: str | None
+
+
+@dataclass(slots=True)
+class Taking:
+    """A chunk within its transaction. Events of new rows are gathered and written at its end."""
+
+    actor: Actor
+    connection: BaseDBAsyncClient
+    system: str
+    subject_type: str
+    now: datetime
+    labels: Mapping[str, str]
+    fingerprints: Fingerprints
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    faults: list[RowFault] = field(default_factory=list)
+    _events: list[tuple[Any, ...]] = field(default_factory=list)
+    _actor_facts: str = ""
+
+    @property
+    def workspace_id(self) -> UUID:
+        return self.actor.workspace_id
+
+    def skip(self, row: Row, *faults: RowFault) -> None:
+        """Leave a row out, for the reasons that it has itself and for these."""
+        self.skipped += 1
+        self.faults += [*row.faults, *faults]
+
+    def fault(self, row: Row, name: str, reason: str) -> RowFault:
+        """Return a fault of a row in the column that fills a field."""
+        return RowFault(row.line, self.labels.get(name), shown(row.texts.get(name)) or None, reason)
+
+    def happened(self, event: type[Event], subject_id: UUID, data: Mapping[str, Any], *, at: datetime) -> None:
+        """Record an event of a row that is new, and therefore has none before it."""
+        if not self._actor_facts:
+            self._actor_facts = events.dump(self.actor.facts())
+        kind = event.name.partition(".")[0]
+        told = events.dump({**data, "bulk": True})
+        self._events.append((uuid7(), self.workspace_id, event.name, kind, subject_id, self._actor_facts, told, at))
+
+    async def write_events(self) -> None:
+        """Append the gathered events to the log, in their order."""
+        columns = ("id", "workspace_id", "name", "subject_type", "subject_id", "actor", "data", "occurred_at")
+        await self.copy("event", columns, self._events)
+        if self._events:
+            mark_dirty()
+        self._events.clear()
+
+    async def copy(self, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]) -> None:
+        """Write new rows of a table."""
+        if not records:
+            return
+        async with self.connection.acquire_connection() as raw:
+            assert isinstance(raw, asyncpg.Connection)
+            await raw.copy_records_to_table(table, columns=columns, records=records)
+
+    async def update(self, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]) -> None:
+        """Write columns of known rows, whose ids stand first in the records."""
+        if not records:
+            return
+        taken, names = f"taken_{table}", ("id", *columns)
+        await self.run(f"CREATE TEMP TABLE {taken} ON COMMIT DROP AS SELECT {', '.join(names)} FROM {table} LIMIT 0")
+        await self.copy(taken, names, records)
+        written = ", ".join(f"{name} = {taken}.{name}" for name in columns)
+        await self.run(f"UPDATE {table} SET {written} FROM {taken} WHERE {table}.id = {taken}.id")
+        await self.run(f"DROP TABLE {taken}")
+
+    async def run(self, sql: str, *values: Any) -> None:
+        await self.connection.execute_query(sql, list(values))
+
+    async def fetch(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        return await self.connection.execute_query_dict(sql, list(values))
+
+    async def known(self, rows: Iterable[Row]) -> dict[str, Known]:
+        """Return what is known of rows, by their external ids."""
+        found = await self.fetch(
+            "SELECT external_id, subject_id, fingerprint FROM external_ref "
+            "WHERE workspace_id = $1 AND system = $2 AND subject_type = $3 AND external_id = ANY($4)",
+            self.workspace_id,
+            self.system,
+            self.subject_type,
+            [row.external_id for row in rows],
+        )
+        return {row["external_id"]: Known(row["subject_id"], row["fingerprint"]) for row in found}
+
+    async def refer(self, subjects: Iterable[tuple[Row, UUID]]) -> None:
+        """Remember by which external ids new rows are known, and what they said."""
+        columns = ("id", "workspace_id", "system", "external_id", "subject_type", "subject_id", "fingerprint")
+        records = [
+            (uuid7(), self.workspace_id, self.system, row.external_id, self.subject_type, key, row.fingerprint)
+            for row, key in subjects
+        ]
+        await self.copy("external_ref", columns, records)
+
+    async def remember(self, rows: Sequence[Row]) -> None:
+        """Remember what known rows say now."""
+        if rows:
+            await self.run(
+                "UPDATE external_ref SET fingerprint = said.fingerprint "
+                "FROM unnest($4::text[], $5::text[]) AS said(external_id, fingerprint) "
+                "WHERE workspace_id = $1 AND system = $2 AND subject_type = $3 "
+                "AND external_ref.external_id = said.external_id",
+                self.workspace_id,
+                self.system,
+                self.subject_type,
+                [row.external_id for row in rows],
+                [row.fingerprint for row in rows],
+            )
+
+    def sort_out(self, rows: Sequence[Row], known: Mapping[str, Known]) -> tuple[list[Row], list[Row]]:
+        """Return the new and the changed rows; faulty ones are skipped, those that say the same are counted."""
+        new: list[Row] = []
+        changed: list[Row] = []
+        for row in rows:
+            if row.faults:
+                self.skip(row)
+            elif row.external_id not in known:
+                new.append(row)
+            elif known[row.external_id].fingerprint == row.fingerprint:
+                self.unchanged += 1
+            else:
+                changed.append(row)
+        return new, changed
