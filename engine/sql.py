@@ -48,13 +48,14 @@ def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias:
 def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, live: bool = True) -> str:
     """Return what exists of a noun for the actor as SQL: its workspace, its scope, and no deleted rows."""
     noun = NOUNS[model]
+    if model is User and policy.scope(actor, Membership).owners is not None:
+        return "FALSE"
     workspace = params.add(actor.workspace_id, "uuid")
     if model is Workspace:
         return f"{alias}.id = {workspace}"
     if model is User:
-        scope = policy.scope(actor, Membership)
         member = f"SELECT FROM membership m WHERE m.user_id = {alias}.id AND m.workspace_id = {workspace}"
-        return f"EXISTS ({member})" if scope.owners is None else "FALSE"
+        return f"EXISTS ({member})"
     parts = [f"{alias}.workspace_id = {workspace}"]
     owners = policy.scope(actor, model).owners if model in policy.READ_SCOPES else None
     if owners is not None:

@@ -12,6 +12,7 @@ import strawberry
 from tortoise.models import Model
 
 from domain.unset import UNSET
+from schema import ids
 from schema.context import Info
 
 T = TypeVar("T", bound=type)
@@ -107,3 +108,8 @@ def optional(description: str, *, name: str | None = None) -> Any:
 def given(value: Any) -> Any:
     """Return an input field's value as the domain takes it: its own mark where it was left out."""
     return UNSET if value is strawberry.UNSET else value
+
+
+def given_id(value: Any, noun: str, *, field: str) -> Any:
+    """Return the key of a global id as the domain takes it: None clears, and left out it is the domain's own mark."""
+    return given(value) if value is None or value is strawberry.UNSET else ids.decode(value, noun, field=field)

@@ -14,7 +14,7 @@ from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
-from schema.fields import column, given, noun, optional, relation, shown
+from schema.fields import column, given, given_id, noun, optional, relation, shown
 from schema.filters import IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
@@ -131,12 +131,11 @@ class TeamMutations:
     @strawberry.mutation(description="Rename a team, or move it with the teams within it.")
     @reports_user_errors
     async def update_team(self, info: Info, input: UpdateTeamInput) -> UpdateTeamPayload:
-        parent_id = input.parent_id
         row = await teams.update(
             info.context.actor,
             ids.decode(input.id, "Team"),
             name=given(input.name),
-            parent_id=ids.decode_maybe(parent_id, "Team", field="parentId") if parent_id else given(parent_id),
+            parent_id=given_id(input.parent_id, "Team", field="parentId"),
             expected_version=input.expected_version,
             now=info.context.now,
         )

@@ -17,7 +17,7 @@ from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
-from schema.fields import column, given, noun, optional, relation, shown
+from schema.fields import column, given, given_id, noun, optional, relation, shown
 from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, junction, on, through
 from schema.nodes import Node
 from schema.orders import Direction, direction
@@ -258,12 +258,11 @@ class UserMutations:
     @strawberry.mutation(description="Change a member's role or team, or whether they may sign in.")
     @reports_user_errors
     async def update_member(self, info: Info, input: UpdateMemberInput) -> UpdateMemberPayload:
-        team_id = input.team_id
         row = await users.update_member(
             info.context.actor,
             ids.decode(input.id, "User"),
             role=given(input.role),
-            team_id=ids.decode_maybe(team_id, "Team", field="teamId") if team_id else given(team_id),
+            team_id=given_id(input.team_id, "Team", field="teamId"),
             active=given(input.active),
             name=given(input.name),
             email=given(input.email),
