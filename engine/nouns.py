@@ -12,6 +12,7 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
 from models.events import Event
+from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadContact, LeadTag
@@ -147,6 +148,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Source),
         Noun(LostReason),
         Noun(Tag),
+        Noun(ExchangeRate),
         Noun(LeadContact),
         Noun(StageTransition),
         Noun(MoveRequest),

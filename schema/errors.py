@@ -96,6 +96,9 @@ def reports_user_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awai
             payload = refused(cast(type[R], payload_class(resolver)), error)
         finally:
             client_mutation_id.reset(token)
+        # What an earlier mutation of the same document has loaded is out of date now.
+        if (info := kwargs.get("info")) is not None:
+            cast(Any, info).context.loaders.clear()
         payload.client_mutation_id = mutation_id
         return payload
 

@@ -10,16 +10,24 @@ import schema.enums  # noqa: F401  (declares the enums before a type uses them)
 from schema import nodes
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.catalog import CatalogQueries
+from schema.catalog_mutations import CatalogMutations
 from schema.companies import CompanyQueries
+from schema.company_mutations import CompanyMutations
+from schema.contact_mutations import ContactMutations
 from schema.contacts import ContactQueries
 from schema.context import Info
+from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
+from schema.field_definitions import FieldDefinitionQueries
 from schema.files import FileMutations
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
 from schema.live import LiveQueries, Subscription
+from schema.need_mutations import NeedMutations
 from schema.nodes import Node
+from schema.pipeline_mutations import PipelineMutations, StageMutations
 from schema.pipelines import PipelineQueries
+from schema.product_mutations import ProductMutations
 from schema.products import ProductQueries
 from schema.scalars import SCALARS
 from schema.sessions import SessionMutations, SessionQueries
@@ -36,6 +44,8 @@ class Query(
     CatalogQueries,
     CompanyQueries,
     ContactQueries,
+    ExchangeRateQueries,
+    FieldDefinitionQueries,
     LeadQueries,
     LiveQueries,
     PipelineQueries,
@@ -67,9 +77,17 @@ class Query(
 @strawberry.type(description="What can be changed.")
 class Mutation(
     ApiKeyMutations,
+    CatalogMutations,
+    CompanyMutations,
+    ContactMutations,
+    ExchangeRateMutations,
     FileMutations,
     LeadMutations,
+    NeedMutations,
+    PipelineMutations,
+    ProductMutations,
     SessionMutations,
+    StageMutations,
     TeamMutations,
     UserMutations,
     WorkspaceMutations,
