@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -55,6 +56,7 @@ def serve(
     host: Host = HOST,
     workers: Workers = 1,
     fd: Annotated[int | None, typer.Option(hidden=True, help="A socket that already listens.")] = None,
+    gate: Annotated[int | None, typer.Option(hidden=True, help="A pipe to read from before it answers.")] = None,
     child_of: ChildOf = "",
 ) -> None:
     """Answer the API; needs DATABASE_URL, REDIS_URL and SECRET_KEY."""
@@ -64,7 +66,7 @@ def serve(
 
         asyncio.run(serve_many(host, port, workers=workers, say=_say))
     elif fd is not None:
-        _serve(socket.socket(fileno=fd))
+        _serve(socket.socket(fileno=fd), gate=gate)
     else:
         from embedded.up import address_of, listen
 
@@ -191,13 +193,13 @@ def _needs_servers() -> None:
 
 @contextlib.asynccontextmanager
 async def _database(data_dir: Path | None) -> AsyncIterator[str]:
-    from embedded.servers import borrowed_servers
+    from embedded.servers import borrowed
 
-    async with borrowed_servers(_settings(), data_dir=_folder(data_dir), say=_say) as servers:
+    async with borrowed(_settings(), data_dir=_folder(data_dir), say=_say) as servers:
         yield servers.database_url
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(listener: socket.socket, *, gate: int | None = None) -> None:
     import uvicorn
 
     from adapters import log
@@ -221,6 +223,9 @@ def _serve(listener: socket.socket) -> None:
         log_config=None,
         server_header=False,
     )
+    config.load()
+    if gate is not None and not os.read(gate, 1):
+        sys.exit(1)
     server = uvicorn.Server(config)
     server.run(sockets=[listener])
     if not server.started:

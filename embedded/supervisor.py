@@ -88,13 +88,9 @@ def command(name: str, *options: str, owner: Path) -> list[str]:
     return [sys.executable, str(PROGRAM), name, *options, CHILD_OF, str(owner)]
 
 
-def start_command(argv: Sequence[str], *, env: dict[str, str], pass_fds: Sequence[int] = ()) -> Start:
-    """Return what starts one of our own commands."""
-
-    async def start() -> subprocess.Popen[bytes]:
-        return processes.spawn(argv, env=env, pass_fds=pass_fds, dies_with_parent=signal.SIGTERM)
-
-    return start
+def spawn(argv: Sequence[str], *, env: dict[str, str], pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Start one of our own commands, which ends when we do."""
+    return processes.spawn(argv, env=env, pass_fds=pass_fds, dies_with_parent=signal.SIGTERM)
 
 
 async def end_orphans(owner: Path, *, say: Say) -> None:

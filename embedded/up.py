@@ -5,15 +5,16 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
-from embedded import folder, supervisor
+from embedded import folder, servers, supervisor
 from embedded.errors import StartFailed
-from embedded.servers import Servers, kept_servers
+from embedded.servers import Servers
 from embedded.supervisor import Kept
 from settings import Settings
 
@@ -21,7 +22,7 @@ SHORTEST_SECRET = 32
 API_SECONDS = 60.0
 API_TRIES = 3
 RETRY_SECONDS = 0.02
-PROBE_SECONDS = 1.0
+CHECK_SECONDS = 0.2
 BACKLOG = 2048
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 SIGN_UP = """mutation {
@@ -29,6 +30,7 @@ SIGN_UP = """mutation {
     workspaceName: "My company", baseCurrency: "EUR", name: "Me", email: "me@example.com", password: "a long one"
   }) {
     accessToken
+    userErrors { message }
   }
 }"""
 
@@ -69,7 +71,9 @@ async def serve_many(host: str, port: int, *, workers: int, say: Say) -> None:
     assert task
     _cancel_once(task)
     with contextlib.suppress(asyncio.CancelledError), listen(host, port) as listener:
-        apis = _apis(workers, listener, env=dict(os.environ), owner=Path.cwd(), say=say)
+        gate = Gate()
+        gate.open(workers)
+        apis = _apis(workers, listener, env=dict(os.environ), owner=Path.cwd(), gate=gate, say=say)
         try:
             for kept in apis:
                 await kept.begin()
@@ -78,6 +82,7 @@ async def serve_many(host: str, port: int, *, workers: int, say: Say) -> None:
             await asyncio.Event().wait()
         finally:
             await supervisor.stop_together(apis)
+            gate.close()
 
 
 @contextlib.contextmanager
@@ -107,47 +112,77 @@ async def _running(options: Options, settings: Settings, *, data_dir: Path, say:
         stack.enter_context(folder.locked(data_dir))
         await supervisor.end_orphans(data_dir, say=say)
         listener = stack.enter_context(listen(options.host, options.port))
-        servers = await stack.enter_async_context(kept_servers(settings, data_dir=data_dir, say=say))
-        await _migrate(servers.database_url, say=say)
-        env = environment(settings, servers, data_dir=data_dir, public_url=address_of(listener))
-        apis, others = _children(options, listener, env=env, data_dir=data_dir, say=say)
-        for kept in reversed(others):
-            stack.push_async_callback(kept.stop)
+        ours = servers.plan(settings, data_dir=data_dir)
+        env = environment(settings, ours, data_dir=data_dir, public_url=address_of(listener))
+        gate = stack.enter_context(contextlib.closing(Gate()))
+        # The API takes most of a start to load its code, so it begins before the servers that it will need.
+        apis = _apis(options.workers, listener, env=env, owner=data_dir, gate=gate, say=say)
         stack.push_async_callback(supervisor.stop_together, apis)
-        for kept in apis:
-            await kept.begin()
+        for child in apis:
+            await child.begin()
+        await stack.enter_async_context(servers.kept(ours, data_dir=data_dir, say=say))
+        await _migrate(ours.database_url, say=say)
+        others = [_other(name, env=env, owner=data_dir, say=say) for name in ("worker", "relay")]
+        for child in reversed(others):
+            stack.push_async_callback(child.stop)
+        stack.push_async_callback(supervisor.stop_together, apis)
+        gate.open(len(apis))
         await _answers(apis, listener)
-        for kept in others:
-            await kept.begin()
-        await _greet(settings, servers, address=address_of(listener), say=say)
+        for child in others:
+            await child.begin()
+        await _greet(settings, ours, address=address_of(listener), say=say)
         yield
 
 
-def _children(
-    options: Options, listener: socket.socket, *, env: dict[str, str], data_dir: Path, say: Say
-) -> tuple[list[Kept], list[Kept]]:
-    """Return the API processes, and the others in the order in which they end."""
-
-    def kept(name: str) -> Kept:
-        argv = supervisor.command(name, owner=data_dir)
-        return Kept(name, supervisor.start_command(argv, env=env), supervisor.STOP, say)
-
-    apis = _apis(options.workers, listener, env=env, owner=data_dir, say=say)
-    return apis, [kept("worker"), kept("relay")]
-
-
-def _apis(count: int, listener: socket.socket, *, env: dict[str, str], owner: Path, say: Say) -> list[Kept]:
+def _apis(
+    count: int, listener: socket.socket, *, env: dict[str, str], owner: Path, gate: "Gate", say: Say
+) -> list[Kept]:
     descriptor = listener.fileno()
-    argv = supervisor.command("serve", "--fd", str(descriptor), owner=owner)
-    start = supervisor.start_command(argv, env=env, pass_fds=[descriptor])
+
+    async def start() -> subprocess.Popen[bytes]:
+        argv = supervisor.command("serve", "--fd", str(descriptor), *gate.options, owner=owner)
+        return supervisor.spawn(argv, env=env, pass_fds=[descriptor, *gate.descriptors])
+
     return [Kept("API", start, supervisor.STOP, say) for _ in range(count)]
 
 
-def environment(settings: Settings, servers: Servers, *, data_dir: Path, public_url: str) -> dict[str, str]:
+def _other(name: str, *, env: dict[str, str], owner: Path, say: Say) -> Kept:
+    async def start() -> subprocess.Popen[bytes]:
+        return supervisor.spawn(supervisor.command(name, owner=owner), env=env)
+
+    return Kept(name, start, supervisor.STOP, say)
+
+
+class Gate:
+    """A pipe at which API processes that have loaded their code wait until the database is there."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        self._opened = False
+
+    @property
+    def descriptors(self) -> list[int]:
+        return [] if self._opened else [self._reading]
+
+    @property
+    def options(self) -> list[str]:
+        return [] if self._opened else ["--gate", str(self._reading)]
+
+    def open(self, count: int) -> None:
+        """Let that many processes through; those started later find no gate."""
+        os.write(self._writing, b"." * count)
+        self._opened = True
+
+    def close(self) -> None:
+        os.close(self._reading)
+        os.close(self._writing)
+
+
+def environment(settings: Settings, ours: Servers, *, data_dir: Path, public_url: str) -> dict[str, str]:
     """Return what our children read as their settings."""
     changed = {
-        "DATABASE_URL": servers.database_url,
-        "REDIS_URL": servers.redis_url,
+        "DATABASE_URL": ours.database_url,
+        "REDIS_URL": ours.redis_url,
         "DATA_DIR": str(data_dir),
         "SECRET_KEY": settings.secret_key or folder.secret_key(data_dir),
         "PUBLIC_URL": settings.public_url if "public_url" in settings.model_fields_set else public_url,
@@ -184,30 +219,35 @@ async def _applied(database_url: str) -> set[str]:
 
 async def _answers(apis: list[Kept], listener: socket.socket) -> None:
     """Wait until the API says that PostgreSQL and Redis answer it."""
+    waiting = asyncio.create_task(_ready(listener))
     try:
         async with asyncio.timeout(API_SECONDS):
-            while not await _ready(listener):
+            while not waiting.done():
                 if any(kept.failures >= API_TRIES for kept in apis):
                     raise StartFailed("The API does not start; its own messages above say why.")
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.wait((waiting,), timeout=CHECK_SECONDS)
     except TimeoutError as error:
         raise StartFailed(f"The API is not ready within {API_SECONDS:.0f} seconds.") from error
-
-
-async def _ready(listener: socket.socket) -> bool:
-    host, port = _reachable(listener)
-    try:
-        reader, writer = await asyncio.open_connection(host, port)
-    except OSError:
-        return False
-    try:
-        writer.write(f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-        async with asyncio.timeout(PROBE_SECONDS):
-            return b" 200 " in await reader.readline()
-    except OSError:
-        return False
     finally:
-        writer.close()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def _ready(listener: socket.socket) -> None:
+    """Ask until the answer is yes; a question waits in the listener's queue while no process takes it."""
+    host, port = _reachable(listener)
+    question = f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(question)
+            answer = await reader.readline()
+            writer.close()
+        except OSError:
+            answer = b""
+        if b" 200 " in answer:
+            return
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:
@@ -221,10 +261,10 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _greet(settings: Settings, servers: Servers, *, address: str, say: Say) -> None:
+async def _greet(settings: Settings, ours: Servers, *, address: str, say: Say) -> None:
     playground = f"{address}/graphiql" if settings.allows_introspection else ""
     say(f"Salescycle runs: GraphQL at {address}/graphql{f', GraphiQL at {playground}' if playground else ''}.")
-    if await _nobody_signed_up(servers.database_url):
+    if await _nobody_signed_up(ours.database_url):
         place = f"Open {playground}" if playground else f"Send to {address}/graphql"
         say(f"Nobody has signed up yet. {place} and make a workspace with its first user:\n\n{SIGN_UP}\n")
 

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -95,15 +96,14 @@ class Up:
         except (urllib.error.URLError, OSError):
             return False
 
-    def graphql(self, document: str) -> dict[str, object]:
+    def graphql(self, document: str) -> Any:
         request = urllib.request.Request(
             f"{self.address}/graphql",
             data=json.dumps({"query": document}).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=10) as response:
-            answer: dict[str, object] = json.load(response)
-            return answer
+            return json.load(response)
 
     def child(self, name: str) -> psutil.Process:
         """Return the one process of a kind: postgres, valkey-server, serve, relay or worker."""

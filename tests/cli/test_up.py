@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from embedded.homes import home_for
+from embedded.up import SIGN_UP
 from tests.cli.running import SECONDS, Up, mine, refused, salescycle, until
 
 CHILDREN = ("serve", "worker", "relay", "valkey-server", "postgres")
@@ -18,6 +19,9 @@ async def test_starts_answers_and_ends_in_order(start: Callable[..., Up], folder
     running = start().ready()
     assert running.answers()
     assert "Nobody has signed up yet" in running.output
+    answer = running.graphql(SIGN_UP)
+    assert "errors" not in answer, answer
+    assert answer["data"]["signUp"]["accessToken"], answer
     children = [running.child(name) for name in CHILDREN]
     assert "in use by another Salescycle" in refused("up", "--port", "0", "--data-dir", str(folder))
     command = salescycle("migrate", "--check", "--data-dir", str(folder))
@@ -25,17 +29,14 @@ async def test_starts_answers_and_ends_in_order(start: Callable[..., Up], folder
     assert command.returncode == 0
     assert running.end() == 0
     assert not any(process.is_running() for process in children)
+    running = start().ready()
+    assert "Nobody has signed up yet" not in running.output
+    running.process.send_signal(signal.SIGINT)
+    assert running.end(signal.SIGINT) == 0, "Ctrl-C pressed twice cuts its end short"
+    assert not mine(folder)
     assert running.lines[-1] == "Salescycle has ended."
     assert not (home_for(folder).folder / "postgres" / "postmaster.pid").exists()
     assert stat.S_IMODE((folder / "secret-key").stat().st_mode) == 0o600
-
-
-@pytest.mark.usefixtures("filled")
-async def test_ctrl_c_ends_everything_though_pressed_twice(start: Callable[..., Up], folder: Path) -> None:
-    running = start().ready()
-    running.process.send_signal(signal.SIGINT)
-    assert running.end(signal.SIGINT) == 0
-    assert not mine(folder)
 
 
 @pytest.mark.usefixtures("filled")
