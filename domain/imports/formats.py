@@ -17,7 +17,7 @@ NUMERIC_DATE = re.compile(
 )
 YEAR_FIRST = re.compile(r"^(\d{4})([/.])(\d{1,2})\2(\d{1,2})(.*)$")
 NUMBER = re.compile(r"^[+-]?\d[\d.,\u00a0\u202f '\u2019]*$|^[+-]?[.,]\d+$")
-AROUND_NUMBER = re.compile(r"^[+-]?\d[\d.,\u00a0\u202f '\u2019]*$|^[+-]?[.,]\d+$")
+AROUND_NUMBER = re.compile(r"^[^\d+.,()-]{0,4}\s*(.*?)\s*[^\d.,()]{0,4}$")
 SPACES = re.compile(r"[\u00a0\u202f '\u2019]")
 
 
