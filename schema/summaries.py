@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from domain import fields
 from engine import summaries
 from engine.summaries import LeadSummaryDimension, Totals
 from models.catalog import LostReason as LostReasonRow
@@ -148,7 +149,7 @@ class LeadSummaryKey:
         if self.of is None:
             return None
         if self.dimension in ENUMS:
-            return ENUMS[self.dimension](self.of).value.capitalize()
+            return fields.label(ENUMS[self.dimension](self.of))
         model = summaries.SHOWN_AS.get(self.dimension)
         if model is None:
             return str(self.of)

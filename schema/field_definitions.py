@@ -1,0 +1,159 @@
+"""What a screen has to know of a field, taken from where it is declared: filters, orders and inputs of this schema."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema, get_named_type
+
+from domain import fields
+from domain.fields import Field, FieldOwner, FieldType
+from engine.nouns import NOUNS
+from models.stages import Stage as StageRow
+from schema import ids
+from schema.context import Info
+from schema.enums import described
+from schema.fields import shown
+
+if TYPE_CHECKING:
+    from schema.stages import Stage
+
+described(
+    FieldOwner,
+    "What has fields.",
+    LEAD="A lead.",
+    COMPANY="A company.",
+    CONTACT="A contact.",
+    PRODUCT="A product.",
+)
+described(
+    FieldType,
+    "What a field holds.",
+    TEXT="A text.",
+    NUMBER="A number.",
+    MONEY="An amount with its currency.",
+    DATE="A day.",
+    INSTANT="An instant.",
+    CHOICE="One of the options.",
+    MULTI_CHOICE="Any of the options.",
+    BOOLEAN="Yes or no.",
+    REFERENCE="Another object, or several.",
+    EMAIL="An email address.",
+    PHONE="A phone number.",
+    URL="A web address.",
+    ADDRESS="A postal address.",
+)
+
+
+@strawberry.type(description="One of the choices of a field.")
+class FieldOption:
+    value: str = strawberry.field(description="What filters and inputs take: the name of an enum's value, or an id.")
+    label: str = strawberry.field(description="What a person reads.")
+
+
+@strawberry.type(description="A field, and what can be done with it.")
+class FieldDefinition:
+    of: strawberry.Private[Field]
+    owner: strawberry.Private[FieldOwner]
+
+    name: str = strawberry.field(description="Its name in this API.")
+    label: str = strawberry.field(description="What a person calls it, in English.")
+    type: FieldType = strawberry.field(description="What it holds.")
+    noun: str | None = strawberry.field(description="The type of the objects that it refers to; null where to none.")
+    filter_name: str | None = strawberry.field(description="Its name in the filter; null where it has none there.")
+    filter_operators: list[str] = strawberry.field(description="The operators that the filter has for it.")
+    order_name: str | None = strawberry.field(description="Its name in orderBy; null where it has none there.")
+    sortable: bool = strawberry.field(description="Whether lists can be ordered by it.")
+    searchable: bool = strawberry.field(description="Whether search looks into it.")
+    writable: bool = strawberry.field(description="Whether the update mutation of its owner takes it.")
+
+    @strawberry.field(description="What there is to choose from; empty for what is no choice.")
+    async def options(self, info: Info) -> list[FieldOption]:
+        noun = self.noun or ""
+        return [
+            FieldOption(value=option.value if not noun else ids.encode(noun, option.value), label=option.label)
+            for option in await fields.options(info.context.actor, self.of)
+        ]
+
+    @strawberry.field(description="The stages that a lead enters only with this filled; empty for other owners.")
+    async def required_at_stages(self, info: Info) -> list[Annotated["Stage", strawberry.lazy("schema.stages")]]:
+        if self.owner is not FieldOwner.LEAD:
+            return []
+
+        async def load(names: list[str]) -> list[list[StageRow]]:
+            stages = await fields.required_at(info.context.actor)
+            return [stages.get(name, []) for name in names]
+
+        return shown(await info.context.loader("required_at", load).load(self.name))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What a schema does with the columns and links of a noun: names by column, operators by filter's name."""
+
+    filters: dict[str, tuple[str, tuple[str, ...]]]
+    orders: dict[str, str]
+    inputs: frozenset[str]
+
+
+def uses(schema: GraphQLSchema, noun: str) -> Uses:
+    """Return what filters, orders and the update input of a noun say of its columns and links."""
+    order, update = schema.get_type(f"{noun}OrderField"), schema.get_type(f"Update{noun}Input")
+    return Uses(
+        filters=dict(_filters(schema, noun)),
+        orders={value.value: name for name, value in order.values.items()}
+        if isinstance(order, GraphQLEnumType)
+        else {},
+        inputs=frozenset(update.fields) if isinstance(update, GraphQLInputObjectType) else frozenset(),
+    )
+
+
+def _filters(schema: GraphQLSchema, noun: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
+    passing = schema.get_type(f"{noun}Filter")
+    assert isinstance(passing, GraphQLInputObjectType)
+    for name, field in passing.fields.items():
+        metadata = field.extensions["strawberry-definition"].metadata
+        tests: Any = get_named_type(field.type)
+        if "column" in metadata:
+            yield metadata["column"], (name, tuple(tests.fields))
+        elif "link" in metadata:
+            yield f"link {metadata['link']}", (name, tuple(tests.fields))
+
+
+def define(field: Field, owner: FieldOwner, known: Uses) -> FieldDefinition:
+    """Return a field's definition."""
+    column = (*field.columns, f"link {field.link}")
+    filter_name, operators = next((known.filters[one] for one in column if one in known.filters), (None, ()))
+    order_name = next((known.orders[one] for one in field.columns if one in known.orders), None)
+    words = NOUNS[owner.model].search
+    return FieldDefinition(
+        of=field,
+        owner=owner,
+        name=field.name,
+        label=field.label,
+        type=field.kind,
+        noun=field.refers.__name__ if field.refers else None,
+        filter_name=filter_name,
+        filter_operators=list(operators),
+        order_name=order_name,
+        sortable=order_name is not None,
+        searchable=any(f"{{alias}}.{one}" in words for one in field.columns),
+        writable=not known.inputs.isdisjoint(input_names(field.name)),
+    )
+
+
+def input_names(name: str) -> tuple[str, ...]:
+    """Return the names that an input may have for a field: its own, or that of an id or of ids."""
+    return name, f"{name}Id", f"{name.removesuffix('s')}Ids"
+
+
+@strawberry.type
+class FieldDefinitionQueries:
+    @strawberry.field(description="The fields of a noun, in the order in which a screen may show them.")
+    async def field_definitions(
+        self, info: Info, type: Annotated[FieldOwner, strawberry.argument(description="Whose fields.")]
+    ) -> list[FieldDefinition]:
+        assert info.context.actor
+        known = uses(info._raw_info.schema, type.model.__name__)
+        return [define(field, type, known) for field in fields.FIELDS[type]]
