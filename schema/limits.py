@@ -20,7 +20,7 @@ from settings import Settings
 FREE = frozenset({"edges", "nodes", "node", "ofType"})
 # The rule that merges fields compares them pairwise, so these bound what their number may cost it.
 MOST_FRAGMENTS = 100
-MOST_REPEATS = 10
+MOST_REPEATS = 25
 
 Fragments = Mapping[str, FragmentDefinitionNode]
 
@@ -110,10 +110,10 @@ def spreads(selections: SelectionSetNode) -> Iterator[str]:
 
 def _part(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Part:
     part = _Part(directives=len(definition.directives or ()))
-    pending = [(definition.selection_set, 0, True)]
+    names: dict[str, int] = {}
+    pending = [(definition.selection_set, 0, True, names)]
     while pending:
-        selections, depth, at_root = pending.pop()
-        names: dict[str, int] = {}
+        selections, depth, at_root, names = pending.pop()
         for selection in selections.selections:
             part.directives += len(selection.directives or ())
             if isinstance(selection, FragmentSpreadNode):
@@ -122,17 +122,17 @@ def _part(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Part
                 if at_root:
                     part.at_root.append(name)
             elif isinstance(selection, InlineFragmentNode):
-                pending.append((selection.selection_set, depth, at_root))
+                pending.append((selection.selection_set, depth, at_root, names))
             elif isinstance(selection, FieldNode):
                 answered = (selection.alias or selection.name).value
                 names[answered] = names.get(answered, 0) + 1
+                part.repeats = max(part.repeats, names[answered])
                 part.aliases += selection.alias is not None
                 part.root_fields += at_root
                 below = depth + (selection.name.value not in FREE)
                 part.depth = max(part.depth, below)
                 if selection.selection_set:
-                    pending.append((selection.selection_set, below, False))
-        part.repeats = max(part.repeats, *names.values(), 0)
+                    pending.append((selection.selection_set, below, False, {}))
     return part
 
 

@@ -68,7 +68,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         try:
             while not server.started:
                 await asyncio.sleep(0.005)
-            yield "http://127.0.0.1:{}".format(listener.getsockname()[1])
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             await task
