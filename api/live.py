@@ -401,8 +401,8 @@ class Feed:
             return ResyncReason.TOO_FAR_BEHIND
         if after > subscription.since:
             # Another process was faster than this one; a position that none has reached is of another log.
-            await self.hub.check([self])
             subscription.since = after
+            await self.hub.check([self])
             if after > self._head:
                 return ResyncReason.LOG_TOO_SHORT
         return None
@@ -496,6 +496,11 @@ class Hub:
                 raise
             if self._feeds.get(workspace_id) is feed:
                 return feed
+
+    def watchers(self, workspace_id: UUID) -> int:
+        """Return how many subscriptions a workspace has in this process."""
+        feed = self._feeds.get(workspace_id)
+        return len(feed.subscriptions()) if feed else 0
 
     def forget(self, feed: Feed) -> None:
         """Close a feed that nobody watches."""
