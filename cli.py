@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,14 @@ PORT = 8000
 PING_SECONDS = 15
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
+
+
+class Kind(StrEnum):
+    LEADS = "leads"
+    COMPANIES = "companies"
+    PRODUCTS = "products"
+    USERS = "users"
+
 
 Port = Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.", min=0, max=65535)]
 Host = Annotated[str, typer.Option(help="Address that the API listens on.")]
@@ -150,6 +159,30 @@ def check_migrations() -> None:
     asyncio.run(work())
 
 
+@app.command("import")
+def import_(
+    kind: Annotated[Kind, typer.Argument(help="What the file holds.")],
+    file: Annotated[Path, typer.Argument(help="The file: CSV in any encoding.", exists=True, dir_okay=False)],
+    mapping: Annotated[Path, typer.Option(help="Which column is what, as YAML.", exists=True, dir_okay=False)],
+    workspace: Annotated[str | None, typer.Option(help="Its name or id; a sole one need not be named.")] = None,
+    email: Annotated[str | None, typer.Option("--as", help="Address of the member who imports.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="Where skipped rows are written with the reasons.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Import a file; the same file again changes nothing, and one that was ended goes on where it was."""
+    from cli_imports import Asked, import_file
+    from models.imports import ImportKind
+
+    asked = Asked(ImportKind(kind.value.upper()), file, mapping, workspace, email, faults)
+
+    async def work() -> None:
+        async with _database(data_dir) as url:
+            await _check_migrated(url)
+            await import_file(asked, url)
+
+    asyncio.run(work())
+
+
 @app.command()
 def export_schema(
     output: Annotated[Path, typer.Option(help="Where the schema is written.")] = SCHEMA,
@@ -247,7 +280,9 @@ def _run_until_told(run: Callable[[], Awaitable[None]]) -> None:
 
 
 def _say(message: str) -> None:
-    print(message, flush=True)
+    """Tell the person at the terminal; one that has been closed must not stop an orderly end."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{message}\n".encode())
 
 
 def main() -> None:

@@ -129,6 +129,20 @@ async def test_api_processes_share_one_port(
     assert running.end() == 0
 
 
+async def test_a_closed_terminal_ends_it_in_order(folder: Path, empty_database_url: str, empty_redis_url: str) -> None:
+    env = {"DATABASE_URL": empty_database_url, "REDIS_URL": empty_redis_url}
+    process = salescycle("up", "--port", "0", "--data-dir", str(folder), env=env)
+    assert process.stdout
+    line = process.stdout.readline()
+    while "GraphQL at" not in line:
+        assert line, "it ended before it was ready"
+        line = process.stdout.readline()
+    process.stdout.close()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(SECONDS) == 0
+    assert not mine(folder)
+
+
 def with_no_mercy(process: psutil.Process) -> None:
     """Kill a process that may have ended already."""
     try:
