@@ -130,9 +130,11 @@ class Query:
         return at
 
     @strawberry.field
-    async def tags(self, info: Info, after: str | None = None) -> list[str]:
+    async def tags(self, info: Info, after: str | None = None, tell: str | None = None) -> list[str]:
         await wait_at(after)
         rows = await Tag.filter(workspace_id=info.context.actor.workspace_id).order_by("name")
+        if tell:
+            begun[tell].set()
         return [row.name for row in rows]
 
     @strawberry.field

@@ -37,7 +37,12 @@ class Client:
         return await self.http.post("/graphql", json=body, headers=_headers(token, accept) | (headers or {}))
 
     async def graphql(
-        self, document: str, variables: dict[str, Any] | None = None, *, token: str | None = None, **more: Any
+        self,
+        document: str | None = None,
+        variables: dict[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         """POST a document and return the answer's JSON."""
         answer: dict[str, Any] = (await self.send(document, variables, token=token, **more)).json()
