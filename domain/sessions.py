@@ -171,8 +171,10 @@ async def refresh(refresh_token: str, *, now: datetime) -> SignedIn:
 
 async def sign_out(actor: Actor, *, now: datetime) -> None:
     """End the session that the actor's access token belongs to; that token stops at once, too."""
+    user_id = person(actor)
     async with transaction():
-        session = await Session.filter(id=actor.session_id, revoked_at=None).select_for_update().first()
+        live = Session.filter(id=actor.session_id, user_id=user_id, revoked_at=None)
+        session = await live.select_for_update().first()
         if session:
             await _revoke(session, now=now)
             await record(UserSignedOut(actor, session.user_id, {"session": session.id}), now=now)

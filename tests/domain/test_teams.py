@@ -54,7 +54,8 @@ async def test_a_team_is_never_within_itself(db: str) -> None:
             await teams.update(admin, top.id, parent_id=parent.id, now=NOW)
 
 
-async def test_two_moves_at_once_make_no_circle(db: str) -> None:
+@pytest.mark.parametrize("attempt", range(8))
+async def test_two_moves_at_once_make_no_circle(db: str, attempt: int) -> None:
     admin = await factories.member()
     one, two = await factories.team(admin), await factories.team(admin)
 

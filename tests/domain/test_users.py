@@ -335,7 +335,8 @@ class TestUpdateMember:
         with pytest.raises(LastAdmin):
             await users.update_member(second, second.user_id, now=NOW, **change)
 
-    async def test_two_last_admins_who_deactivate_each_other_at_once_leave_one(self, db: str) -> None:
+    @pytest.mark.parametrize("attempt", range(8))
+    async def test_two_last_admins_who_deactivate_each_other_at_once_leave_one(self, db: str, attempt: int) -> None:
         one = await factories.member()
         two = await factories.member(of=one)
         assert one.user_id and two.user_id

@@ -344,6 +344,16 @@ class TestPasswords:
         assert wrong["userErrors"][0]["field"] == ["oldPassword"]
         assert right["user"] == {"version": 2}
 
+    async def test_an_idempotency_key_does_not_hide_guesses(self, api: Api) -> None:
+        token = (await signed_up(api))["accessToken"]
+        guess = {"password": "nine green lamps", "oldPassword": "wrong one"}
+        for _ in range(ALLOWED[Limit.SIGN_IN_ACCOUNT][0]):
+            await api.run("updateMe", "user { id }", as_=token, idempotencyKey=str(uuid7()), **guess)
+
+        body = await api.mutate("updateMe", "user { id }", as_=token, idempotencyKey=str(uuid7()), **guess)
+
+        assert code_of(body) == "RATE_LIMITED"
+
     async def test_a_stale_edit_bears_the_current_user(self, api: Api) -> None:
         token = (await signed_up(api))["accessToken"]
         payload = await api.run("updateMe", "user { name version }", as_=token, name="Eve", expectedVersion=7)
@@ -565,6 +575,7 @@ class TestApiKeys:
         secret = made["secret"]
 
         assert codes(await api.run("updateMe", "user { id }", as_=secret, name="Eve")) == ["FORBIDDEN"]
+        assert codes(await api.run("signOut", "signedOut", as_=secret)) == ["FORBIDDEN"]
         assert codes(await api.run("signOutEverywhere", "sessionsEnded", as_=secret)) == ["FORBIDDEN"]
         forbidden = await api.run("createApiKey", "secret", as_=secret, name="More", scopes=["lead:read"])
         assert codes(forbidden) == ["FORBIDDEN"]
