@@ -1,0 +1,276 @@
+"""Uploads: staged, streamed, whole or not there at all."""
+
+import asyncio
+import hashlib
+import tracemalloc
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+import pytest
+
+from adapters import files as store
+from domain import files
+from domain.actors import Actor
+from domain.errors import NotFound
+from domain.files import Purpose
+from models.files import File, FileChunk
+from models.users import Role
+from schema import ids
+from settings import settings
+from tests import factories
+from tests.api.serving import Client, codes
+
+CREATE = """mutation($input: CreateUploadInput!) {
+  createUpload(input: $input) {
+    upload {url fileId expiresAt}
+    userErrors {code field}
+  }
+}"""
+
+
+async def announced(client: Client, actor: Actor, size: int, **more: Any) -> tuple[str, UUID]:
+    """Announce an upload and return its path and its file's key."""
+    token = await factories.bearer(actor)
+    answer = await client.data(CREATE, {"input": {"name": "leads.csv", "size": size, **more}}, token=token)
+    upload = answer["createUpload"]["upload"]
+    return urlsplit(upload["url"]).path, ids.decode(upload["fileId"], "File")
+
+
+async def content(file_id: UUID) -> bytes:
+    return b"".join([chunk async for chunk in store.open(file_id)])
+
+
+async def streamed(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def leftovers(actor: Actor) -> int:
+    """Count attempts that were not cleared away."""
+    return await File.filter(workspace_id=actor.workspace_id).count() - 1
+
+
+@pytest.fixture
+async def admin(db: str) -> Actor:
+    return await factories.member()
+
+
+@pytest.mark.parametrize("size", [0, 1, store.CHUNK_BYTES - 1, store.CHUNK_BYTES, store.CHUNK_BYTES + 1, 1_500_000])
+async def test_what_is_sent_is_there(client: Client, admin: Actor, size: int) -> None:
+    sent = bytes(n % 251 for n in range(size))
+    path, key = await announced(client, admin, size)
+
+    answer = await client.http.put(path, content=sent)
+
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "fileId": ids.encode("File", key),
+        "size": size,
+        "sha256": hashlib.sha256(sent).hexdigest(),
+    }
+    assert await content(key) == sent
+    assert (await files.uploaded(admin, key)).size == size
+    assert await leftovers(admin) == 0
+
+
+async def test_the_same_once_more_changes_nothing_and_another_is_refused(client: Client, admin: Actor) -> None:
+    path, key = await announced(client, admin, 5)
+
+    statuses = [(await client.http.put(path, content=sent)).status_code for sent in (b"first", b"first", b"other")]
+
+    assert statuses == [201, 200, 409]
+    assert await content(key) == b"first"
+    assert await leftovers(admin) == 0
+
+
+async def test_twins_at_the_same_time_are_not_mixed(client: Client, admin: Actor) -> None:
+    size = 3 * store.CHUNK_BYTES
+    path, key = await announced(client, admin, size)
+    candidates = [bytes([n]) * size for n in (1, 2, 3)]
+
+    answers = await asyncio.gather(*(client.http.put(path, content=sent) for sent in candidates))
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+    assert await content(key) in candidates
+    assert await FileChunk.filter(file_id=key).count() == 3
+    assert await leftovers(admin) == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [(b"four", 400, "UPLOAD_INCOMPLETE"), (b"sixsix", 413, "BAD_USER_INPUT"), (b"", 400, "UPLOAD_INCOMPLETE")],
+)
+async def test_another_size_than_was_announced_leaves_nothing(
+    client: Client, admin: Actor, sent: bytes, status: int, code: str
+) -> None:
+    path, key = await announced(client, admin, 5)
+
+    by_stream = await client.http.put(path, content=streamed(sent))
+    by_length = await client.http.put(path, content=sent)
+
+    assert (by_stream.status_code, codes(by_stream.json())) == (status, [code])
+    assert (by_length.status_code, codes(by_length.json())) == (400, ["UPLOAD_INCOMPLETE"])
+    with pytest.raises(NotFound):
+        await files.uploaded(admin, key)
+    assert await leftovers(admin) == 0
+    assert (await client.http.put(path, content=b"right")).status_code == 201
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing_and_can_be_repeated(
+    client: Client, server: str, admin: Actor
+) -> None:
+    size = 4 * store.CHUNK_BYTES
+    path, key = await announced(client, admin, size)
+    address = urlsplit(server)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+    writer.write(head + b"x" * (2 * store.CHUNK_BYTES))
+    await writer.drain()
+    while await FileChunk.filter(file__workspace_id=admin.workspace_id).count() < 2:
+        await asyncio.sleep(0.01)
+    with pytest.raises(NotFound):
+        await files.uploaded(admin, key)
+    assert await content(key) == b""
+
+    writer.transport.abort()
+    while await FileChunk.filter(file__workspace_id=admin.workspace_id).exists():
+        await asyncio.sleep(0.01)
+
+    assert await leftovers(admin) == 0
+    assert (await client.http.put(path, content=b"y" * size)).status_code == 201
+    assert await content(key) == b"y" * size
+
+
+async def test_a_client_that_falls_silent_is_not_waited_for(
+    client: Client, server: str, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.uploads.IDLE_SECONDS", 0.1)
+    path, _ = await announced(client, admin, 100)
+    address = urlsplit(server)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
+
+    assert b" 408 " in await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+    assert await leftovers(admin) == 0
+
+
+async def test_links_are_short_lived_and_not_forged(client: Client, admin: Actor) -> None:
+    path, key = await announced(client, admin, 1)
+    now = datetime.now(UTC)
+    ended = files.token(Purpose.UPLOAD, key, until=now - timedelta(seconds=1))
+    other_purpose = files.token(Purpose.DOWNLOAD, key, until=now + timedelta(minutes=1))
+    forged = [path[:-4] + "AAAA", "/uploads/x", "/uploads/%00", "/uploads/" + "A" * 75, f"/uploads/{other_purpose}"]
+    missing = files.token(Purpose.UPLOAD, UUID(int=0), until=now + timedelta(minutes=1))
+        Purpose.UPLOAD, ids.parse(ids.encode("File", UUID(int=0)))[1], until=now + timedelta(minutes=1)
+    )
+
+    for one in forged:
+        assert (await client.http.put(one, content=b"x")).status_code == 404, one
+    assert (await client.http.put(f"/uploads/{missing}", content=b"x")).status_code == 404
+    assert (await client.http.put(f"/uploads/{ended}", content=b"x")).status_code == 410
+    assert (await client.http.post(path, content=b"x")).status_code == 405
+
+
+async def test_a_file_is_fetched_by_a_link_of_its_own(client: Client, admin: Actor) -> None:
+    sent = b"a,b\n" * 300_000
+    path, key = await announced(client, admin, len(sent), contentType="text/csv", name='größe "1".csv')
+    row = await File.get(id=key)
+    link = urlsplit(files.download_url(row, now=datetime.now(UTC))).path
+    assert (await client.http.get(link)).status_code == 404
+    await client.http.put(path, content=sent)
+
+    answer = await client.http.get(link)
+
+    assert (answer.status_code, answer.content) == (200, sent)
+    assert answer.headers["content-length"] == str(len(sent))
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''gr%C3%B6%C3%9Fe%20%221%22.csv"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    upload_token = path.rsplit("/", 1)[1]
+    assert (await client.http.get(f"/files/{upload_token}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "errors"),
+    [
+        ({"name": "  "}, [("REQUIRED", ["name"])]),
+        ({"name": "x" * 201}, [("TOO_LONG", ["name"])]),
+        ({"size": -1}, [("OUT_OF_RANGE", ["size"])]),
+        ({"contentType": "csv"}, [("MALFORMED", ["contentType"])]),
+        ({"contentType": "text/csv\r\nX: y"}, [("MALFORMED", ["contentType"])]),
+        ({"name": "", "size": -1}, [("REQUIRED", ["name"]), ("OUT_OF_RANGE", ["size"])]),
+    ],
+)
+async def test_faults_of_an_announcement_are_told_together(
+    client: Client, admin: Actor, given: dict[str, Any], errors: list[tuple[str, list[str]]]
+) -> None:
+    token = await factories.bearer(admin)
+
+    answer = await client.data(CREATE, {"input": {"name": "a.csv", "size": 1, **given}}, token=token)
+
+    told = answer["createUpload"]["userErrors"]
+    assert [(one["code"], one["field"]) for one in told] == errors
+    assert answer["createUpload"]["upload"] is None
+
+
+async def test_a_file_has_so_many_bytes_at_most(client: Client, admin: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = settings().model_copy(update={"max_upload_bytes": 10})
+    monkeypatch.setattr(files, "settings", lambda: small)
+    token = await factories.bearer(admin)
+
+    told = [
+        (await client.data(CREATE, {"input": {"name": "a", "size": size}}, token=token))["createUpload"]["userErrors"]
+        for size in (10, 11)
+    ]
+
+    assert told == [[], [{"code": "OUT_OF_RANGE", "field": ["size"]}]]
+
+
+async def test_who_may_not_import_may_not_upload(client: Client, admin: Actor) -> None:
+    viewer = await factories.bearer(await factories.member(Role.VIEWER, of=admin))
+    variables = {"input": {"name": "a", "size": 1}}
+
+    answer = await client.data(CREATE, variables, token=viewer)
+
+    assert [error["code"] for error in answer["createUpload"]["userErrors"]] == ["FORBIDDEN"]
+    assert codes(await client.graphql(CREATE, variables)) == ["UNAUTHENTICATED"]
+
+
+async def test_files_are_forgotten_when_their_time_is_over(client: Client, admin: Actor) -> None:
+    _, unused = await announced(client, admin, 1)
+    path, used = await announced(client, admin, 1)
+    await client.http.put(path, content=b"x")
+    now = datetime.now(UTC)
+
+    await files.forget(now=now + files.LINK_LASTS)
+    assert not await File.filter(id=unused).exists()
+    assert await content(used) == b"x"
+
+    await files.forget(now=now + files.KEPT + timedelta(minutes=1))
+    assert not await File.filter(id=used).exists()
+    assert await content(used) == b""
+
+
+async def test_a_large_file_is_never_whole_in_memory(client: Client, admin: Actor) -> None:
+    size = 64 * 1024 * 1024
+    part = b"z" * 65_536
+    path, key = await announced(client, admin, size)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(size // len(part)):
+            yield part
+
+    tracemalloc.start()
+    answer = await client.http.put(path, content=parts(), timeout=httpx.Timeout(60))
+    received = 0
+    async for chunk in store.open(key):
+        received += len(chunk)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (answer.status_code, received) == (201, size)
+    assert peak < 16 * 1024 * 1024
