@@ -25,7 +25,7 @@ from models.database import transaction
 from models.leads import Grade, Lead, LeadStatus
 
 TASK = "score_leads"
-LEADS_AT_ONCE = 500
+LEADS_AT_ONCE = 200
 PAGE = 5000
 
 SOURCE_POINTS: dict[SourceKind, tuple[int, str]] = {

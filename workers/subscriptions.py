@@ -12,8 +12,10 @@ from domain import (
     invitations,
     leads,
     moves,
+    needs,
     password_resets,
     pipelines,
+    products,
     relationships,
     scoring,
     sessions,
@@ -24,6 +26,8 @@ from domain import (
     workspaces,
 )
 from domain.events import Event
+from domain.imports import names as import_names
+from domain.imports import runs as imports
 from workers.jobs import Task
 from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.scoring import score_faded_leads, score_leads
@@ -41,6 +45,10 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     closings.LeadClosed: (),
     closings.LeadReopened: (score_leads,),
     scoring.LeadScored: (),
+    needs.NeedCreated: (score_leads,),
+    needs.NeedUpdated: (),
+    needs.NeedDeleted: (score_leads,),
+    needs.NeedRestored: (score_leads,),
     companies.CompanyCreated: (),
     companies.CompanyUpdated: (),
     companies.CompanyDeleted: (score_leads,),
@@ -51,6 +59,11 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     contacts.ContactRestored: (score_leads,),
     relationships.CompanyRelationshipChanged: (),
     relationships.ContactRelationshipChanged: (),
+    imports.ImportStarted: (),
+    imports.ImportProgressed: (),
+    imports.ImportCompleted: (),
+    imports.ImportFailed: (),
+    import_names.UserImported: (),
     invitations.UserInvited: (send_invitation,),
     invitations.UserInvitationRevoked: (),
     invitations.UserJoined: (),
@@ -79,11 +92,30 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     moves.StageRebalanced: (),
     exchange_rates.ExchangeRateSet: (score_leads,),
     catalog.SourceCreated: (),
+    catalog.SourceUpdated: (score_leads,),
+    catalog.SourceArchived: (),
+    catalog.SourceRestored: (),
     catalog.LostReasonCreated: (),
+    catalog.LostReasonUpdated: (),
+    catalog.LostReasonArchived: (),
+    catalog.LostReasonRestored: (),
+    catalog.TagCreated: (),
+    catalog.TagUpdated: (),
+    catalog.TagArchived: (),
+    catalog.TagRestored: (),
+    products.ProductCreated: (),
+    products.ProductUpdated: (),
+    products.ProductArchived: (),
+    products.ProductRestored: (),
     workspaces.WorkspaceCreated: (),
     workspaces.WorkspaceUpdated: (),
 }
 
 NIGHTLY: tuple[Task, ...] = (score_faded_leads,)
 
-TASKS: Mapping[str, Task] = {task.name: task for tasks in (*SUBSCRIPTIONS.values(), NIGHTLY) for task in tasks}
+# What operations have done later by domain.jobs.schedule.
+SCHEDULED: tuple[Task, ...] = ()
+
+TASKS: Mapping[str, Task] = {
+    task.name: task for tasks in (*SUBSCRIPTIONS.values(), NIGHTLY, SCHEDULED) for task in tasks
+}

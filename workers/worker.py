@@ -25,7 +25,7 @@ from workers.subscriptions import TASKS
 from workers.supervision import SHORTEST_PAUSE, every, keep
 
 # How many jobs of a queue one process runs at a time; the rest of the pool is for leases and sweeps.
-BULK_AT_ONCE = 2
+BULK_AT_ONCE = 3
 SPARE_CONNECTIONS = 2
 IN_PROGRESS_SECONDS = 5.0
 RENEW_SECONDS = 1.5

@@ -334,12 +334,12 @@ async def test_a_night_finds_the_leads_whose_score_time_has_changed(clean_db: st
     assert str(old.id) not in await faded(now=NOW + timedelta(days=100))
 
 
-async def test_many_leads_are_scored_in_jobs_of_five_hundred(clean_db: str) -> None:
+async def test_many_leads_are_scored_in_jobs_of_two_hundred(clean_db: str) -> None:
     admin = await seller()
-    keys = [UUID(int=number) for number in range(1201)]
+    keys = [UUID(int=number) for number in range(501)]
     await scoring.schedule(admin.workspace_id, keys, now=NOW)
     sizes = [len(row.arguments["subject_ids"]) for row in await Job.all()]
-    assert sorted(sizes) == [201, 500, 500]
+    assert sorted(sizes) == [101, 200, 200]
 
 
 def test_a_factor_is_kept_as_three_facts() -> None:

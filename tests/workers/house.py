@@ -1,20 +1,23 @@
-"""A relay or worker as a real process that also knows a few tasks of the tests: `python -m tests.workers.house relay`.
+"""A relay or worker as a real process that also knows a few tasks of the tests.
 
 The tests' tasks write what they do into the table `note`, and wait for a row of the table `gate` to open.
 """
 
 import asyncio
+import ctypes
 import os
-import sys
+import signal
+from collections.abc import Mapping
 from typing import cast
-from uuid import UUID
 
 from tortoise.connection import get_connection
 
 from domain.events import Event
+from settings import settings
 from workers import relay, subscriptions, worker
 from workers.jobs import GiveUp, Job, Task, task
 
+PR_SET_PDEATHSIG = 1
 SCHEMA = """
 DROP TABLE IF EXISTS note, gate;
 CREATE TABLE note (job uuid, attempt int, pid int, what text, at timestamptz DEFAULT clock_timestamp());
@@ -101,11 +104,14 @@ def add_tasks() -> None:
     known.update({BellRang: (note,), CrowdRang: (note_all,)})
 
 
-def subject(number: int) -> UUID:
-    return UUID(int=number)
-
-
-if __name__ == "__main__":
+def live(role: str, log: str, env: Mapping[str, str]) -> None:
+    """Be a relay or a worker in this process until told to end, or until whoever started it has ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.environ.update(env)
+    settings.cache_clear()
+    output = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(output, stream)
     add_tasks()
-    worker.GRACE_SECONDS = float(os.environ.get("GRACE_SECONDS", worker.GRACE_SECONDS))
-    asyncio.run({"relay": relay.run, "worker": worker.run}[sys.argv[1]]())
+    worker.GRACE_SECONDS = float(env.get("GRACE_SECONDS", worker.GRACE_SECONDS))
+    asyncio.run({"relay": relay.run, "worker": worker.run}[role]())

@@ -62,14 +62,14 @@ async def test_positions_follow_the_order_of_events_in_each_workspace(
 async def test_a_relay_killed_between_batches_leaves_no_gap_and_no_job_twice(
     database: Database, workspaces: list[Workspace], start: Start
 ) -> None:
-    await record(database, ids(workspaces), events=20_000)
+    await record(database, ids(workspaces), events=10_000)
     first = await start("relay").ready()
     await until(lambda: _some_placed(database))
     first.kill()
     assert await database.pending() > 0
     await start("relay").ready()
     await until(lambda: _all_placed(database))
-    await assert_whole(database, events=20_000)
+    await assert_whole(database, events=10_000)
 
 
 async def test_a_relay_killed_in_the_middle_of_a_transaction_leaves_nothing_of_it(
@@ -90,7 +90,7 @@ async def test_a_relay_killed_in_the_middle_of_a_transaction_leaves_nothing_of_i
         await blocker.close()
     await until(lambda: _all_placed(database))
     await assert_whole(database, events=10)
-    assert second.process.poll() is None
+    assert second.lives()
 
 
 async def test_the_second_relay_takes_over_from_a_killed_one(
@@ -147,9 +147,13 @@ async def test_the_floor_waits_for_transactions_that_may_yet_commit_a_lower_seq(
     assert floor.seq < first
     await transaction.commit()
     await late.close()
-    for _ in range(4):
+
+    async def risen() -> bool:
         await floor.rise(connection)
-    assert floor.next_start() == first + 50
+        return bool(floor.next_start() == first + 50)
+
+    # Transactions in other databases of the server hold it down as well, for as long as they last.
+    await until(risen)
     await record(database, [workspaces[0].id], events=1)
     for _ in range(4):
         await floor.rise(connection)

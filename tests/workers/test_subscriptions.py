@@ -11,8 +11,8 @@ from workers.tasks.scoring import score_faded_leads, score_leads
 
 
 def test_every_event_of_the_domain_is_on_the_page() -> None:
-    for module in pkgutil.iter_modules(domain.__path__):
-        importlib.import_module(f"domain.{module.name}")
+    for module in pkgutil.walk_packages(domain.__path__, "domain."):
+        importlib.import_module(module.name)
     events = {event for event in EVENTS.values() if event.__module__.startswith("domain.")}
     assert events
     assert {event.name for event in events - set(SUBSCRIPTIONS)} == set()

@@ -2,12 +2,18 @@
 
 How to add one:
 
-    @task(timeout_seconds=None)
+    @task(timeout_seconds=None)                # for hours; 60 s where nothing is said
     async def run_import(job: Job) -> None:
-        for import_id in job.subject_ids:      # of the events that SUBSCRIPTIONS sends here
-            await imports.run(import_id, now=job.now)
+        import_id = UUID(job.arguments["import_id"])
+        ...
         async with job.finishing():            # one transaction: what the task changes, and the row's done mark
             ...
+
+It runs because an event happened (SUBSCRIPTIONS; then `job.subject_ids` and `job.event_ids` say of what), because a
+night came (NIGHTLY), or because an operation wrote its row within its own transaction (SCHEDULED):
+
+    await jobs.schedule("run_import", arguments={"import_id": row.id}, workspace_id=row.workspace_id,
+                        queue=Queue.BULK, due_at=now, now=now)
 
 A task runs at least once and may run twice, so it says by what key a repetition does nothing. What it changes
 belongs into `job.finishing()`: if another worker has taken the job since, that block is undone by JobLost. Long
