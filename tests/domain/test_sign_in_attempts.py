@@ -56,7 +56,7 @@ async def test_an_unknown_address_is_not_counted(db: str) -> None:
 async def test_neither_account_nor_address_can_be_read_from_the_table(db: str) -> None:
     await sign_in_attempts.count(Limit.SIGN_IN_ACCOUNT, "ada@example.com", now=NOW)
 
-    assert not await SignInAttempt.filter(key__contains="ada").exists()
+    assert not await SignInAttempt.filter(key__contains="@").exists()
 
 
 async def test_ended_windows_are_forgotten_and_others_kept(db: str) -> None:
