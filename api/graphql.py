@@ -67,7 +67,7 @@ class Answer:
         if not self.request_error:
             return 200
         codes = [(error.get("extensions") or {}).get("code") for error in self.body["errors"]]
-        status = max((STATUSES.get(code, 400) for code in codes), default=400)
+        status = max((STATUSES.get(str(code), 400) for code in codes), default=400)
         return status if media_type == GRAPHQL_RESPONSE or status in LOUD else 200
 
 

@@ -96,7 +96,8 @@ class PersistedDocuments:
             found = await self._redis.getex(PREFIX + name, ex=KEPT_SECONDS)
         except UNREACHABLE:
             return None
-        if found is None or _hash(text := found.decode()) != name:
+        text: str = found.decode() if found else ""
+        if _hash(text) != name:
             return None
         self._keep(name, text)
         return text

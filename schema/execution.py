@@ -26,7 +26,7 @@ log = structlog.get_logger()
 NOTHING = parse("{__typename}")
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
 def documents(schema: GraphQLSchema) -> Documents:
     """Return this process's documents."""
     return Documents(schema, settings())

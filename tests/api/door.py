@@ -114,7 +114,7 @@ class Query:
 
     @strawberry.field
     def huge(self) -> strawberry.scalars.JSON:
-        return {"n": 2**70}
+        return strawberry.scalars.JSON({"n": 2**70})
 
     @strawberry.field
     def me(self, info: Info) -> str | None:

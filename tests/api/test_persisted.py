@@ -89,22 +89,24 @@ async def test_production_allows_trusted_documents_and_nothing_else(
     redis_url: str, folder: Path, environment: str
 ) -> None:
     client = redis.connect(redis_url)
-    documents = PersistedDocuments(client, Settings(environment=environment, trusted_documents=folder))  # type: ignore[arg-type]
+    documents = PersistedDocuments(client, Settings(environment=environment, trusted_documents=folder))
     trusted = "query Hello {hello}"
 
-    for asked in (
+    allowed: list[dict[str, Any]] = [
         {"documentId": "hello"},
         {"documentId": f"sha256:{sha(trusted)}"},
         {"documentId": sha(trusted)},
         {"extensions": apq(trusted)},
         {"documentId": "hello", "query": "{cursor}"},
-    ):
+    ]
+    for asked in allowed:
         assert await documents.text_of(Parameters.of(asked)) == trusted
 
-    for asked, code in (
+    refusals: list[tuple[dict[str, Any], str]] = [
         ({"query": "{cursor}"}, "FORBIDDEN"),
         ({"query": "{cursor}", "extensions": apq("{cursor}")}, "PERSISTED_QUERY_NOT_FOUND"),
-    ):
+    ]
+    for asked, code in refusals:
         if environment == "development":
             assert await documents.text_of(Parameters.of(asked)) == "{cursor}"
         else:
