@@ -8,6 +8,7 @@ same file changes nothing, whatever people edited since, and a changed file chan
 from domain.imports.errors import ImportTaken
 from domain.imports.files import fingerprint
 from domain.imports.mapping import load
-from domain.imports.runs import begin, fail, progress, run
+from domain.imports.operators import operator
+from domain.imports.runs import begin, fail, progress, reason, run
 
-__all__ = ["ImportTaken", "begin", "fail", "fingerprint", "load", "progress", "run"]
+__all__ = ["ImportTaken", "begin", "fail", "fingerprint", "load", "operator", "progress", "reason", "run"]

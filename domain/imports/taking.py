@@ -101,8 +101,9 @@ class Taking:
     async def known(self, rows: Iterable[Row]) -> dict[str, Known]:
         """Return what is known of rows, by their external ids."""
         found = await self.fetch(
-            "SELECT external_id, subject_id, fingerprint FROM external_ref "
-            "WHERE workspace_id = $1 AND system = $2 AND subject_type = $3 AND external_id = ANY($4)",
+            "SELECT known.external_id, subject_id, fingerprint "
+            "FROM unnest($4::text[]) AS wanted(external_id) JOIN external_ref AS known "
+            "ON workspace_id = $1 AND system = $2 AND subject_type = $3 AND known.external_id = wanted.external_id",
             self.workspace_id,
             self.system,
             self.subject_type,
