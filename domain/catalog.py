@@ -154,7 +154,7 @@ async def archive_source(
 ) -> Source:
     """Offer a source no more; leads keep it. Raises NotFound, Stale, Forbidden."""
     async with transaction():
-        row = await policy.locked(actor, Source, source_id, expected_version=expected_version)
+        row = await policy.locked(actor, Source, source_id, expected_version=expected_version, field="id")
         return await _archive(SourceArchived, actor, Action.MANAGE_CATALOG, row, now=now)
 
 
@@ -162,7 +162,7 @@ async def restore_source(actor: Actor, source_id: UUID, *, now: datetime) -> Sou
     """Offer a source again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
     with edits.collisions("source", UNIQUE[Source]):
         async with transaction():
-            row = await policy.locked(actor, Source, source_id)
+            row = await policy.locked(actor, Source, source_id, field="id")
             return await _restore(SourceRestored, actor, Action.MANAGE_CATALOG, row, now=now)
 
 
@@ -199,7 +199,7 @@ async def archive_lost_reason(
 ) -> LostReason:
     """Offer a lost reason no more; leads keep it. Raises NotFound, Stale, Forbidden."""
     async with transaction():
-        row = await policy.locked(actor, LostReason, lost_reason_id, expected_version=expected_version)
+        row = await policy.locked(actor, LostReason, lost_reason_id, expected_version=expected_version, field="id")
         return await _archive(LostReasonArchived, actor, Action.MANAGE_CATALOG, row, now=now)
 
 
@@ -207,7 +207,7 @@ async def restore_lost_reason(actor: Actor, lost_reason_id: UUID, *, now: dateti
     """Offer a lost reason again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
     with edits.collisions("lost reason", UNIQUE[LostReason]):
         async with transaction():
-            row = await policy.locked(actor, LostReason, lost_reason_id)
+            row = await policy.locked(actor, LostReason, lost_reason_id, field="id")
             return await _restore(LostReasonRestored, actor, Action.MANAGE_CATALOG, row, now=now)
 
 
@@ -250,7 +250,7 @@ async def update_tag(
 async def archive_tag(actor: Actor, tag_id: UUID, *, expected_version: int | None = None, now: datetime) -> Tag:
     """Offer a tag no more; leads keep it. Raises NotFound, Stale, Forbidden."""
     async with transaction():
-        row = await policy.locked(actor, Tag, tag_id, expected_version=expected_version)
+        row = await policy.locked(actor, Tag, tag_id, expected_version=expected_version, field="id")
         return await _archive(TagArchived, actor, Action.TAG, row, now=now)
 
 
@@ -258,7 +258,7 @@ async def restore_tag(actor: Actor, tag_id: UUID, *, now: datetime) -> Tag:
     """Offer a tag again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
     with edits.collisions("tag", UNIQUE[Tag]):
         async with transaction():
-            row = await policy.locked(actor, Tag, tag_id)
+            row = await policy.locked(actor, Tag, tag_id, field="id")
             return await _restore(TagRestored, actor, Action.TAG, row, now=now)
 
 
@@ -270,7 +270,7 @@ def _color(faults: Faults, value: str | None) -> str | None:
 
 
 async def _locked(actor: Actor, action: Action, noun: type[Entry], key: UUID, expected_version: int | None) -> Entry:
-    row = await policy.locked(actor, noun, key, expected_version=expected_version)
+    row = await policy.locked(actor, noun, key, expected_version=expected_version, field="id")
     policy.require(actor, action, row)
     if row.archived_at is not None:
         raise Conflict(reason=f"{row.name} is archived: restore it first.")

@@ -176,7 +176,7 @@ async def update(
             if details.parent_id is not UNSET:
                 await locks.hold(actor.workspace_id, "company.parents")
             await references.hold(actor, Company, refs)
-            company = await policy.locked(actor, Company, company_id, expected_version=expected_version)
+            company = await policy.locked(actor, Company, company_id, expected_version=expected_version, field="id")
             policy.require(actor, Action.UPDATE_COMPANY, company)
             columns = check(faults, details, now=now, country=company.country)
             columns |= await _referred(faults, actor, details, current=company)
@@ -189,7 +189,7 @@ async def update(
 async def delete(actor: Actor, company_id: UUID, *, expected_version: int | None = None, now: datetime) -> Company:
     """Delete a company; its leads and contacts stay. Raises NotFound, Stale, Forbidden."""
     async with transaction():
-        company = await policy.locked(actor, Company, company_id, expected_version=expected_version)
+        company = await policy.locked(actor, Company, company_id, expected_version=expected_version, field="id")
         policy.require(actor, Action.DELETE_COMPANY, company)
         await edits.apply(company, {"deleted_at": now}, now=now)
         await record(CompanyDeleted(actor, company.id, {"version": company.version}), now=now)
@@ -203,7 +203,7 @@ async def restore(actor: Actor, company_id: UUID, *, now: datetime) -> Company:
     """
     with edits.collisions("company", UNIQUE):
         async with transaction():
-            company = await policy.locked(actor, Company, company_id, deleted=True)
+            company = await policy.locked(actor, Company, company_id, deleted=True, field="id")
             policy.require(actor, Action.DELETE_COMPANY, company)
             if await edits.apply(company, {"deleted_at": None}, now=now):
                 await record(CompanyRestored(actor, company.id, {"version": company.version}), now=now)

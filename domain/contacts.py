@@ -116,7 +116,7 @@ async def update(
     with edits.collisions("contact", UNIQUE):
         async with transaction():
             await references.hold(actor, Contact, refs)
-            contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version)
+            contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version, field="id")
             policy.require(actor, Action.UPDATE_CONTACT, contact)
             referred = await _referred(faults, actor, details, current=contact)
             country = await _country(actor, referred.get("company_id", contact.company_id))
@@ -129,7 +129,7 @@ async def update(
 async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None = None, now: datetime) -> Contact:
     """Delete a contact; their leads stay. Raises NotFound, Stale, Forbidden."""
     async with transaction():
-        contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version)
+        contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version, field="id")
         policy.require(actor, Action.DELETE_CONTACT, contact)
         await edits.apply(contact, {"deleted_at": now}, now=now)
         await record(ContactDeleted(actor, contact.id, {"version": contact.version}), now=now)
@@ -143,7 +143,7 @@ async def restore(actor: Actor, contact_id: UUID, *, now: datetime) -> Contact:
     """
     with edits.collisions("contact", UNIQUE):
         async with transaction():
-            contact = await policy.locked(actor, Contact, contact_id, deleted=True)
+            contact = await policy.locked(actor, Contact, contact_id, deleted=True, field="id")
             policy.require(actor, Action.DELETE_CONTACT, contact)
             if await edits.apply(contact, {"deleted_at": None}, now=now):
                 await record(ContactRestored(actor, contact.id, {"version": contact.version}), now=now)

@@ -19,6 +19,11 @@ TEXT_LIMIT = 20_000
 URL_LIMIT = 2_000
 MOST_MONEY = Decimal("999999999999999.9999")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+# What Babel lists beside countries and money: unions and pseudo-locales; metals, funds, tests and "none".
+NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
+NO_MONEY = frozenset(
+    {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XEU", "XFO", "XFU", "XPD", "XPT", "XRE", "XSU", "XTS", "XUA", "XXX"}
+)
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 DOMAIN = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$")
 
@@ -124,7 +129,7 @@ def url(faults: Faults, value: str | None, *, field: str) -> str | None:
 
 @lru_cache
 def currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
+    return frozenset(list_currencies()) - NO_MONEY
 
 
 def currency(faults: Faults, value: str | None, *, field: str, default: str | None = None) -> str:
@@ -191,7 +196,7 @@ def country(faults: Faults, value: str | None, *, field: str) -> str | None:
     code = (value or "").strip().upper()
     if not code:
         return None
-    if len(code) != 2 or code not in Locale("en").territories:
+    if len(code) != 2 or code not in Locale("en").territories or code in NO_COUNTRIES:
         faults.add(Malformed(field=field, what="an ISO 3166 country code such as DE"))
     return code
 

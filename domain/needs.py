@@ -134,8 +134,8 @@ async def _locked(actor: Actor, need_id: UUID, *, expected_version: int | None =
     """Return a need to be edited, with its lead locked before it."""
     known = await policy.visible(actor, Need).filter(id=need_id).first()
     if known is not None:
-        policy.require(actor, Action.UPDATE_LEAD, await policy.locked(actor, Lead, known.lead_id))
-    return await policy.locked(actor, Need, need_id, expected_version=expected_version, deleted=deleted)
+        policy.require(actor, Action.UPDATE_LEAD, await policy.locked(actor, Lead, known.lead_id, field="id"))
+    return await policy.locked(actor, Need, need_id, expected_version=expected_version, deleted=deleted, field="id")
 
 
 async def _forbid_more(faults: Faults, lead_id: UUID) -> None:

@@ -208,7 +208,7 @@ async def update(
     """
     async with transaction():
         await _hold(actor)
-        pipeline = await policy.locked(actor, Pipeline, pipeline_id, expected_version=expected_version)
+        pipeline = await policy.locked(actor, Pipeline, pipeline_id, expected_version=expected_version, field="id")
         policy.require(actor, Action.MANAGE_PIPELINES, pipeline)
         if pipeline.archived_at is not None:
             raise PipelineIsArchived(name=pipeline.name)
@@ -236,7 +236,7 @@ async def archive(actor: Actor, pipeline_id: UUID, *, expected_version: int | No
     """
     async with transaction():
         await _hold(actor)
-        pipeline = await policy.locked(actor, Pipeline, pipeline_id, expected_version=expected_version)
+        pipeline = await policy.locked(actor, Pipeline, pipeline_id, expected_version=expected_version, field="id")
         policy.require(actor, Action.MANAGE_PIPELINES, pipeline)
         if pipeline.archived_at is not None:
             return pipeline
@@ -264,7 +264,7 @@ async def restore(actor: Actor, pipeline_id: UUID, *, now: datetime) -> Pipeline
     """
     async with transaction():
         await _hold(actor)
-        pipeline = await policy.locked(actor, Pipeline, pipeline_id)
+        pipeline = await policy.locked(actor, Pipeline, pipeline_id, field="id")
         policy.require(actor, Action.MANAGE_PIPELINES, pipeline)
         if pipeline.archived_at is None:
             return pipeline

@@ -112,7 +112,7 @@ async def update(
     with edits.collisions("product", UNIQUE):
         async with transaction():
             await references.hold(actor, Product, refs)
-            product = await policy.locked(actor, Product, product_id, expected_version=expected_version)
+            product = await policy.locked(actor, Product, product_id, expected_version=expected_version, field="id")
             policy.require(actor, Action.MANAGE_PRODUCTS, product)
             if product.archived_at is not None:
                 raise Conflict(reason=f"{product.name} is archived: restore it first.")
@@ -124,7 +124,7 @@ async def update(
 async def archive(actor: Actor, product_id: UUID, *, expected_version: int | None = None, now: datetime) -> Product:
     """Sell a product no more; leads keep it. Raises NotFound, Stale, Forbidden."""
     async with transaction():
-        product = await policy.locked(actor, Product, product_id, expected_version=expected_version)
+        product = await policy.locked(actor, Product, product_id, expected_version=expected_version, field="id")
         policy.require(actor, Action.MANAGE_PRODUCTS, product)
         if product.archived_at is None:
             await edits.apply(product, {"archived_at": now}, now=now)
@@ -139,7 +139,7 @@ async def restore(actor: Actor, product_id: UUID, *, now: datetime) -> Product:
     """
     with edits.collisions("product", UNIQUE):
         async with transaction():
-            product = await policy.locked(actor, Product, product_id)
+            product = await policy.locked(actor, Product, product_id, field="id")
             policy.require(actor, Action.MANAGE_PRODUCTS, product)
             if await edits.apply(product, {"archived_at": None}, now=now):
                 await record(ProductRestored(actor, product.id, {"version": product.version}), now=now)

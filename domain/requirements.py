@@ -11,6 +11,7 @@ from models.stages import Stage
 from models.users import Role
 
 MOST_NEEDS = 50
+MOST_FAULTS = 20
 
 
 class UnknownLeadField(DomainError):
@@ -91,7 +92,7 @@ class Requirements:
 
     def checked(self, faults: Faults, *, field: str) -> "Requirements":
         """Check names and numbers; return the requirements with every name once, in the order of FILLED."""
-        for name in sorted(set(self.fields) - FILLED.keys()):
+        for name in sorted(set(self.fields) - FILLED.keys())[:MOST_FAULTS]:
             faults.add(UnknownLeadField(field=f"{field}.fields", name=name[: inputs.NAME_LIMIT]))
         inputs.whole(faults, self.min_needs, field=f"{field}.minNeeds", least=0, most=MOST_NEEDS)
         return Requirements(

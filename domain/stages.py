@@ -323,10 +323,10 @@ async def locked(actor: Actor, stage_id: UUID, *, expected_version: int | None =
 
     Raises NotFound, Stale, Forbidden, Conflict.
     """
-    pipeline_id = (await policy.get(actor, Stage, stage_id)).pipeline_id
-    pipeline = await policy.locked(actor, Pipeline, pipeline_id)
+    pipeline_id = (await policy.get(actor, Stage, stage_id, field="id")).pipeline_id
+    pipeline = await policy.locked(actor, Pipeline, pipeline_id, field="id")
     policy.require(actor, Action.MANAGE_PIPELINES, pipeline)
-    stage = await policy.locked(actor, Stage, stage_id, expected_version=expected_version)
+    stage = await policy.locked(actor, Stage, stage_id, expected_version=expected_version, field="id")
     if stage.archived_at is not None and not archived:
         raise Conflict(reason=f"The stage {stage.name} is archived: restore it first.")
     return stage

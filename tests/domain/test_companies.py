@@ -124,6 +124,12 @@ async def test_every_fault_of_an_input_is_reported_at_once() -> None:
     assert await Company.filter(workspace_id=actor.workspace_id).count() == 0
 
 
+@pytest.mark.parametrize("country", ["ZZ", "EU", "XA", "UK", "DEU", "276", "D", "12"])
+async def test_what_is_no_country_is_refused(country: str) -> None:
+    with pytest.raises(Malformed):
+        await company(await member(), country=country)
+
+
 @pytest.mark.parametrize("domain", ["gmail.com", "yahoo.co.uk", "HOTMAIL.fr", "www.gmx.de"])
 async def test_a_mail_providers_domain_is_no_companys(domain: str) -> None:
     with pytest.raises(FreeMailDomain):

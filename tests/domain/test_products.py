@@ -109,6 +109,12 @@ async def test_a_price_is_an_amount_that_can_be_kept(amount: Decimal, error: typ
         await product(await member(), price=Money(amount, "EUR"))
 
 
+@pytest.mark.parametrize("currency", ["", "EURO", "XXX", "XTS", "XAU", "ABC", "€", "12"])
+async def test_what_is_no_currency_is_refused(currency: str) -> None:
+    with pytest.raises((Malformed, Required)):
+        await product(await member(), price=Money(Decimal(1), currency))
+
+
 async def test_names_and_article_numbers_are_told_apart_among_what_is_sold() -> None:
     actor = await member()
     first = await product(actor, "Pump", sku="P")
