@@ -24,7 +24,7 @@ from workers.jobs import GiveUp, Job, Task, Unfinished
 from workers.subscriptions import TASKS
 from workers.supervision import SHORTEST_PAUSE, every, keep
 
-# How many jobs of a queue one process runs at a time; the rest of the pool is for leases and sweeps.
+# How many jobs of a queue one process runs at a time follows from its pool, of which leases and sweeps need a part.
 BULK_AT_ONCE = 3
 SPARE_CONNECTIONS = 2
 IN_PROGRESS_SECONDS = 5.0
@@ -179,11 +179,8 @@ async def run() -> None:
     runner = Runner()
     await _open_database()
     redis = redis_adapter.connect()
-    at_once = {
-        Queue.DEFAULT: max(settings().database_pool_size - BULK_AT_ONCE - SPARE_CONNECTIONS, 1),
-        Queue.BULK: BULK_AT_ONCE,
-    }
-    workers = [WakingWorker(served, runner, at_once=number) for served, number in at_once.items()]
+    shares = shares_of(settings().database_pool_size)
+    workers = [WakingWorker(served, runner, at_once=number) for served, number in shares.items()]
     leases = asyncio.create_task(_together(_leases(runner, workers)))
     try:
         await _together(_loops(redis, workers))
@@ -196,6 +193,13 @@ async def run() -> None:
             await client.aclose(close_connection_pool=True)
         await close_database()
         logger.info("worker ended")
+
+
+def shares_of(connections: int) -> dict[Queue, int]:
+    """Return how many jobs of each queue run at a time with so many connections."""
+    free = connections - SPARE_CONNECTIONS
+    bulk = max(min(BULK_AT_ONCE, free // 2), 1)
+    return {Queue.DEFAULT: max(free - bulk, 1), Queue.BULK: bulk}
 
 
 async def _open_database() -> None:

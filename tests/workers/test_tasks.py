@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
@@ -20,7 +20,7 @@ from models.leads import Lead
 from models.users import User
 from tests.adapters.letterbox import Letterbox, open_letterbox, parsed, text_of
 from tests.factories import lead, password_of, seller
-from tests.workers.conftest import Database, Start, until
+from tests.workers.conftest import Database, Start, add_job, until
 from workers import jobs
 from workers.tasks.scoring import score_leads
 
@@ -93,6 +93,22 @@ async def test_what_concerns_too_many_leads_is_done_in_bulk(
         "SELECT jsonb_array_length(arguments -> 'subject_ids') AS leads FROM job WHERE queue = 'bulk'"
     )
     assert sorted(row["leads"] for row in bulk) == [1, 2, 2]
+
+
+async def test_a_night_scores_the_leads_that_time_has_changed(database: Database, start: Start) -> None:
+    admin = await seller()
+    row = await lead(admin, now=datetime.now(UTC) - timedelta(days=40))
+    await scoring.rescore(admin.workspace_id, [row.id], now=datetime.now(UTC) - timedelta(days=39))
+    assert (await Lead.get(id=row.id)).score == 20
+    await add_job(database, "score_faded_leads", queue="bulk")
+    await start("worker").ready()
+
+    async def faded() -> bool:
+        return (await Lead.get(id=row.id)).score == 0
+
+    await until(faded)
+    told = await database.value("SELECT data FROM event WHERE name = 'lead.scored' ORDER BY seq DESC LIMIT 1")
+    assert '"bulk": true' in told
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Jobs run, whoever is killed, flushed or restarted meanwhile."""
 
+import asyncio
 import subprocess
 import time
 from datetime import timedelta
@@ -9,12 +10,14 @@ from uuid import UUID
 
 import pytest
 
+from adapters import redis as redis_adapter
+from domain.jobs import Queue
 from embedded.accounts import account_for
 from embedded.homes import home_for
 from embedded.programs import programs_for
 from embedded.valkey import Valkey
 from tests.workers.conftest import Database, House, Start, add_job, until
-from workers.worker import BULK_AT_ONCE
+from workers.worker import BULK_AT_ONCE, Runner, WakingWorker, shares_of
 
 
 async def notes(database: Database, what: str) -> list[Any]:
@@ -234,3 +237,20 @@ async def test_a_worker_outlives_a_redis_that_is_killed_and_started_again(
 def end(server: "subprocess.Popen[bytes]") -> None:
     server.kill()
     server.wait()
+
+
+async def test_a_worker_does_not_count_jobs_that_redis_never_let_it_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nobody = redis_adapter.connection_pool(f"unix://{tmp_path}/nobody.sock")
+    monkeypatch.setattr(redis_adapter, "connection_pool", lambda: nobody)
+    waking = WakingWorker(Queue.DEFAULT, Runner(), at_once=2)
+    for _ in range(5):
+        with pytest.raises(redis_adapter.UNREACHABLE):
+            await asyncio.wait_for(waking.start_jobs([b"a job"]), 5)
+    assert waking.job_counter == 0
+
+
+@pytest.mark.parametrize(("connections", "default", "bulk"), [(10, 5, 3), (20, 15, 3), (5, 2, 1), (4, 1, 1), (1, 1, 1)])
+def test_jobs_leave_connections_for_their_leases(connections: int, default: int, bulk: int) -> None:
+    assert shares_of(connections) == {Queue.DEFAULT: default, Queue.BULK: bulk}
