@@ -9,6 +9,7 @@ import strawberry
 from domain.actors import ActorKind
 from models.events import Event as EventRow
 from models.users import User as UserRow
+from schema import ids
 from schema.context import Info
 from schema.enums import described
 from schema.fields import column, computed, noun
@@ -27,6 +28,20 @@ described(
 )
 
 
+# Columns whose values are keys, and the noun that each is the key of.
+REFERENCES = {
+    "pipeline_id": "Pipeline",
+    "stage_id": "Stage",
+    "owner_id": "User",
+    "company_id": "Company",
+    "product_id": "Product",
+    "source_id": "Source",
+    "lost_reason_id": "LostReason",
+    "tag_ids": "Tag",
+    "parent_id": "Company",
+}
+
+
 @strawberry.type(description="Who did something.")
 class EventActor:
     kind: ActorKind = strawberry.field(description="What kind of actor it was.")
@@ -41,8 +56,8 @@ class EventActor:
 @strawberry.type(description="A field that changed.")
 class Change:
     field: str = strawberry.field(description="The field, as the API names it.")
-    before: JSON | None = strawberry.field(description="What it was.")
-    after: JSON | None = strawberry.field(description="What it became.")
+    before: JSON | None = strawberry.field(description="What it was; a reference is a global id.")
+    after: JSON | None = strawberry.field(description="What it became; a reference is a global id.")
 
 
 def event_actor(facts: dict[str, Any]) -> EventActor:
@@ -59,9 +74,19 @@ def event_changes(data: dict[str, Any]) -> list[Change]:
     """Return what an event says has changed, in the order of the names."""
     changed = data.get("changes") or {}
     return [
-        Change(field=camel(name), before=JSON(was), after=JSON(becomes))
+        Change(field=camel(name), before=_public(name, was), after=_public(name, becomes))
         for name, (was, becomes) in sorted(changed.items())
     ]
+
+
+def _public(name: str, value: Any) -> JSON | None:
+    """Return a column's value as the API shows it: keys as global ids."""
+    noun = REFERENCES.get(name)
+    if noun is None or value is None:
+        return JSON(value) if value is not None else None
+    if isinstance(value, list):
+        return JSON([ids.encode(noun, UUID(key)) for key in value])
+    return JSON(ids.encode(noun, UUID(value)))
 
 
 def camel(name: str) -> str:
