@@ -539,19 +539,19 @@ class Hub:
                 log.warning("the heads of the log cannot be read", error=f"{type(error).__name__}: {error}")
 
     async def _listen(self) -> None:
-        pause = SHORTEST_PAUSE
+        pause, lost = SHORTEST_PAUSE, False
         while True:
             began = time.monotonic()
             try:
                 await self._listen_once()
             except (*UNREACHABLE, TimeoutError) as error:
-                log.warning("Redis does not answer; live events come from the table", error=str(error))
+                if not lost:
+                    log.warning("Redis does not answer; live events come from the table", error=str(error))
             except Exception:
                 log.exception("listening to live events failed")
-            if time.monotonic() - began > LONGEST_PAUSE:
-                pause = SHORTEST_PAUSE
+            lost = time.monotonic() - began < LONGEST_PAUSE
+            pause = min(pause * 2, LONGEST_PAUSE) if lost else SHORTEST_PAUSE
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen_once(self) -> None:
         async with self._redis.pubsub() as channels:
