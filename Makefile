@@ -12,13 +12,14 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench lock upgrade clean
+.PHONY: help run test check format docs bench lock upgrade clean
 
 help:
 	@echo "make run      start Salescycle (ARGS='--port 8001' for options of salescycle up)"
 	@echo "make test     run every test on servers of its own"
 	@echo "make check    lint, types, import rules, schema snapshot, migrations"
 	@echo "make format   let ruff write the code as it should look"
+	@echo "make docs     write docs/settings.md and docs/errors.md from the code"
 	@echo "make bench    run the benchmarks"
 	@echo "make lock     write the lock files after a change of pyproject.toml (upgrade: newest versions)"
 
@@ -39,6 +40,9 @@ check: $(DEV_STAMP)
 format: $(DEV_STAMP)
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
+
+docs: $(DEV_STAMP)
+	@$(PY) -m docs.reference
 
 bench: $(DEV_STAMP)
 	@$(PY) -m bench $(ARGS)

@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 
+def code_of(name: str) -> str:
+    """Return a class name as a code: NotFound as NOT_FOUND."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
 class DomainError(Exception):
     """Something that a caller can mend."""
 
@@ -18,7 +23,7 @@ class DomainError(Exception):
 
     def __init_subclass__(cls) -> None:
         if "code" not in cls.__dict__:
-            cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).upper()
+            cls.code = code_of(cls.__name__)
 
     @property
     def message(self) -> str:
@@ -100,14 +105,19 @@ def raise_all(faults: list[DomainError]) -> None:
 
 
 def all_errors() -> list[type[DomainError]]:
-    """Return every error class that is imported, by code."""
+    """Return every error class that is imported, by code; of those that share a code, the one that it is named after."""
     found: dict[str, type[DomainError]] = {}
     pending = [DomainError]
     while pending:
         for error in pending.pop().__subclasses__():
-            found[error.code] = error
+            if error.code == code_of(error.__name__):
+                found[error.code] = error
             pending.append(error)
     return [found[code] for code in sorted(found)]
+
+
+class BadUserInput(DomainError):
+    """What was sent is not what the API takes: {reason}"""
 
 
 class Unauthenticated(DomainError):
