@@ -167,18 +167,38 @@ def import_(
     workspace: Annotated[str | None, typer.Option(help="Its name or id; a sole one need not be named.")] = None,
     email: Annotated[str | None, typer.Option("--as", help="Address of the member who imports.")] = None,
     faults: Annotated[Path | None, typer.Option(help="Where skipped rows are written with the reasons.")] = None,
+    chunk_size: Annotated[int, typer.Option(hidden=True, help="Rows taken at a time.", min=1)] = 5000,
     data_dir: DataDir = None,
 ) -> None:
     """Import a file; the same file again changes nothing, and one that was ended goes on where it was."""
     from cli_imports import Asked, import_file
     from models.imports import ImportKind
 
-    asked = Asked(ImportKind(kind.value.upper()), file, mapping, workspace, email, faults)
+    asked = Asked(ImportKind(kind.value.upper()), file, mapping, workspace, email, faults, chunk_size)
 
     async def work() -> None:
         async with _database(data_dir) as url:
             await _check_migrated(url)
             await import_file(asked, url)
+
+    asyncio.run(work())
+
+
+@app.command()
+def demo(
+    leads: Annotated[int, typer.Option(help="How many leads.", min=1)] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same rows, but for their times.")] = 1,
+    workspace: Annotated[str, typer.Option(help="Name of the new workspace.")] = "Sunfield Energy",
+    email: Annotated[str, typer.Option(help="Address by which its admin signs in.")] = "demo@sunfield.example",
+    password: Annotated[str | None, typer.Option(help="The admin's password. [default: one is made up]")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Fill a new workspace with believable data."""
+    from cli_demo import make_demo
+
+    async def work() -> None:
+        async with _database(data_dir) as url:
+            await make_demo(url, workspace=workspace, email=email, password=password, leads=leads, seed=seed)
 
     asyncio.run(work())
 

@@ -32,6 +32,7 @@ class Asked:
     workspace: str | None
     email: str | None
     faults: Path | None
+    chunk_size: int
 
 
 async def import_file(asked: Asked, database_url: str) -> None:
@@ -58,12 +59,16 @@ async def _import(asked: Asked, console: Console) -> Import:
         file_name=asked.file.name,
         fingerprint=imports.fingerprint(asked.file),
         given=given,
-        now=datetime.now(UTC),
+        now=_now(),
     )
     if row.next_row:
         console.print(f"Going on at row {row.next_row + 1:,} of an import that was ended.")
     with _bar(console) as report:
-        return await imports.run(actor, row.id, asked.file, clock=lambda: datetime.now(UTC), report=report)
+        return await imports.run(actor, row.id, asked.file, clock=_now, report=report, chunk_size=asked.chunk_size)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _text(path: Path) -> str:

@@ -9,6 +9,7 @@ import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -266,9 +267,14 @@ def _encoding(path: Path, given: str | None) -> str:
 def _wide(head: bytes) -> str | None:
     """Return UTF-16 for text whose every other byte is null."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    if odd > len(head) // 5 and even == 0:
-        return "utf-16-le"
-    return "utf-16-be" if even > len(head) // 5 and odd == 0 else None
+    if max(even, odd) <= len(head) // 5 or min(even, odd):
+        return None
+    encoding = "utf-16-le" if odd else "utf-16-be"
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return None
+    return encoding if text.replace("\r", "").replace("\n", "").replace("\t", "").isprintable() else None
 
 
 def _first_not_utf8(file: BinaryIO, block: bytes) -> int | None:
@@ -310,15 +316,12 @@ def _delimiter(path: Path, encoding: str, wanted: Sequence[str]) -> str:
     """Return the delimiter under which the header has the wanted columns and the rows have its width."""
 
     def score(delimiter: str) -> tuple[int, int, int]:
-        with _open(path, encoding) as text:
-            try:
-                rows = [record.cells for record in islice(_records(text, delimiter, encoding), SAMPLED_ROWS)]
-            except (BrokenQuotes, CellTooLarge):
-                return 0, 0, 0
+        rows: list[Sequence[str]] = []
+        with _open(path, encoding) as text, suppress(BrokenQuotes, CellTooLarge):
+            rows.extend(record.cells for record in islice(_records(text, delimiter, encoding), SAMPLED_ROWS))
         if not rows:
             return 0, 0, 0
-        names = {name.strip() for name in rows[0]}
-        width = len(rows[0])
+        names, width = {name.strip() for name in rows[0]}, len(rows[0])
         even = sum(1 for cells in rows[1:] if len(cells) == width) if width > 1 else 0
         return sum(1 for column in wanted if column in names), even, width
 

@@ -209,10 +209,12 @@ class _Loader(yaml.BaseLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            problem = None if isinstance(key, yaml.ScalarNode) else "a key must be a single text"
+            if problem is None and key.value in seen:
                 problem = f"{_shown(key.value)} is given twice"
+            if problem is not None:
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(str(key.value))
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -277,7 +279,10 @@ class _Parser:
         where = f"fields.{name}"
         if isinstance(value, str):
             return Source(column=value)
-        given = self._dict(value, where)
+        if not isinstance(value, dict):
+            self._unclear(where, value, "a column, or keys with values")
+            return Source()
+        given = value
         keys = {"column", "constant", "values", "default"}
         if name in JOINED.get(self.kind, ()):
             keys |= {"join", "separator"}
