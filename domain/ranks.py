@@ -23,10 +23,10 @@ WHERE lead.id = placed.id AND lead.stage_id = $2
 """
 
 
-def top(now: datetime) -> str:
-    """Return a rank before every rank that was given earlier."""
+def top(now: datetime, *, salt: str | None = None) -> str:
+    """Return a rank before every rank that was given earlier; `salt` is six digits in place of chance."""
     milliseconds = int(now.timestamp() * 1000)
-    return f"{_EARLIEST_TOP - milliseconds:012x}{token_hex(3)}8"
+    return f"{_EARLIEST_TOP - milliseconds:012x}{salt or token_hex(3)}8"
 
 
 def between(low: str | None, high: str | None) -> str:

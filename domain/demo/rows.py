@@ -1,0 +1,117 @@
+"""Rows on their way into tables: keys that a seed decides, events beside them, and COPY."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import orjson
+from tortoise.backends.base.client import BaseDBAsyncClient
+
+from domain.events import Event
+from models.database import mark_dirty
+
+Record: TypeAlias = tuple[Any, ...]
+
+# Keys count on from here, a millisecond each, so that they are the same whenever a demo is made.
+FIRST_KEY_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
+STAMPS = ("version", "created_at", "updated_at")
+
+# The columns that are filled, by table; tables come in the order in which they refer to each other.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "workspace": (
+        "id", "name", "base_currency", "time_zone", "locale", "wins_window_days", "role_visibility",
+        "memberships_version", "settings", *STAMPS,
+    ),
+    "user_account": ("id", "email", "email_normalised", "password_hash", "name", "is_service", *STAMPS),
+    "team": ("id", "workspace_id", "name", "parent_id", *STAMPS),
+    "membership": ("id", "workspace_id", "user_id", "role", "team_id", "active", "created_at"),
+    "pipeline": ("id", "workspace_id", "name", "position", "is_default", *STAMPS),
+    "stage": (
+        "id", "workspace_id", "pipeline_id", "name", "kind", "position", "probability", "rot_days", "is_intake",
+        "requirements", *STAMPS,
+    ),
+    "source": ("id", "workspace_id", "name", "kind", *STAMPS),
+    "lost_reason": ("id", "workspace_id", "name", *STAMPS),
+    "tag": ("id", "workspace_id", "name", "color", *STAMPS),
+    "product": (
+        "id", "workspace_id", "name", "name_normalised", "sku", "family", "price", "price_currency", *STAMPS,
+    ),
+    "exchange_rate": ("id", "workspace_id", "currency", "rate", "valid_on", "created_at"),
+    "company": (
+        "id", "workspace_id", "name", "name_normalised", "domain", "website", "phone", "phone_normalised", "industry",
+        "country", "location", "employees", "revenue", "revenue_currency", "founded_year", "relationship", "owner_id",
+        "custom", *STAMPS,
+    ),
+    "contact": (
+        "id", "workspace_id", "name", "company_id", "job_title", "email", "email_normalised", "phone",
+        "phone_normalised", "language", "relationship", "owner_id", "custom", *STAMPS,
+    ),
+    "lead": (
+        "id", "workspace_id", "title", "description", "pipeline_id", "stage_id", "rank", "status", "lifecycle", "value",
+        "currency", "closing_rate", "probability", "score", "grade", "score_factors", "scored_at", "owner_id",
+        "company_id", "product_id", "source_id", "lost_reason_id", "close_note", "expected_close_date", "engaged_at",
+        "stage_entered_at", "last_activity_at", "closed_at", "custom", *STAMPS,
+    ),
+    "lead_contact": ("id", "workspace_id", "lead_id", "contact_id", "role", "is_primary", "created_at"),
+    "lead_tag": ("id", "workspace_id", "lead_id", "tag_id"),
+    "need": ("id", "workspace_id", "lead_id", "title", "importance", "answer", *STAMPS),
+    "stage_transition": (
+        "id", "workspace_id", "lead_id", "from_stage_id", "to_stage_id", "user_id", "moved_at", "stayed_seconds",
+    ),
+    "event": ("id", "workspace_id", "name", "subject_type", "subject_id", "actor", "data", "occurred_at"),
+}  # fmt: skip
+
+
+class Keys:
+    """UUIDv7 in rising order, made of chance that a seed decides."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._next = FIRST_KEY_MS
+
+    def take(self) -> UUID:
+        random = self._chance.getrandbits(74)
+        self._next += 1
+        return UUID(
+            int=self._next << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF
+        )
+
+
+class Rows:
+    """Rows of many tables that belong together, with their events."""
+
+    def __init__(self, workspace_id: UUID, keys: Keys) -> None:
+        self.workspace_id = workspace_id
+        self.keys = keys
+        self.tables: dict[str, list[Record]] = {table: [] for table in COLUMNS}
+        self.leads = 0
+
+    def add(self, table: str, *values: Any) -> None:
+        """Add a row of the workspace; `values` follow its key and its workspace's."""
+        self.tables[table].append((self.keys.take(), self.workspace_id, *values))
+
+    def put(self, table: str, key: UUID, *values: Any) -> None:
+        """Add a row of the workspace under a key taken before."""
+        self.tables[table].append((key, self.workspace_id, *values))
+
+    def happened(self, event: type[Event], subject_id: UUID, data: Mapping[str, Any], *, by: str, at: datetime) -> None:
+        """Add an event; `by` is its actor as the log keeps it."""
+        told = orjson.dumps({**data, "bulk": True}, default=str).decode()
+        self.add("event", event.name, event.name.partition(".")[0], subject_id, by, told, at)
+
+    async def write(self, connection: BaseDBAsyncClient) -> None:
+        """Copy all of them into their tables, within the running transaction."""
+        async with connection.acquire_connection() as raw:
+            assert isinstance(raw, asyncpg.Connection)
+            for table, records in self.tables.items():
+                if records:
+                    await raw.copy_records_to_table(table, columns=COLUMNS[table], records=records)
+        mark_dirty()
+
+
+def fresh(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the event of a new row says: its columns that are filled, and its version."""
+    return {"changes": {name: [None, value] for name, value in columns.items() if value is not None}, "version": 1}
