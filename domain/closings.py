@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain import exchange_rates, inputs, leads, moves, policy, ranks
+from domain import exchange_rates, inputs, leads, moves, policy, ranks, stages
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, Required, raise_all
 from domain.events import Event
@@ -66,9 +66,11 @@ async def close(
         faults.add(NotAClosing(field="status"))
     if status is LeadStatus.LOST and lost_reason_id is None:
         faults.add(Required(field="lostReasonId"))
-    if lost_reason_id is not None and status is LeadStatus.LOST:
+    if lost_reason_id is not None:
         reason = await policy.get(actor, LostReason, lost_reason_id, field="lostReasonId")
-        columns["lost_reason_id"] = reason.id
+        columns |= {"lost_reason_id": reason.id} if status is LeadStatus.LOST else {}
+    if stage_id is not None:
+        await policy.get(actor, Stage, stage_id, field="stageId")
     amount = check_money(faults, value, field="value")
     if amount is not None:
         columns |= {"value": amount.amount, "currency": amount.currency}
@@ -113,7 +115,7 @@ async def reopen(
         policy.require(actor, Action.REOPEN_LEAD, lead)
         if lead.status is LeadStatus.OPEN:
             raise LeadAlreadyOpen()
-        stage = await _return(actor, lead, stage_id)
+        stage = await stages.hold(await _return(actor, lead, stage_id), field="stageId")
         columns: dict[str, object] = {
             "status": LeadStatus.OPEN,
             "closed_at": None,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import companies, contacts, edits, external_refs, inputs, policy, ranks, relationships
+from domain import companies, contacts, edits, external_refs, inputs, policy, ranks, relationships, stages
 from domain.actors import Actor, ActorKind
 from domain.edits import referred
 from domain.errors import DomainError, Faults
@@ -17,6 +17,8 @@ from domain.external_refs import Ref
 from domain.money import Money
 from domain.money import check as check_money
 from domain.policy import Action
+from domain.stages import PipelineIsArchived
+from domain.stages import StageArchived as StageArchived
 from domain.unset import UNSET, Unset, given
 from models.catalog import Source, Tag
 from models.companies import Company
@@ -58,10 +60,6 @@ class NoOpenStage(DomainError):
 
 class StageElsewhere(DomainError):
     """The stage belongs to another pipeline."""
-
-
-class StageArchived(DomainError):
-    """The stage {stage} is archived: no lead can stand in it."""
 
 
 class StageClosesLeads(DomainError):
@@ -235,6 +233,7 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     assert stage is not None
     with edits.collisions("lead", {"lead_pkey": "id"}):
         async with transaction():
+            stage = await stages.hold(stage, field="stageId" if new.stage_id else "pipelineId")
             company, contact = await _find_or_create(actor, new, owner_id, now)
             if company is not None:
                 columns["company_id"] = company.id
@@ -341,6 +340,7 @@ async def remove_contact(actor: Actor, lead_id: UUID, contact_id: UUID, *, now: 
     async with transaction():
         lead = await policy.locked(actor, Lead, lead_id)
         policy.require(actor, Action.UPDATE_LEAD, lead)
+        await policy.get(actor, Contact, contact_id, field="contactId")
         placed = await LeadContact.get_or_none(lead_id=lead.id, contact_id=contact_id)
         if placed:
             await placed.delete()
@@ -362,13 +362,17 @@ async def delete(actor: Actor, lead_id: UUID, *, expected_version: int | None = 
 async def restore(actor: Actor, lead_id: UUID, *, now: datetime) -> Lead:
     """Bring a deleted lead back to where it stood, on top of its stage.
 
-    One that is not deleted stays as it is. Raises NotFound, Forbidden, and StageArchived where its stage is gone.
+    One that is not deleted stays as it is. Raises NotFound, Forbidden, StageArchived or
+    PipelineIsArchived where these are gone.
     """
     async with transaction():
+        pipeline = await stages.hold_pipeline(actor.workspace_id, lead_id)
         lead = await policy.locked(actor, Lead, lead_id, deleted=True)
         policy.require(actor, Action.DELETE_LEAD, lead)
         if lead.deleted_at is not None:
             stage = await Stage.get(id=lead.stage_id)
+            if pipeline and pipeline.archived_at is not None and lead.closed_at is None:
+                raise PipelineIsArchived(name=pipeline.name)
             if stage.archived_at is not None and lead.closed_at is None:
                 raise StageArchived(stage=stage.name)
             await change(LeadRestored, actor, lead, {"deleted_at": None, "rank": ranks.top(now)}, now=now)

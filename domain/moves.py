@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import inputs, leads, locks, policy, ranks
+from domain import inputs, leads, locks, policy, ranks, stages
 from domain.actors import Actor, ActorKind, system
 from domain.errors import Conflict, DomainError, Faults, raise_all
 from domain.events import Event, record
@@ -222,6 +222,7 @@ async def enter(
     """Put a locked lead into a stage (or only change its columns where it stands there) and keep the history."""
     came_from, entered_at = lead.stage_id, lead.stage_entered_at
     if came_from != target.id:
+        target = await stages.hold(target, field="stageId")
         columns = {
             "pipeline_id": target.pipeline_id,
             "stage_id": target.id,

@@ -113,7 +113,7 @@ async def _empty(actor: Actor, stage: Stage, target: Stage | None, *, now: datet
     """Move the leads that stand in a stage, deleted ones too, a chunk after the other."""
     if target is None:
         return
-    await stages.held(actor, target.id)
+    await stages.hold(target)
     standing = Lead.filter(workspace_id=actor.workspace_id, stage_id=stage.id, status=stages.holds(stage.kind))
     top, done = ranks.top(now), 0
     while chunk := await standing.order_by("rank", "id").limit(CHUNK).select_for_update(no_key=True):

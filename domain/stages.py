@@ -37,6 +37,11 @@ USUAL_PROBABILITY = {
 }
 
 
+HOLD_PIPELINE = """
+SELECT 1 FROM pipeline WHERE id = (SELECT pipeline_id FROM lead WHERE workspace_id = $1 AND id = $2) FOR SHARE
+"""
+
+
 class StageCreated(Event):
     name = "stage.created"
 
@@ -71,6 +76,10 @@ class IntakeKind(DomainError):
 
 class StageOccupied(DomainError):
     """{count} leads here are {status}, and a stage of kind {kind} holds none of these."""
+
+
+class StageArchived(DomainError):
+    """The stage {stage} is archived: no lead can stand in it."""
 
 
 class PipelineIsArchived(DomainError):
@@ -109,20 +118,29 @@ async def live(pipeline_id: UUID) -> list[Stage]:
     return await Stage.filter(pipeline_id=pipeline_id, archived_at=None).order_by("position", "id")
 
 
-async def held(actor: Actor, stage_id: UUID, *, field: str | None = None) -> Stage:
-    """Return a stage that a lead is to enter, as it is now and stays until the transaction ends.
+async def hold(stage: Stage, *, field: str | None = None) -> Stage:
+    """Return a stage that a lead is about to enter, as it is now and stays until the transaction ends.
 
-    Who holds a stage for a lead that stands in it does so before locking the lead. Whether the stage is archived
-    is for the caller to say. Raises NotFound, PipelineIsArchived.
+    Raises StageArchived, PipelineIsArchived, and Conflict where it holds leads of another status by now.
     """
-    await get_connection("default").execute_query(
-        "SELECT 1 FROM stage WHERE workspace_id = $1 AND id = $2 FOR SHARE", [actor.workspace_id, stage_id]
-    )
-    stage = await policy.get(actor, Stage, stage_id, field=field)
-    pipeline = await Pipeline.get(id=stage.pipeline_id)
-    if pipeline.archived_at is not None:
-        raise PipelineIsArchived(name=pipeline.name, field=field)
-    return stage
+    await get_connection("default").execute_query("SELECT 1 FROM stage WHERE id = $1 FOR SHARE", [stage.id])
+    fresh = await Stage.get(id=stage.id).select_related("pipeline")
+    if fresh.archived_at is not None:
+        raise StageArchived(stage=fresh.name, field=field)
+    if fresh.pipeline.archived_at is not None:
+        raise PipelineIsArchived(name=fresh.pipeline.name, field=field)
+    if holds(fresh.kind) is not holds(stage.kind):
+        raise Conflict(reason=f"The stage {fresh.name} was changed meanwhile: try again.", field=field)
+    return fresh
+
+
+async def hold_pipeline(workspace_id: UUID, lead_id: UUID) -> Pipeline | None:
+    """Return the pipeline of a lead, which stays in use or archived until the transaction ends.
+
+    Who locks the lead does so afterwards, as those do who empty stages.
+    """
+    await get_connection("default").execute_query(HOLD_PIPELINE, [workspace_id, lead_id])
+    return await Pipeline.filter(workspace_id=workspace_id, leads__id=lead_id).first()
 
 
 def check(faults: Faults, new: NewStage, *, within: str = "") -> NewStage:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tortoise.connection import get_connection
 
-from domain import companies, pipelines, stage_archive, stages
+from domain import closings, companies, leads, moves, pipelines, stage_archive, stages
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.errors import (
@@ -23,6 +23,7 @@ from domain.errors import (
     Required,
     Stale,
 )
+from domain.leads import Capture, LeadDetails, capture
 from domain.requirements import FILLED, LeadFacts, UnknownLeadField
 from domain.stage_archive import StageNotEmpty, StageUnfit
 from domain.stages import (
@@ -30,6 +31,7 @@ from domain.stages import (
     NewStage,
     PipelineIsArchived,
     Requirements,
+    StageArchived,
     StageDetails,
     StageKindMissing,
     StageOccupied,
@@ -550,7 +552,7 @@ class TestArchive:
 
         async def enter() -> Lead:
             async with transaction():
-                await stages.held(actor, new.id)
+                await stages.hold(new)
                 entered.set()
                 await leaving.wait()
                 return await lead_in(new)
@@ -566,15 +568,64 @@ class TestArchive:
 
         assert (await Lead.get(id=lead.id)).stage_id == talk.id
 
-    async def test_nobody_enters_a_pipeline_that_was_archived(self) -> None:
+    async def test_nobody_enters_what_was_archived_meanwhile(self) -> None:
         actor = await member()
         await pipeline(actor, name="Default")
-        row, [new, *_] = await board(actor)
-        await pipelines.archive(actor, row.id, now=NOW)
+        row, [new, talk, *_] = await board(actor)
+        lead = await lead_in(talk, status=LeadStatus.LOST, closed_at=NOW)
+        hidden = await lead_in(talk, deleted=True)
+        await stage_archive.archive(actor, new.id, now=NOW)
 
+        with pytest.raises(StageArchived):
+            await capture(actor, Capture(details=LeadDetails(title="Late"), stage_id=new.id), now=NOW)
+        async with transaction():
+            with pytest.raises(StageArchived):
+                await stages.hold(new)
+
+        await pipelines.archive(actor, row.id, now=NOW)
         async with transaction():
             with pytest.raises(PipelineIsArchived):
-                await stages.held(actor, new.id, field="stageId")
+                await stages.hold(talk)
+        with pytest.raises(PipelineIsArchived):
+            await closings.reopen(actor, lead.id, stage_id=talk.id, now=NOW)
+        with pytest.raises(PipelineIsArchived):
+            await leads.restore(actor, hidden.id, now=NOW)
+
+    async def test_a_stage_that_became_one_for_wins_meanwhile_is_not_entered(self) -> None:
+        actor = await member()
+        _, [_, talk, *_] = await board(actor)
+        await stages.update(actor, talk.id, StageDetails(kind=FOLLOW_UP), now=NOW)
+
+        async with transaction():
+            with pytest.raises(Conflict, match="meanwhile"):
+                await stages.hold(talk)
+
+    async def test_whoever_moves_captures_wins_or_reopens_meanwhile_no_lead_is_left_behind(self) -> None:
+        actor = await member()
+        for _ in range(8):
+            row, [new, talk, won, kept] = await board(actor)
+            await stages.create(actor, row.id, NewStage("Third", StageKind.PROPOSAL), now=NOW)
+            third = (await stages.live(row.id))[2]
+            walking, closing = [await lead_in(new) for _ in range(3)], [await lead_in(new) for _ in range(2)]
+            gone = await lead_in(talk, status=LeadStatus.LOST, closed_at=NOW)
+
+            outcomes = await asyncio.gather(
+                *(moves.move(actor, lead.id, stage_id=talk.id, now=LATER) for lead in walking[:2]),
+                closings.close(actor, closing[0].id, LeadStatus.WON, stage_id=won.id, now=LATER),
+                stage_archive.archive(actor, talk.id, move_leads_to=third.id, now=LATER),
+                stage_archive.archive(actor, won.id, move_leads_to=kept.id, now=LATER),
+                closings.close(actor, closing[1].id, LeadStatus.WON, stage_id=won.id, now=LATER),
+                capture(actor, Capture(details=LeadDetails(title="New"), stage_id=talk.id), now=LATER),
+                closings.reopen(actor, gone.id, stage_id=talk.id, now=LATER),
+                moves.move(actor, walking[2].id, stage_id=talk.id, now=LATER),
+                return_exceptions=True,
+            )
+
+            refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+            assert {type(refusal).__name__ for refusal in refused} <= {"StageArchived"}
+            standing = Lead.filter(stage_id__in=[talk.id, won.id])
+            assert await standing.filter(status__in=[LeadStatus.OPEN, LeadStatus.WON]).count() == 0
+            await Pipeline.filter(id=row.id).update(name=f"Old {row.id}")
 
     async def test_requests_to_move_there_are_closed(self) -> None:
         actor = await member()
@@ -657,7 +708,6 @@ async def test_another_workspaces_stage_does_not_exist() -> None:
         stages.reorder(actor, row.id, [foreign.id], now=NOW),
         stage_archive.archive(actor, foreign.id, now=NOW),
         stage_archive.restore(actor, foreign.id, now=NOW),
-        stages.held(actor, foreign.id),
     ):
         with pytest.raises(NotFound):
             await attempt
