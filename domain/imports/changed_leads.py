@@ -10,6 +10,7 @@ from domain.actors import Actor
 from domain.closings import LeadClosed, LeadReopened
 from domain.errors import Forbidden
 from domain.events import Event, changes
+from domain.imports.keys import new_key
 from domain.imports.lead_rows import MOVES, Looked, Sheet, Wanted, level, probability, rank
 from domain.imports.rows import Row
 from domain.imports.stages import Place
@@ -17,7 +18,6 @@ from domain.imports.taking import Known, Taking
 from domain.leads import LeadAssigned, LeadUpdated, facts, live_columns
 from domain.moves import LeadMoved
 from domain.policy import Action
-from models.base import uuid7
 from models.leads import Lead, LeadStatus
 from models.stages import Stage
 
@@ -158,7 +158,7 @@ class _Edits:
         """Keep the history of a lead that moved, and note whose relationship may follow."""
         if lead.stage_id != stage_id:
             stayed = max(0, int((lead.stage_entered_at - entered_at).total_seconds()))
-            ids = (uuid7(), lead.workspace_id, lead.id, stage_id, lead.stage_id)
+            ids = (new_key(), lead.workspace_id, lead.id, stage_id, lead.stage_id)
             self._moves.append((*ids, self._taking.actor.user_id, lead.stage_entered_at, stayed))
         if (lead.stage_id, lead.status) != (stage_id, status):
             self._left.append(lead.id)

@@ -10,12 +10,12 @@ from domain.actors import Actor
 from domain.companies import CompanyCreated, CompanyDetails, CompanyUpdated
 from domain.errors import Faults
 from domain.imports import names
+from domain.imports.keys import new_key
 from domain.imports.mapping import ImportMapping, Missing
 from domain.imports.records import Matched, amount, edit, insert, unless_faulty
 from domain.imports.rows import Row
 from domain.imports.taking import Known, Taking
 from domain.policy import Action
-from models.base import uuid7
 from models.companies import Company, Relationship
 from models.workspaces import Workspace
 
@@ -91,7 +91,7 @@ class CompaniesImport:
             ):
                 each = Matched(row, named["id"], columns, is_adopted=True)
             else:
-                each = Matched(row, uuid7(), columns, is_new=True)
+                each = Matched(row, new_key(), columns, is_new=True)
             if holder is not None and holder["id"] != each.key:
                 taking.skip(row, taking.fault(row, "domain", "Another company has this domain."))
                 continue
@@ -115,7 +115,7 @@ class CompaniesImport:
         for row in await taking.fetch(names.COMPANIES, taking.workspace_id, list(wanted)):
             elsewhere.keys[row["name"]] = row["id"]
         keys = {name: here[name].key for name in wanted if name in here} | elsewhere.keys
-        new = {name: uuid7() for name in wanted if name not in keys and missing is Missing.CREATE}
+        new = {name: new_key() for name in wanted if name not in keys and missing is Missing.CREATE}
         keys |= new
         above = {row["id"]: row["parent_id"] for row in await taking.fetch(ABOVE, list(keys.values()))}
         kept = []

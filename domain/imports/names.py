@@ -8,12 +8,12 @@ from domain import catalog, inputs, locks, teams
 from domain import products as catalogue
 from domain.companies import CompanyCreated
 from domain.events import Event
+from domain.imports.keys import new_key
 from domain.imports.mapping import Missing
 from domain.imports.rows import Row
 from domain.imports.taking import Taking
 from domain.products import ProductDetails
 from domain.teams import TeamCreated
-from models.base import uuid7
 from models.catalog import SourceKind
 from models.companies import Relationship
 from models.users import Role
@@ -76,7 +76,7 @@ async def companies(taking: Taking, texts: Iterable[str | None], missing: Missin
             for name in sorted(lacking):
                 await locks.hold(taking.workspace_id, f"company.name:{name}")
             await _look(taking, found, COMPANIES, lacking)
-        new = {name: uuid7() for name in lacking if name not in found.keys}
+        new = {name: new_key() for name in lacking if name not in found.keys}
         await add_companies(taking, [(key, wanted[name]) for name, key in new.items()])
         found.keys |= new
     return found
@@ -177,7 +177,7 @@ async def owners(taking: Taking, rows: Iterable[Row], missing: Missing, *, field
     if missing is Missing.CREATE and lacking:
         people = [
             {
-                "id": uuid7(),
+                "id": new_key(),
                 "name": wanted[name].values[field],
                 "team": wanted[name].values.get(f"{field}_team"),
                 "team_within": wanted[name].values.get(f"{field}_team_within"),
@@ -198,7 +198,7 @@ async def add_users(taking: Taking, people: Sequence[dict[str, Any]]) -> None:
         team_id = placed.get(team_pair(person.get("team"), person.get("team_within")))
         role = (person.get("role") or Role.REP).value
         accounts.append((person["id"], person["name"], email, normalised, False, 1, taking.now, taking.now))
-        places.append((uuid7(), taking.workspace_id, person["id"], role, team_id, False, taking.now))
+        places.append((new_key(), taking.workspace_id, person["id"], role, team_id, False, taking.now))
         told = {"name": person["name"], "email": email, "role": role, "team_id": team_id, "active": False}
         facts = {"changes": {name: [None, value] for name, value in told.items() if value is not None}, "version": 1}
         taking.happened(UserImported, person["id"], facts, at=taking.now)
@@ -246,7 +246,7 @@ async def team_keys(taking: Taking, wanted: Sequence[tuple[str | None, str | Non
 
 
 async def _add_team(taking: Taking, name: str, parent_id: UUID | None) -> UUID:
-    key = uuid7()
+    key = new_key()
     columns = ("id", "workspace_id", "version", "created_at", "updated_at", "name", "parent_id")
     await taking.copy("team", columns, [(key, taking.workspace_id, 1, taking.now, taking.now, name, parent_id)])
     told = {"name": [None, name]} | ({"parent_id": [None, parent_id]} if parent_id else {})

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from domain.closings import LeadClosed
+from domain.imports.keys import new_key
 from domain.imports.lead_rows import MOVES, Looked, Sheet, Wanted, level, probability, rank
 from domain.imports.taking import Taking
 from domain.leads import LeadCaptured
-from models.base import uuid7
 from models.leads import LeadStatus, Lifecycle
 from models.stages import Stage
 
@@ -25,7 +25,7 @@ Record = tuple[Any, ...]
 
 async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked: Looked) -> None:
     """Write new leads: each entered a stage when it was engaged, and left it on the day of its closing."""
-    keys = [uuid7() for _ in wanted]
+    keys = [new_key() for _ in wanted]
     leads: list[Record] = []
     moves: list[Record] = []
     for key, each in zip(keys, wanted, strict=True):
@@ -88,13 +88,13 @@ class _New:
         """Return the history: into the stage where it was open, and out of it when it was won."""
         taking, opened, stage = self._taking, self.place.opened_in, self.place.stage
         by = taking.actor.user_id
-        entered = (uuid7(), taking.workspace_id, self.key, None, opened.id, by, self.entered_at, None)
+        entered = (new_key(), taking.workspace_id, self.key, None, opened.id, by, self.entered_at, None)
         if self.closed_at is None or stage is opened:
             return [entered]
         stayed = int((self.closed_at - self.entered_at).total_seconds())
         return [
             entered,
-            (uuid7(), taking.workspace_id, self.key, opened.id, stage.id, by, self.closed_at, stayed),
+            (new_key(), taking.workspace_id, self.key, opened.id, stage.id, by, self.closed_at, stayed),
         ]
 
     def tell(self) -> None:

@@ -8,13 +8,13 @@ from uuid import UUID
 from domain import policy, products
 from domain.actors import Actor
 from domain.errors import Faults
+from domain.imports.keys import new_key
 from domain.imports.mapping import ImportMapping
 from domain.imports.records import Matched, amount, edit, insert, unless_faulty
 from domain.imports.rows import Row
 from domain.imports.taking import Known, Taking
 from domain.policy import Action
 from domain.products import ProductCreated, ProductDetails, ProductUpdated
-from models.base import uuid7
 from models.products import Product
 from models.workspaces import Workspace
 
@@ -74,7 +74,7 @@ class ProductsImport:
             elif name in holders:
                 each = Matched(row, holders[name], columns, is_adopted=True)
             else:
-                each = Matched(row, uuid7(), columns, is_new=True)
+                each = Matched(row, new_key(), columns, is_new=True)
             claims = [name, *([("sku", columns["sku"])] if columns.get("sku") else [])]
             taken = next((field for field, value in claims if holders.get((field, value), each.key) != each.key), None)
             if taken or any(each.key == other.key for other in matched if each.is_adopted):

@@ -22,6 +22,7 @@ from domain.imports import files, mapping
 from domain.imports.companies import CompaniesImport
 from domain.imports.errors import ImportTaken
 from domain.imports.files import Reading
+from domain.imports.keys import new_key
 from domain.imports.leads import LeadsImport
 from domain.imports.mapping import ImportMapping
 from domain.imports.products import ProductsImport
@@ -29,7 +30,6 @@ from domain.imports.rows import Chunk, Converter
 from domain.imports.taking import Taking
 from domain.imports.users import UsersImport
 from domain.policy import Action
-from models.base import uuid7
 from models.database import transaction
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
 from models.workspaces import Workspace
@@ -292,5 +292,5 @@ async def _keep_faults(row: Import, taking: Taking) -> None:
     await taking.copy(
         "import_fault",
         columns,
-        [(uuid7(), row.workspace_id, row.id, each.line, each.column, each.value, each.reason) for each in kept],
+        [(new_key(), row.workspace_id, row.id, each.line, each.column, each.value, each.reason) for each in kept],
     )

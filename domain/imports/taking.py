@@ -12,8 +12,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from domain import events
 from domain.actors import Actor
 from domain.events import Event
+from domain.imports.keys import new_key
 from domain.imports.rows import Fingerprints, Row, RowFault, shown
-from models.base import uuid7
 from models.database import mark_dirty
 
 
@@ -63,7 +63,7 @@ class Taking:
             self._actor_facts = events.dump(self.actor.facts())
         kind = event.name.partition(".")[0]
         told = events.dump({**data, "bulk": True})
-        self._events.append((uuid7(), self.workspace_id, event.name, kind, subject_id, self._actor_facts, told, at))
+        self._events.append((new_key(), self.workspace_id, event.name, kind, subject_id, self._actor_facts, told, at))
 
     async def write_events(self) -> None:
         """Append the gathered events to the log, in their order."""
@@ -115,7 +115,7 @@ class Taking:
         """Remember by which external ids new rows are known, and what they said."""
         columns = ("id", "workspace_id", "system", "external_id", "subject_type", "subject_id", "fingerprint")
         records = [
-            (uuid7(), self.workspace_id, self.system, row.external_id, self.subject_type, key, row.fingerprint)
+            (new_key(), self.workspace_id, self.system, row.external_id, self.subject_type, key, row.fingerprint)
             for row, key in subjects
         ]
         await self.copy("external_ref", columns, records)

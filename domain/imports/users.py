@@ -9,12 +9,12 @@ from domain import events, policy, teams
 from domain.actors import Actor
 from domain.events import changes
 from domain.imports import names
+from domain.imports.keys import new_key
 from domain.imports.mapping import ImportMapping, Missing
 from domain.imports.rows import Row
 from domain.imports.taking import Taking
 from domain.policy import Action
 from domain.users import UserUpdated
-from models.base import uuid7
 from models.users import Membership, User
 
 
@@ -74,7 +74,7 @@ class UsersImport:
                 adopted.append((row, key))
                 used.add(key)
             else:
-                fresh.append((row, uuid7()))
+                fresh.append((row, new_key()))
             if email:
                 used.add(email)
         return fresh, adopted
