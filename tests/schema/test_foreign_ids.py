@@ -1,0 +1,204 @@
+"""Every id that a mutation takes, tried with another workspace's object, a malformed id, and a missing one."""
+
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLType,
+    get_named_type,
+    is_required_input_field,
+)
+from tortoise.connection import get_connection
+
+from domain import catalog, companies, contacts, leads, needs, products, teams
+from domain.actors import Actor
+from domain.companies import CompanyDetails
+from domain.contacts import ContactDetails
+from domain.leads import Capture, LeadDetails, NewContact
+from domain.needs import NeedDetails
+from domain.products import ProductDetails
+from models.base import uuid7
+from models.imports import Import, ImportKind
+from models.pipelines import Pipeline
+from models.sessions import Invitation
+from models.stages import MoveRequest, StageKind
+from schema.schema import graphql_schema
+from tests.factories import NOW, seller, stage
+from tests.schema.asking import answer, gid
+
+pytestmark = pytest.mark.usefixtures("db")
+CORE = graphql_schema._schema
+assert CORE.mutation_type
+# What an input field named so is the id of; `id` itself is of the noun that the mutation's name ends with.
+NOUNS = {
+    "afterLeadId": "Lead",
+    "beforeLeadId": "Lead",
+    "moveLeadsTo": "Stage",
+    "ids": "Stage",
+    "stageIds": "Stage",
+    "tagIds": "Tag",
+    "parentId": "Company",
+    "ownerId": "User",
+    "userId": "User",
+    "serviceUserId": "User",
+}
+OF_MUTATION = {
+    "approveMove": "MoveRequest",
+    "rejectMove": "MoveRequest",
+    "setStageRequirements": "Stage",
+    "updateMember": "User",
+    "updateTeam": "Team",
+}
+SAMPLES = {"String": "Name", "Int": 1, "Boolean": True, "Float": 0.5, "Decimal": "1", "Email": "new@example.com"}
+SAMPLES |= {
+    "CurrencyCode": "USD",
+    "Date": "2026-01-01",
+    "DateTime": "2026-01-01T00:00:00Z",
+    "JSON": {},
+    "URL": "https://a.example",
+}
+# Whoever signs in is nobody yet; tests of sessions try its workspace.
+SIGNED_OUT = {"signIn"}
+
+
+def id_fields() -> list[tuple[str, str]]:
+    """Return every id argument of every mutation, as mutation and input field."""
+    found = []
+    for mutation, field in CORE.mutation_type.fields.items():  # type: ignore[union-attr]
+        given = get_named_type(field.args["input"].type)
+        assert isinstance(given, GraphQLInputObjectType)
+        for name, each in given.fields.items():
+            makes = mutation.startswith(("create", "capture")) and name == "id"
+            if get_named_type(each.type).name == "ID" and not makes and mutation not in SIGNED_OUT:
+                found.append((mutation, name))
+    return found
+
+
+def noun_of(mutation: str, field: str) -> str:
+    """Return what an id argument is the id of."""
+    if field == "parentId":
+        return "Team" if mutation.endswith("Team") else "Company"
+    if field in NOUNS:
+        return NOUNS[field]
+    if field != "id":
+        return field[0].upper() + field.removesuffix("Id")[1:]
+    if mutation in OF_MUTATION:
+        return OF_MUTATION[mutation]
+    return mutation.lstrip("abcdefghijklmnopqrstuvwxyz")
+
+
+async def objects(actor: Actor) -> dict[str, str]:
+    """Make one of everything in a workspace and return the ids."""
+    company = await companies.create(actor, CompanyDetails(name="Acme", domain="acme.com"), now=NOW)
+    contact = await contacts.create(actor, ContactDetails(name="Ann", email="ann@acme.com"), now=NOW)
+    captured = Capture(details=LeadDetails(title="Roof"), contact=NewContact(name="Bob", email="bob@acme.com"))
+    lead = await leads.capture(actor, captured, now=NOW)
+    need = await needs.create(actor, lead.id, NeedDetails(title="Light"), now=NOW)
+    product = await products.create(actor, ProductDetails(name="Panel"), now=NOW)
+    source = await catalog.create_source(actor, name="Fair", now=NOW)
+    reason = await catalog.create_lost_reason(actor, name="Price", now=NOW)
+    tag = await catalog.create_tag(actor, name="hot", now=NOW)
+    team = await teams.create(actor, name="North", now=NOW)
+    first = await stage(actor, StageKind.QUALIFY)
+    wish = await MoveRequest.create(
+        workspace_id=actor.workspace_id,
+        lead_id=lead.id,
+        from_stage_id=lead.stage_id,
+        to_stage_id=first.id,
+        requested_by_id=actor.user_id,
+        created_at=NOW,
+    )
+    invitation = await Invitation.create(
+        workspace_id=actor.workspace_id,
+        email="x@acme.com",
+        email_normalised=f"{uuid7()}@acme.com",
+        role="REP",
+        expires_at=NOW,
+        created_at=NOW,
+    )
+    started = await Import.create(
+        workspace_id=actor.workspace_id, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", created_at=NOW
+    )
+    pipeline = await Pipeline.get(workspace_id=actor.workspace_id)
+    rows = {
+        "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
+        "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
+        "Invitation": invitation, "Import": started,
+    }  # fmt: skip
+    keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
+    assert actor.user_id
+    return keys | {
+        "User": gid("User", actor.user_id),
+        "Workspace": gid("Workspace", actor.workspace_id),
+        "ApiKey": gid("ApiKey", uuid7()),
+        "File": gid("File", uuid7()),
+        "Upload": gid("Upload", uuid7()),
+        "LeadContact": gid("LeadContact", uuid7()),
+    }
+
+
+def sample(type_: GraphQLType, mutation: str, name: str, ids: dict[str, str]) -> Any:
+    """Return a value that an input field takes."""
+    if isinstance(type_, GraphQLNonNull):
+        return sample(type_.of_type, mutation, name, ids)
+    if isinstance(type_, GraphQLList):
+        return [sample(type_.of_type, mutation, name, ids)]
+    if isinstance(type_, GraphQLEnumType):
+        return "DISQUALIFIED" if "DISQUALIFIED" in type_.values else next(iter(type_.values))
+    if isinstance(type_, GraphQLInputObjectType):
+        required = {key: each for key, each in type_.fields.items() if is_required_input_field(each)}
+        return {key: sample(each.type, mutation, key, ids) for key, each in required.items()}
+    named = get_named_type(type_).name
+    return ids[noun_of(mutation, name)] if named == "ID" else SAMPLES[named]
+
+
+def document(mutation: str, field: GraphQLField) -> str:
+    return (
+        f"mutation($input: {field.args['input'].type}) "
+        f"{{ {mutation}(input: $input) {{ userErrors {{ code field message }} }} }}"
+    )
+
+
+async def attempt(actor: Actor, mutation: str, name: str, value: Any, own: dict[str, str]) -> list[str]:
+    """Run a mutation with one id replaced and return the codes of what it was refused for."""
+    field = CORE.mutation_type.fields[mutation]  # type: ignore[union-attr]
+    given = get_named_type(field.args["input"].type)
+    assert isinstance(given, GraphQLInputObjectType)
+    listed = isinstance(getattr(given.fields[name].type, "of_type", given.fields[name].type), GraphQLList)
+    values = sample(given, mutation, "", own) | {name: [value] if listed else value}
+    told = await answer(actor, document(mutation, field), input=values)
+    top = [error["extensions"]["code"] for error in told.get("errors", [])]
+    payload = (told.get("data") or {}).get(mutation) or {"userErrors": []}
+    return top + [error["code"] for error in payload["userErrors"]]
+
+
+async def state(actor: Actor) -> list[Any]:
+    """Return every row of a workspace that a mutation could have changed."""
+    found = []
+    for table in ("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage",
+                  "pipeline", "move_request", "invitation", "membership", "event"):  # fmt: skip
+        sql = f'SELECT * FROM "{table}" WHERE workspace_id = $1 ORDER BY id'
+        found += await get_connection("default").execute_query_dict(sql, [actor.workspace_id])
+    return found
+
+
+@pytest.mark.parametrize(("mutation", "field"), id_fields(), ids=lambda value: value)
+async def test_an_id_of_another_workspace_is_as_good_as_none(mutation: str, field: str) -> None:
+    admin, stranger = await seller(), await seller()
+    own, foreign = await objects(admin), await objects(stranger)
+    noun = noun_of(mutation, field)
+    assert noun in own, f"{mutation}.{field} is the id of what?"
+    before = await state(stranger)
+    refused = await attempt(admin, mutation, field, foreign[noun], own)
+    missing = await attempt(admin, mutation, field, gid(noun, uuid7()), own)
+    malformed = await attempt(admin, mutation, field, "nonsense", own)
+    of_another_noun = await attempt(admin, mutation, field, own["Tag" if noun != "Tag" else "Lead"], own)
+    assert refused
+    assert refused == missing
+    assert malformed == of_another_noun == ["BAD_USER_INPUT"]
+    assert await state(stranger) == before
