@@ -12,7 +12,7 @@ from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, noun, relation, shown
 from schema.nodes import Node
 from schema.users import User
@@ -84,7 +84,7 @@ class RevokeApiKeyPayload(Payload):
 class ApiKeyMutations:
     @strawberry.mutation(description="Make a key for a partner system.")
     @reports_user_errors
-    async def create_api_key(self, info: Info, input: CreateApiKeyInput) -> CreateApiKeyPayload:
+    async def create_api_key(self, info: Info, input: Given[CreateApiKeyInput]) -> CreateApiKeyPayload:
         made = await api_keys.create(
             info.context.actor,
             name=input.name,
@@ -99,6 +99,6 @@ class ApiKeyMutations:
 
     @strawberry.mutation(description="Revoke a key: the next request with it is refused.")
     @reports_user_errors
-    async def revoke_api_key(self, info: Info, input: RevokeApiKeyInput) -> RevokeApiKeyPayload:
+    async def revoke_api_key(self, info: Info, input: Given[RevokeApiKeyInput]) -> RevokeApiKeyPayload:
         row = await api_keys.revoke(info.context.actor, ids.decode(input.id, "ApiKey"), now=info.context.now)
         return RevokeApiKeyPayload(api_key=shown(row))

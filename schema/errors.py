@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 P = ParamSpec("P")
 R = TypeVar("R", bound="Payload")
+G = TypeVar("G")
 
 # Told at the top level, whatever the operation: nothing in an input can mend them.
 TOP_LEVEL = (Unauthenticated, RateLimited)
@@ -73,6 +74,9 @@ class MutationInput:
         description="Repeating the mutation under the same key within 24 hours returns the first answer; "
         "at most 255 characters. The header Idempotency-Key does the same.",
     )
+
+
+Given = Annotated[G, strawberry.argument(description="What the mutation needs to know.")]
 
 
 def reports_user_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:

@@ -8,7 +8,7 @@ import strawberry
 from domain import files
 from schema import ids
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import Given, MutationInput, Payload, reports_user_errors
 
 
 @strawberry.type(description="Where the bytes of an announced file are to be sent.")
@@ -34,7 +34,7 @@ class CreateUploadPayload(Payload):
 class FileMutations:
     @strawberry.mutation(description="Announce a file: PUT its bytes to the link that this answers.")
     @reports_user_errors
-    async def create_upload(self, info: Info, input: CreateUploadInput) -> CreateUploadPayload:
+    async def create_upload(self, info: Info, input: Given[CreateUploadInput]) -> CreateUploadPayload:
         file: Any = await files.create_upload(
             info.context.actor,
             name=input.name,

@@ -144,7 +144,7 @@ def condition(filter: Any, *, depth: int = 0) -> Condition:
     if depth > DEEPEST:
         raise refuse(f"Filters nest at most {DEEPEST} deep.")
     parts: list[Condition] = []
-    for name, metadata in _facts(type(filter)):
+    for name, metadata in _facts(type(filter)):  # type: ignore[arg-type]
         value = getattr(filter, name)
         if value is None or value is strawberry.UNSET:
             continue

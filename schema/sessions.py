@@ -12,7 +12,7 @@ from models.users import User as UserRow
 from models.workspaces import Workspace as WorkspaceRow
 from schema import ids
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, shown
 from schema.scalars import Email, LanguageTag, TimeZone
 
@@ -178,7 +178,7 @@ class ResetPasswordPayload(Payload):
 class SessionMutations:
     @strawberry.mutation(description="Sign in with an email and a password.")
     @reports_user_errors
-    async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
+    async def sign_in(self, info: Info, input: Given[SignInInput]) -> SignInPayload:
         result = await sessions.sign_in(
             email=input.email,
             password=input.password,
@@ -194,13 +194,13 @@ class SessionMutations:
         "refresh token, for two tabs; after that it ends the session, since it was stolen."
     )
     @reports_user_errors
-    async def refresh_token(self, info: Info, input: RefreshTokenInput) -> RefreshTokenPayload:
+    async def refresh_token(self, info: Info, input: Given[RefreshTokenInput]) -> RefreshTokenPayload:
         result = await sessions.refresh(input.refresh_token, now=info.context.now)
         return await signed_in(RefreshTokenPayload, result, info)
 
     @strawberry.mutation(description="Sign in to another workspace of the viewer's; the present session goes on.")
     @reports_user_errors
-    async def switch_workspace(self, info: Info, input: SwitchWorkspaceInput) -> SwitchWorkspacePayload:
+    async def switch_workspace(self, info: Info, input: Given[SwitchWorkspaceInput]) -> SwitchWorkspacePayload:
         result = await sessions.switch_workspace(
             info.context.actor,
             ids.decode(input.workspace_id, "Workspace", field="workspaceId"),
@@ -211,26 +211,28 @@ class SessionMutations:
 
     @strawberry.mutation(description="End this session; its access token stops at once.")
     @reports_user_errors
-    async def sign_out(self, info: Info, input: SignOutInput | None = None) -> SignOutPayload:
+    async def sign_out(self, info: Info, input: Given[SignOutInput | None] = None) -> SignOutPayload:
         await sessions.sign_out(info.context.actor, now=info.context.now)
         return SignOutPayload(signed_out=True)
 
     @strawberry.mutation(description="End every session of the viewer, on all devices and in all workspaces.")
     @reports_user_errors
     async def sign_out_everywhere(
-        self, info: Info, input: SignOutEverywhereInput | None = None
+        self, info: Info, input: Given[SignOutEverywhereInput | None] = None
     ) -> SignOutEverywherePayload:
         ended = await sessions.sign_out_everywhere(info.context.actor, now=info.context.now)
         return SignOutEverywherePayload(sessions_ended=ended)
 
     @strawberry.mutation(description="Have a link sent to set a new password with; the answer is always the same.")
     @reports_user_errors
-    async def request_password_reset(self, info: Info, input: RequestPasswordResetInput) -> RequestPasswordResetPayload:
+    async def request_password_reset(
+        self, info: Info, input: Given[RequestPasswordResetInput]
+    ) -> RequestPasswordResetPayload:
         await password_resets.request(email=input.email, address=info.context.address, now=info.context.now)
         return RequestPasswordResetPayload(requested=True)
 
     @strawberry.mutation(description="Set a new password by the link of a mail, and end every session.")
     @reports_user_errors
-    async def reset_password(self, info: Info, input: ResetPasswordInput) -> ResetPasswordPayload:
+    async def reset_password(self, info: Info, input: Given[ResetPasswordInput]) -> ResetPasswordPayload:
         await password_resets.use(input.token, password=input.password, now=info.context.now)
         return ResetPasswordPayload(reset=True)

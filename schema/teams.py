@@ -13,7 +13,7 @@ from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, given, given_id, noun, optional, relation, shown
 from schema.filters import IDFilter, StringFilter, junction, on
 from schema.nodes import Node
@@ -118,7 +118,7 @@ class DeleteTeamPayload(Payload):
 class TeamMutations:
     @strawberry.mutation(description="Make a team.")
     @reports_user_errors
-    async def create_team(self, info: Info, input: CreateTeamInput) -> CreateTeamPayload:
+    async def create_team(self, info: Info, input: Given[CreateTeamInput]) -> CreateTeamPayload:
         row = await teams.create(
             info.context.actor,
             name=input.name,
@@ -130,7 +130,7 @@ class TeamMutations:
 
     @strawberry.mutation(description="Rename a team, or move it with the teams within it.")
     @reports_user_errors
-    async def update_team(self, info: Info, input: UpdateTeamInput) -> UpdateTeamPayload:
+    async def update_team(self, info: Info, input: Given[UpdateTeamInput]) -> UpdateTeamPayload:
         row = await teams.update(
             info.context.actor,
             ids.decode(input.id, "Team"),
@@ -143,7 +143,7 @@ class TeamMutations:
 
     @strawberry.mutation(description="Delete a team that is empty.")
     @reports_user_errors
-    async def delete_team(self, info: Info, input: DeleteTeamInput) -> DeleteTeamPayload:
+    async def delete_team(self, info: Info, input: Given[DeleteTeamInput]) -> DeleteTeamPayload:
         row = await teams.delete(
             info.context.actor,
             ids.decode(input.id, "Team"),

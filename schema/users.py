@@ -16,7 +16,7 @@ from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, given, given_id, noun, optional, relation, shown
 from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, junction, on, through
 from schema.nodes import Node
@@ -209,7 +209,7 @@ class UpdateMemberPayload(Payload):
 class UserMutations:
     @strawberry.mutation(description="Invite an address; a pending invitation of it is renewed and sent again.")
     @reports_user_errors
-    async def invite_user(self, info: Info, input: InviteUserInput) -> InviteUserPayload:
+    async def invite_user(self, info: Info, input: Given[InviteUserInput]) -> InviteUserPayload:
         row = await invitations.invite(
             info.context.actor,
             email=input.email,
@@ -222,13 +222,13 @@ class UserMutations:
 
     @strawberry.mutation(description="Revoke an invitation, so that its link leads nowhere.")
     @reports_user_errors
-    async def revoke_invitation(self, info: Info, input: RevokeInvitationInput) -> RevokeInvitationPayload:
+    async def revoke_invitation(self, info: Info, input: Given[RevokeInvitationInput]) -> RevokeInvitationPayload:
         row = await invitations.revoke(info.context.actor, ids.decode(input.id, "Invitation"), now=info.context.now)
         return RevokeInvitationPayload(invitation=shown(row))
 
     @strawberry.mutation(description="Join the workspace of an invitation and sign in to it.")
     @reports_user_errors
-    async def accept_invitation(self, info: Info, input: AcceptInvitationInput) -> AcceptInvitationPayload:
+    async def accept_invitation(self, info: Info, input: Given[AcceptInvitationInput]) -> AcceptInvitationPayload:
         result = await invitations.accept(
             input.token,
             name=input.name,
@@ -242,7 +242,7 @@ class UserMutations:
 
     @strawberry.mutation(description="Change the viewer's own name, time zone, language or password.")
     @reports_user_errors
-    async def update_me(self, info: Info, input: UpdateMeInput) -> UpdateMePayload:
+    async def update_me(self, info: Info, input: Given[UpdateMeInput]) -> UpdateMePayload:
         row = await users.update_me(
             info.context.actor,
             name=given(input.name),
@@ -257,7 +257,7 @@ class UserMutations:
 
     @strawberry.mutation(description="Change a member's role or team, or whether they may sign in.")
     @reports_user_errors
-    async def update_member(self, info: Info, input: UpdateMemberInput) -> UpdateMemberPayload:
+    async def update_member(self, info: Info, input: Given[UpdateMemberInput]) -> UpdateMemberPayload:
         row = await users.update_member(
             info.context.actor,
             ids.decode(input.id, "User"),

@@ -11,7 +11,7 @@ from domain.unset import UNSET
 from models.users import Role, Visibility
 from models.workspaces import Workspace as WorkspaceRow
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, computed, given, noun, optional, shown
 from schema.nodes import Node
 from schema.scalars import CurrencyCode, Email, LanguageTag, TimeZone
@@ -105,7 +105,7 @@ class UpdateWorkspacePayload(Payload):
 class WorkspaceMutations:
     @strawberry.mutation(description="Make a workspace with a first pipeline, sources and lost reasons, and sign in.")
     @reports_user_errors
-    async def sign_up(self, info: Info, input: SignUpInput) -> SignUpPayload:
+    async def sign_up(self, info: Info, input: Given[SignUpInput]) -> SignUpPayload:
         result = await workspaces.sign_up(
             workspace_name=input.workspace_name,
             name=input.name,
@@ -123,7 +123,7 @@ class WorkspaceMutations:
 
     @strawberry.mutation(description="Change what is set for the whole workspace.")
     @reports_user_errors
-    async def update_workspace(self, info: Info, input: UpdateWorkspaceInput) -> UpdateWorkspacePayload:
+    async def update_workspace(self, info: Info, input: Given[UpdateWorkspaceInput]) -> UpdateWorkspacePayload:
         chosen = given(input.role_visibility)
         row = await workspaces.update(
             info.context.actor,
