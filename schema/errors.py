@@ -89,8 +89,10 @@ def reports_user_errors(resolver: Callable[P, Awaitable[R]]) -> Callable[P, Awai
     @wraps(resolver)
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         mutation_id = getattr(kwargs.get("input"), "client_mutation_id", None)
-        if mutation_id is not None and len(mutation_id) > 255:
-            raise GraphQLError("clientMutationId has at most 255 characters.", extensions={"code": "BAD_USER_INPUT"})
+        if mutation_id is not None and (len(mutation_id) > 255 or not mutation_id.isprintable()):
+            raise GraphQLError(
+                "clientMutationId has at most 255 printable characters.", extensions={"code": "BAD_USER_INPUT"}
+            )
         token = client_mutation_id.set(mutation_id)
         try:
             payload = await resolver(*args, **kwargs)

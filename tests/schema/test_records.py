@@ -368,6 +368,8 @@ async def test_every_fault_of_an_input_is_told_with_its_path() -> None:
         ("createCompany", {"name": "C", "password": "x"}),
         ("createSource", {"name": "S", "kind": "MAGIC"}),
         ("createPipeline", {"template": "PIRACY"}),
+        ("createTag", {"name": "T", "clientMutationId": "nul\u0000"}),
+        ("createTag", {"name": "T", "clientMutationId": "x" * 256}),
     ],
 )
 async def test_what_is_no_value_at_all_is_bad_input(mutation: str, given: dict[str, Any]) -> None:
