@@ -63,7 +63,8 @@ class Up:
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -126,8 +127,11 @@ class Up:
         return others()[0]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code once all it said has been read."""
         self.process.send_signal(number)
-        return self.process.wait(SECONDS)
+        code = self.process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        return code
 
     async def fetch(self, sql: str) -> object:
         """Ask the embedded database directly."""

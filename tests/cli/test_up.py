@@ -1,8 +1,11 @@
 """`salescycle up`: any of its processes, or all, killed and started again; nothing lost, nobody left."""
 
+import itertools
+import os
+import select
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -18,21 +21,23 @@ CHILDREN = ("serve", "worker", "relay", "valkey-server", "postgres")
 async def test_starts_answers_and_ends_in_order(start: Callable[..., Up], folder: Path) -> None:
     running = start().ready()
     assert running.answers()
-    assert "Nobody has signed up yet" in running.output
+    running.says("Nobody has signed up yet")
     answer = running.graphql(SIGN_UP)
     assert "errors" not in answer, answer
     assert answer["data"]["signUp"]["accessToken"], answer
-    children = [running.child(name) for name in CHILDREN]
+    children = {name: running.child(name) for name in CHILDREN}
     assert "in use by another Salescycle" in refused("up", "--port", "0", "--data-dir", str(folder))
     command = salescycle("migrate", "--check", "--data-dir", str(folder))
     assert command.communicate(timeout=SECONDS)[0] == "", "a command does not find the running servers"
     assert command.returncode == 0
+    running.process.send_signal(signal.SIGTERM)
+    for earlier, later in itertools.pairwise(ends(children)):
+        assert max(map(CHILDREN.index, earlier)) < min(map(CHILDREN.index, later)), (earlier, later)
     assert running.end() == 0
-    assert not any(process.is_running() for process in children)
     running = start().ready()
-    assert "Nobody has signed up yet" not in running.output
     running.process.send_signal(signal.SIGINT)
     assert running.end(signal.SIGINT) == 0, "Ctrl-C pressed twice cuts its end short"
+    assert "Nobody has signed up yet" not in running.output
     assert not mine(folder)
     assert running.lines[-1] == "Salescycle has ended."
     assert not (home_for(folder).folder / "postgres" / "postmaster.pid").exists()
@@ -141,6 +146,17 @@ async def test_a_closed_terminal_ends_it_in_order(folder: Path, empty_database_u
     process.send_signal(signal.SIGHUP)
     assert process.wait(SECONDS) == 0
     assert not mine(folder)
+
+
+def ends(processes: dict[str, psutil.Process]) -> Iterator[set[str]]:
+    """Give the names of the processes as they end; those seen to end at once come together."""
+    waiting = {os.pidfd_open(process.pid): name for name, process in processes.items()}
+    while waiting:
+        ended, _, _ = select.select(list(waiting), [], [], SECONDS)
+        assert ended, f"still alive: {list(waiting.values())}"
+        yield {waiting.pop(descriptor) for descriptor in ended}
+        for descriptor in ended:
+            os.close(descriptor)
 
 
 def with_no_mercy(process: psutil.Process) -> None:
