@@ -215,8 +215,10 @@ async def check(faults: Faults, actor: Actor, details: LeadDetails) -> dict[str,
 async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     """Capture a lead; find or create its company and contact.
 
-    A rep owns what they capture unless somebody else is named. Raises Forbidden, NotFound, AlreadyExists (id),
-    NoOpenStage, StageElsewhere, StageClosesLeads, NothingToCapture, ExternalRefTaken, and faults of the input.
+    A lead that bears one of the references already is brought up to date with the details instead, and keeps its
+    stage, owner, company and people. A rep owns what they capture unless somebody else is named. Raises Forbidden,
+    NotFound, AlreadyExists (id), NoOpenStage, StageElsewhere, StageClosesLeads, NothingToCapture,
+    ExternalRefTaken, and faults of the input.
     """
     policy.require(actor, Action.CAPTURE_LEAD)
     faults = Faults()
@@ -233,6 +235,9 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     assert stage is not None
     with edits.collisions("lead", {"lead_pkey": "id"}):
         async with transaction():
+            known = await _known(actor, refs)
+            if known is not None:
+                return await update(actor, known.id, new.details, external_refs=refs, now=now)
             stage = await stages.hold(stage, field="stageId" if new.stage_id else "pipelineId")
             company, contact = await _find_or_create(actor, new, owner_id, now)
             if company is not None:
@@ -258,6 +263,16 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
             await record(LeadCaptured(actor, lead.id, facts(None, lead, tag_ids)), now=now)
             await refresh(actor, lead, now=now)
     return lead
+
+
+async def _known(actor: Actor, refs: Sequence[Ref]) -> Lead | None:
+    """Return the lead that bears one of these references, which others cannot attach meanwhile."""
+    await external_refs.hold(actor, Lead, refs)
+    for ref in refs:
+        known = await external_refs.find(actor, Lead, ref)
+        if known is not None:
+            return known
+    return None
 
 
 async def update(

@@ -75,7 +75,8 @@ class CaptureLeadInput(MutationInput):
     )
     tag_ids: list[strawberry.ID] = strawberry.field(default_factory=list, description="Its tags, at most 50.")
     external_refs: list[ExternalRefInput] = strawberry.field(
-        default_factory=list, description="What other systems call it."
+        default_factory=list,
+        description="What other systems call it; a lead known by one of them is brought up to date instead.",
     )
 
 

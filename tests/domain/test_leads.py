@@ -8,6 +8,7 @@ import pytest
 
 from domain import leads
 from domain.errors import Forbidden, Invalid, NotFound, OutOfRange, Stale
+from domain.external_refs import Ref
 from domain.leads import Capture, LeadDetails, NewCompany, NewContact
 from domain.money import Money
 from models.catalog import Tag
@@ -168,3 +169,15 @@ async def test_one_contact_of_a_lead_is_primary() -> None:
     assert [(row.contact_id, row.role) for row in rows] == [(other.id, ContactRole.PAYER)]
     await leads.remove_contact(admin, lead.id, other.id, now=NOW)
     assert await LeadContact.filter(lead_id=lead.id).count() == 1
+
+
+async def test_a_partner_who_sends_a_lead_twice_brings_one_up_to_date() -> None:
+    admin = await seller()
+    refs = [Ref("shop", "A-1")]
+    first = Capture(details=LeadDetails(title="Roof"), external_refs=refs)
+    rows = await asyncio.gather(*(leads.capture(admin, first, now=NOW) for _ in range(4)))
+    assert len({row.id for row in rows}) == 1
+    again = Capture(details=LeadDetails(description="Flat"), company=NewCompany(name="Acme"), external_refs=refs)
+    known = await leads.capture(admin, again, now=NOW)
+    assert (known.id, known.title, known.description, known.version) == (rows[0].id, "Roof", "Flat", 2)
+    assert await Lead.filter(workspace_id=admin.workspace_id).count() == 1
