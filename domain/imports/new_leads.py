@@ -119,10 +119,11 @@ class _New:
             "rank": self.rank,
             "status": status,
             "owner_id": self.owner_id,
-            "value": None if self.value is None else f"{self.value:.4f}",
+            "value": None if self.value is None else format(self.value.normalize(), "f"),
             "currency": self.currency,
             "score": None,
             "tag_ids": [],
+            "closed_at": None if status is LeadStatus.OPEN or self.closed_at is None else self.closed_at.isoformat(),
             "deleted": False,
         }
 
