@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     max_root_fields: int = Field(20, description="Most root fields in an operation.")
     max_batch: int = Field(10, description="Most operations in one batched request.")
     max_cost: int = Field(5_000, description="Highest cost of an operation.")
+    budget: int = Field(200_000, description="Points of cost that an actor may save up; 0: no limit.")
+    budget_per_second: int = Field(10_000, description="Points that an actor's budget regains every second.")
     query_timeout: float = Field(15, description="Seconds that a query may take.")
     mutation_timeout: float = Field(60, description="Seconds that a mutation may take.")
     max_upload_bytes: int = Field(2_147_483_648, description="Largest uploaded file, in bytes.")

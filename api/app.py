@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters import redis
 from api import pages, uploads
 from api.graphql import GraphQLEndpoint
+from api.limits import Budgets
 from api.live import Hub
 from api.persisted import PersistedDocuments
 from api.refusals import coded, errors_response
@@ -73,6 +74,7 @@ def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) 
         lifespan=lifespan,
     )
     app.state.redis, app.state.live, app.state.documents = client, hub, documents
+    app.state.budget = Budgets(client, chosen)
     return app
 
 

@@ -1,12 +1,14 @@
 """GraphQL over HTTP: bytes in, bytes out, and JSON for everything that can be wrong with a request."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from graphql import GraphQLError
+from graphql import OperationType as GraphQLOperation
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,11 +20,12 @@ from api import media, pages
 from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
 from api.refusals import GRAPHQL_RESPONSE, JSON, Refusal, coded, json_response
+from api.streams import EVENT_STREAM, MULTIPART, STREAMS, once, streamed
 from schema.context import Context
-from schema.execution import Schema, cost_of, too_costly
+from schema.execution import Schema, cost_of, operation_type_of, too_costly
 from settings import Settings
 
-OFFERS = (JSON, GRAPHQL_RESPONSE)
+OFFERS = (JSON, GRAPHQL_RESPONSE, *STREAMS)
 BY_GET = (OperationType.QUERY,)
 BY_POST = (OperationType.QUERY, OperationType.MUTATION)
 HTML = "text/html"
@@ -98,11 +101,36 @@ class GraphQLEndpoint:
     async def _answered(self, request: Request, media_type: str) -> Response:
         given = _from_query_string(request) if request.method == "GET" else await self._from_body(request)
         context = await context_for(request)
+        if media_type in STREAMS:
+            if (subscribed := await self._subscribed(given, context, media_type)) is not None:
+                return subscribed
+            media_type = JSON if media_type == MULTIPART else media_type
         if isinstance(given, list):
-            return json_response(encoded(await self._batch(given, context)), media_type=media_type)
+            return json_response(encoded(await self._batch(given, context)), media_type=JSON)
         answer = await self._one(given, context, BY_GET if request.method == "GET" else BY_POST)
+        if media_type == EVENT_STREAM and answer.request_error:
+            return json_response(encoded(answer.body), answer.status(GRAPHQL_RESPONSE))
+        if media_type == EVENT_STREAM:
+            return streamed(once(encoded(answer.body)), media_type)
         status = answer.status(media_type)
-        return json_response(encoded(answer.body), status, media_type=media_type, headers=_retry(answer))
+        return json_response(encoded(answer.body), status, media_type=media_type, headers=_headers(answer))
+
+    async def _subscribed(self, given: Any, context: Context, media_type: str) -> Response | None:
+        """Return the stream of a subscription; None for anything else, which is answered as always."""
+        try:
+            asked = Parameters.of(given)
+            text = await self._documents.text_of(asked)
+        except GraphQLError:
+            return None
+        if operation_type_of(self._schema, text, asked.operation_name, context) is not GraphQLOperation.SUBSCRIPTION:
+            return None
+        results = await self._schema.subscribe(
+            text,
+            variable_values=asked.variables,
+            context_value=context,
+            operation_name=asked.operation_name,
+        )
+        return streamed(_encoded(results), media_type)
 
     async def _one(self, given: Any, context: Context, allowed: Iterable[OperationType]) -> Answer:
         try:
@@ -173,6 +201,12 @@ async def read(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
+async def _encoded(results: AsyncGenerator[ExecutionResult, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(results):
+        async for result in results:
+            yield encoded(Answer.of(result).body)
+
+
 def encoded(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer)
@@ -217,13 +251,19 @@ def _from_query_string(request: Request) -> dict[str, Any]:
 def _not_here(operation: OperationType) -> Answer:
     if operation is OperationType.MUTATION:
         raise Refusal(405, "Mutations are sent by POST.", Allow="POST")
-    message = "Subscriptions are sent over a WebSocket, by the protocol graphql-transport-ws."
+    message = f"A subscription needs a WebSocket, or a client that accepts {EVENT_STREAM}."
     return Answer.refusing(coded(message, "BAD_USER_INPUT"))
 
 
-def _retry(answer: Answer) -> Mapping[str, str]:
+def _headers(answer: Answer) -> dict[str, str]:
+    """Return what the answer says of the client's budget as headers, for those who do not read it."""
+    headers = {}
+    if throttle := answer.body.get("extensions", {}).get("cost", {}).get("throttle"):
+        most, rate = throttle["maximum"], throttle["restoreRate"]
+        headers["RateLimit-Policy"] = f'"cost";q={most};w={max(1, most // rate)}'
+        headers["RateLimit"] = f'"cost";r={throttle["available"]};t={(most - throttle["available"]) // rate}'
     for error in answer.body.get("errors", ()):
         seconds = (error.get("extensions") or {}).get("retryAfter")
         if seconds is not None:
-            return {"Retry-After": str(seconds)}
-    return {}
+            headers["Retry-After"] = str(seconds)
+    return headers

@@ -1,11 +1,13 @@
 """Who asks: from a connection and its credential to the context in which resolvers run."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
 from domain import users
+from domain.actors import Actor
 from domain.errors import Unauthenticated
 from schema.context import Context
 
@@ -22,6 +24,7 @@ async def context_for(
     """
     context = Context(
         live=getattr(connection.app.state, "live", None),
+        budget=getattr(connection.app.state, "budget", None),
         address=connection.client.host if connection.client else "",
         user_agent=connection.headers.get("user-agent", ""),
         request_id=request_id_of(connection),
@@ -32,7 +35,9 @@ async def context_for(
     header = connection.headers.get("authorization") if credential is None else f"Bearer {credential}"
     if header is not None:
         try:
-            context.identity = await users.load_actor(_bearer(header), now=datetime.now(UTC))
+            known = _bearer(header)
+            context.identity = await users.load_actor(known, now=datetime.now(UTC))
+            context.renew = partial(_again, known)
         except Unauthenticated as error:
             context.refused = error
     return context
@@ -42,6 +47,10 @@ def request_id_of(connection: HTTPConnection) -> str:
     """Return the id that this request's answer and log lines bear."""
     found: str = connection.scope.get("state", {}).get("request_id", "")
     return found
+
+
+async def _again(known: str) -> Actor:
+    return await users.load_actor(known, now=datetime.now(UTC))
 
 
 def _bearer(header: str) -> str:

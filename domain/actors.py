@@ -46,6 +46,11 @@ class Actor:
     session_id: UUID | None = None
     task: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Return what distinguishes the actor from every other."""
+        return f"{self.kind}:{self.workspace_id}:{self.key_id or self.user_id}"
+
     def facts(self) -> dict[str, Any]:
         """Return what the event log keeps of the actor."""
         known = {"user": self.user_id, "key": self.key_id, "task": self.task}

@@ -47,7 +47,7 @@ async def claim(
     A first request that did not end within `abandoned_after` has crashed, and its key is free. Raises
     IdempotencyMismatch, StillRunning.
     """
-    who = _name(actor)
+    who = actor.name
     while True:
         values = [uuid7(), who, key, request_hash, now, now - KEPT, now - abandoned_after]
         if claimed := await get_connection("default").execute_query_dict(CLAIM, values):
@@ -76,7 +76,3 @@ async def release(claimed: UUID) -> None:
 async def forget(*, now: datetime) -> int:
     """Delete answers that are no longer given again, and return how many those were."""
     return await IdempotencyKey.filter(created_at__lte=now - KEPT).delete()
-
-
-def _name(actor: Actor) -> str:
-    return f"{actor.kind}:{actor.workspace_id}:{actor.key_id or actor.user_id}"

@@ -28,6 +28,21 @@ class Live(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """How somebody's budget stands, in points of cost."""
+
+    maximum: int
+    available: int
+    restore_rate: int
+
+
+class Budget(Protocol):
+    """What actors may spend, as the schema sees it."""
+
+    async def spend(self, who: str, cost: int) -> Throttle | None: ...
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -44,6 +59,7 @@ class Context:
     refused: Exception | None = None
     renew: Renew | None = None
     live: Live | None = None
+    budget: Budget | None = None
     address: str = ""
     user_agent: str = ""
     request_id: str = ""

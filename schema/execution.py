@@ -15,7 +15,7 @@ from strawberry.types import ExecutionContext
 
 from domain.errors import DomainError
 from schema import idempotency
-from schema.context import Context
+from schema.context import Context, Throttle
 from schema.documents import Documents, Operation, Refused
 from schema.errors import public
 from schema.snapshot import snapshot
@@ -37,6 +37,7 @@ class Execution(SchemaExtension):
 
     operation: Operation | None = None
     cost: int | None = None
+    throttle: Throttle | None = None
     errors: list[GraphQLError]
 
     def on_parse(self) -> Iterator[None]:
@@ -55,7 +56,11 @@ class Execution(SchemaExtension):
 
     async def on_execute(self) -> AsyncIterator[None]:
         operation = self.operation
-        if operation is None or operation.type is OperationType.SUBSCRIPTION:
+        if operation is None:
+            yield
+            return
+        self.throttle = await self._spend()
+        if operation.type is OperationType.SUBSCRIPTION:
             yield
             return
         mutation = operation.type is OperationType.MUTATION
@@ -64,13 +69,31 @@ class Execution(SchemaExtension):
             if operation.cost.snapshot and not mutation:
                 await stack.enter_async_context(snapshot())
             if mutation and (key := self._key(operation)):
-                await stack.enter_async_context(idempotency.once(key, self.execution_context, self._context()))
+                told = self.get_results()
+                once = idempotency.once(key, self.execution_context, self._context(), extensions=told)
+                await stack.enter_async_context(once)
             yield
 
     def get_results(self) -> dict[str, Any]:
         if self.cost is None or self.operation is None or self.operation.type is OperationType.SUBSCRIPTION:
             return {}
-        return {"cost": {"requested": self.cost, "maximum": settings().max_cost}}
+        if self.execution_context.extensions_results:
+            return {}
+        told: dict[str, Any] = {"requested": self.cost, "maximum": settings().max_cost}
+        if self.throttle:
+            told["throttle"] = {
+                "maximum": self.throttle.maximum,
+                "available": self.throttle.available,
+                "restoreRate": self.throttle.restore_rate,
+            }
+        return {"cost": told}
+
+    async def _spend(self) -> Throttle | None:
+        context = self._context()
+        if context.budget is None or self.cost is None:
+            return None
+        who = context.identity.name if context.identity else f"address:{context.address}"
+        return await context.budget.spend(who, self.cost)
 
     def _prepare(self) -> None:
         execution, self.errors = self.execution_context, []
@@ -137,6 +160,14 @@ def cost_of(schema: Schema, text: str, name: str | None, variables: dict[str, An
         return prepared.operation(name).cost.of(variables)
     except (Refused, GraphQLError):
         return 0
+
+
+def operation_type_of(schema: strawberry.Schema, text: str, name: str | None, context: Context) -> OperationType | None:
+    """Return what kind of operation is asked for; None where it will be refused."""
+    try:
+        return documents(schema._schema).prepare(text, max_tokens=max_tokens(context)).operation(name).type
+    except (Refused, GraphQLError):
+        return None
 
 
 def max_tokens(context: Context) -> int:

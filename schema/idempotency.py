@@ -40,7 +40,9 @@ class _NothingDone(Exception):
 
 
 @asynccontextmanager
-async def once(key: str, execution: ExecutionContext, context: Context) -> AsyncIterator[None]:
+async def once(
+    key: str, execution: ExecutionContext, context: Context, *, extensions: dict[str, Any]
+) -> AsyncIterator[None]:
     """Execute the mutation in the block, or put its first answer in place of its execution.
 
     The answer is kept in the transaction that does the work: a process that dies leaves both or neither.
@@ -53,14 +55,14 @@ async def once(key: str, execution: ExecutionContext, context: Context) -> Async
         now=context.now,
     )
     if isinstance(claimed, bytes):
-        execution.result = _given_again(claimed)
+        _give_again(claimed, execution)
         yield
         return
     try:
         with suppress(_NothingDone):
             async with transaction():
                 yield
-                await _keep(claimed, execution, context)
+                await _keep(claimed, execution, context, extensions)
             return
     except BaseException:
         await idempotency.release(claimed)
@@ -86,17 +88,22 @@ def key_of(operation: Operation, variables: Mapping[str, Any] | None, header: st
     return key
 
 
-async def _keep(claimed: UUID, execution: ExecutionContext, context: Context) -> None:
+async def _keep(claimed: UUID, execution: ExecutionContext, context: Context, extensions: dict[str, Any]) -> None:
     result = execution.result
     if result is None or not result.data or all(value is None for value in result.data.values()):
         raise _NothingDone
-    answer = {"data": result.data, "errors": [error.formatted for error in result.errors or ()]}
+    answer = {
+        "data": result.data,
+        "errors": [error.formatted for error in result.errors or ()],
+        "extensions": extensions,
+    }
     await idempotency.complete(claimed, orjson.dumps(answer), now=context.now)
 
 
-def _given_again(answer: bytes) -> ExecutionResult:
+def _give_again(answer: bytes, execution: ExecutionContext) -> None:
     kept = orjson.loads(answer)
-    return ExecutionResult(data=kept["data"], errors=[ToldBefore(error) for error in kept["errors"]] or None)
+    execution.result = ExecutionResult(kept["data"], [ToldBefore(error) for error in kept["errors"]] or None)
+    execution.extensions_results = kept["extensions"]
 
 
 def _hash(execution: ExecutionContext) -> str:

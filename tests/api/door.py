@@ -200,5 +200,10 @@ class Subscription:
         for tick in range(count):
             yield tick
 
+    @strawberry.subscription
+    async def waits(self, at: str) -> str:  # type: ignore[misc]
+        await wait_at(at)
+        yield at
+
 
 door = Schema(query=Query, mutation=Mutation, subscription=Subscription)
