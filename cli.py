@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 ROOT = Path(__file__).resolve().parent
-SCHEMA = ROOT / "schema" / "schema.graphql"
+SCHEMA = ROOT / "schema.graphql"
 HOST = "127.0.0.1"
 PORT = 8000
 PING_SECONDS = 15

@@ -105,7 +105,7 @@ def raise_all(faults: list[DomainError]) -> None:
 
 
 def all_errors() -> list[type[DomainError]]:
-    """Return every error class that is imported, by code; of those that share a code, the one that it is named after."""
+    """Return the error classes that are imported, by code; of those that share one, that which it is named after."""
     found: dict[str, type[DomainError]] = {}
     pending = [DomainError]
     while pending:

@@ -20,7 +20,7 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
 from models.exchange_rates import ExchangeRate
-from models.imports import Import
+from models.imports import Import, ImportFault
 from models.leads import Lead, LeadContact
 from models.needs import Need
 from models.pipelines import Pipeline
@@ -72,7 +72,10 @@ def roles(*allowed: Role) -> Rule:
 def owner(*allowed: Role) -> Rule:
     """These roles, on what they own."""
     return lambda actor, subject: (
-        actor.role in allowed and subject is not None and actor.user_id is not None and subject.owner_id == actor.user_id
+        actor.role in allowed
+        and subject is not None
+        and actor.user_id is not None
+        and subject.owner_id == actor.user_id
     )
 
 
@@ -136,6 +139,7 @@ READ_SCOPES: dict[type[Model], str] = {
     Invitation: "user:read",
     ApiKey: "apikey:read",
     Import: "import:read",
+    ImportFault: "import:read",
 }
 ROW_VISIBILITY: dict[type[Model], str] = {
     Lead: "owner_id",
@@ -146,7 +150,7 @@ ROW_VISIBILITY: dict[type[Model], str] = {
 }
 ADMIN_ONLY: frozenset[type[Model]] = frozenset({ApiKey, Invitation})
 API_SCOPES = frozenset(
-    {scope for scope in READ_SCOPES.values()} | {f"{action.noun}:write" for action in Action} - {"apikey:write"}
+    set(READ_SCOPES.values()) | {f"{action.noun}:write" for action in Action} - {"apikey:write"}
 )
 
 Subject = TypeVar("Subject", bound=Model)
