@@ -15,7 +15,7 @@ from engine import boards
 from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
 from engine.live import cursor as live_cursor
 from models.imports import Import as ImportRow
-from models.imports import ImportKind, ImportStatus
+from models.imports import ImportStatus
 from models.leads import Lead as LeadRow
 from models.leads import LeadStatus
 from models.pipelines import Pipeline as PipelineRow
@@ -23,7 +23,7 @@ from schema import ids
 from schema.context import Context, Info
 from schema.enums import described
 from schema.events import Change, EventActor, event_actor, event_changes
-from schema.fields import column, noun, shown
+from schema.fields import shown
 from schema.filters import (
     DecimalFilter,
     EnumFilter,
@@ -36,7 +36,7 @@ from schema.filters import (
     refuse,
     through,
 )
-from schema.nodes import Node
+from schema.imports import Import
 
 if TYPE_CHECKING:
     from schema.leads import Lead, OwnerTeamFilter
@@ -151,20 +151,6 @@ PipelineMessage = Annotated[
 ]
 
 
-@noun(ImportRow, description="How far an import has come.")
-class ImportProgress(Node):
-    kind: ImportKind = column("What the file holds.")
-    status: ImportStatus = column("How it stands.")
-    total_rows: float | None = column("How many rows the file has, once that is known.")
-    done_rows: float = column("How many rows have been taken or skipped.", of="next_row")
-    created_rows: float = column("How many became new objects.")
-    updated_rows: float = column("How many changed an object.")
-    unchanged_rows: float = column("How many said what was known.")
-    skipped_rows: float = column("How many were skipped, each with a reason.")
-    error: str | None = column("Why it could not go on.")
-    finished_at: datetime | None = column("When it ended.")
-
-
 @strawberry.input(description="Which tags.")
 class LiveTagFilter:
     id: IDFilter | None = on("By id.", "id", noun="Tag")
@@ -241,7 +227,7 @@ class Subscription:
     @strawberry.subscription(description="How an import gets on: its state now and whenever it changes, until it ends.")
     async def import_progress(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The import.")]
-    ) -> AsyncGenerator[ImportProgress, None]:
+    ) -> AsyncGenerator[Import, None]:
         key = ids.decode(id, "Import")
         policy.require(info.context.actor, Action.IMPORT)
         if not await policy.visible(info.context.actor, ImportRow).filter(id=key).exists():

@@ -20,6 +20,7 @@ from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
 from schema.field_definitions import FieldDefinitionQueries
 from schema.files import FileMutations
+from schema.imports import ImportMutations, ImportQueries
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
 from schema.live import LiveQueries, Subscription
@@ -46,6 +47,7 @@ class Query(
     ContactQueries,
     ExchangeRateQueries,
     FieldDefinitionQueries,
+    ImportQueries,
     LeadQueries,
     LiveQueries,
     PipelineQueries,
@@ -82,6 +84,7 @@ class Mutation(
     ContactMutations,
     ExchangeRateMutations,
     FileMutations,
+    ImportMutations,
     LeadMutations,
     NeedMutations,
     PipelineMutations,

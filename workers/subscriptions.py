@@ -29,6 +29,7 @@ from domain.events import Event
 from domain.imports import names as import_names
 from domain.imports import runs as imports
 from workers.jobs import Task
+from workers.tasks.imports import run_import
 from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.scoring import score_faded_leads, score_leads
 
@@ -114,7 +115,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
 NIGHTLY: tuple[Task, ...] = (score_faded_leads,)
 
 # What operations have done later by domain.jobs.schedule.
-SCHEDULED: tuple[Task, ...] = ()
+SCHEDULED: tuple[Task, ...] = (run_import,)
 
 TASKS: Mapping[str, Task] = {
     task.name: task for tasks in (*SUBSCRIPTIONS.values(), NIGHTLY, SCHEDULED) for task in tasks

@@ -1,12 +1,11 @@
-"""Who imports from a command line: a member of a workspace, or whoever runs the server."""
+"""Who imports: a member of a workspace, or whoever runs the server."""
 
 from uuid import UUID
-
-from tortoise.exceptions import DoesNotExist
 
 from domain import inputs, teams
 from domain.actors import Actor, ActorKind, system
 from domain.errors import DomainError
+from models.imports import Import
 from models.users import Membership
 from models.workspaces import Workspace
 
@@ -19,6 +18,10 @@ class NoSuchMember(DomainError):
     """There is no active member of {workspace} with the address {email}."""
 
 
+class ImporterLeft(DomainError):
+    """Whoever started this import is no active member of the workspace any more."""
+
+
 async def operator(workspace: str | None, email: str | None) -> Actor:
     """Return the member with this address in the workspace of this name or id, else the system there.
 
@@ -27,11 +30,25 @@ async def operator(workspace: str | None, email: str | None) -> Actor:
     home = await _workspace(workspace)
     if email is None:
         return system(home.id, task="import")
-    places = Membership.filter(workspace_id=home.id, active=True, user__email_normalised=inputs.normalised_email(email))
-    try:
-        place = await places.get()
-    except DoesNotExist:
-        raise NoSuchMember(workspace=home.name, email=email) from None
+    place = await Membership.get_or_none(
+        workspace_id=home.id, active=True, user__email_normalised=inputs.normalised_email(email)
+    )
+    if place is None:
+        raise NoSuchMember(workspace=home.name, email=email)
+    return await _member(home, place)
+
+
+async def importer_of(row: Import) -> Actor:
+    """Return who started an import, as they are now. Raises ImporterLeft."""
+    if row.user_id is None:
+        return system(row.workspace_id, task="import")
+    place = await Membership.get_or_none(workspace_id=row.workspace_id, user_id=row.user_id, active=True)
+    if place is None:
+        raise ImporterLeft()
+    return await _member(await Workspace.get(id=row.workspace_id), place)
+
+
+async def _member(home: Workspace, place: Membership) -> Actor:
     rows = await teams.rows_of(
         home.id,
         place.user_id,

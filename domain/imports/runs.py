@@ -14,10 +14,11 @@ import asyncpg
 from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError
 
-from domain import external_refs, locks, policy
+from domain import external_refs, jobs, locks, policy
 from domain.actors import Actor
 from domain.errors import DomainError, Invalid
 from domain.events import Event, record
+from domain.files import uploaded
 from domain.imports import files, mapping
 from domain.imports.companies import CompaniesImport
 from domain.imports.errors import ImportTaken
@@ -29,11 +30,13 @@ from domain.imports.products import ProductsImport
 from domain.imports.rows import Chunk, Converter
 from domain.imports.taking import Taking
 from domain.imports.users import UsersImport
+from domain.jobs import Queue
 from domain.policy import Action
 from models.database import transaction
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
 from models.workspaces import Workspace
 
+TASK = "run_import"
 CHUNK = 5000
 FAULTS_KEPT = 10_000
 ATTEMPTS = 3
@@ -85,6 +88,38 @@ IMPORTERS: Mapping[ImportKind, Any] = {
 }
 
 
+async def start(actor: Actor, kind: ImportKind, *, file_id: UUID, mapping_text: str, now: datetime) -> Import:
+    """Have an uploaded file imported by a worker; return the import that the same request has already begun.
+
+    Raises Forbidden, NotFound, and every fault of the mapping, also of what it names in the workspace.
+    """
+    policy.require(actor, Action.IMPORT)
+    given = mapping.load(mapping_text)
+    checked = mapping.parse(given, kind=kind)
+    await IMPORTERS[kind].bind(actor, checked, await _zone(actor, checked))
+    async with transaction():
+        file = await uploaded(actor, file_id)
+        row = await begin(
+            actor,
+            kind,
+            file_name=file.name,
+            fingerprint=file.sha256 or "",
+            given=given,
+            file_id=file.id,
+            now=now,
+        )
+        await jobs.schedule(
+            TASK,
+            arguments={"import_id": row.id},
+            due_at=now,
+            now=now,
+            workspace_id=actor.workspace_id,
+            queue=Queue.BULK,
+            key=row.id,
+        )
+    return row
+
+
 async def begin(
     actor: Actor,
     kind: ImportKind,
@@ -107,6 +142,7 @@ async def begin(
             workspace_id=actor.workspace_id,
             kind=kind,
             fingerprint=fingerprint,
+            file_id=file_id,
             status__in=[ImportStatus.PENDING, ImportStatus.RUNNING],
         )
         for row in await unended.order_by("-created_at"):
@@ -154,7 +190,7 @@ async def run(
 async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Report, chunk_size: int) -> Import:
     checked = mapping.parse(row.mapping, kind=row.kind)
     reading = await asyncio.to_thread(files.survey, path, checked)
-    zone = ZoneInfo(checked.file.time_zone or (await Workspace.get(id=actor.workspace_id)).time_zone)
+    zone = await _zone(actor, checked)
     importer = await IMPORTERS[row.kind].bind(actor, checked, zone)
     converter = Converter(checked, reading, zone=zone)
     await _start(actor, row, reading, now=clock())
@@ -175,6 +211,10 @@ async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Repo
     finally:
         following.cancel()
     return await _complete(actor, row, now=clock())
+
+
+async def _zone(actor: Actor, checked: ImportMapping) -> ZoneInfo:
+    return ZoneInfo(checked.file.time_zone or (await Workspace.get(id=actor.workspace_id)).time_zone)
 
 
 async def fail(actor: Actor, row: Import, error: DomainError | str, *, now: datetime) -> None:
