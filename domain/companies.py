@@ -246,19 +246,23 @@ async def find_or_create(
     columns = check(faults, details, now=now, within=within)
     faults.raise_any()
     async with transaction():
-        for what in _identities(columns):
-            await locks.hold(actor.workspace_id, what)
+        await locks.hold(actor.workspace_id, *_identities(columns["name"], columns["domain"]))
         company = await _match(actor, columns)
         if company is None:
             return await _insert_or_find(actor, columns | {"owner_id": owner_id}, now=now)
         return await _fill(actor, company, columns, now=now)
 
 
-def _identities(columns: Mapping[str, Any]) -> list[str]:
-    identities = [f"company.name:{columns['name_normalised']}"]
-    if columns["domain"]:
-        identities.append(f"company.domain:{columns['domain']}")
-    return sorted(identities)
+def identities(*, name: str | None, domain: str | None) -> list[str]:
+    """Return the locks that find_or_create takes; who takes others besides takes all of them together before."""
+    known = inputs.normalised_domain(domain) if domain else None
+    known = None if known is None or is_free_mail(known) else known
+    return _identities(name if name and name.strip() else known or "", known)
+
+
+def _identities(name: str, domain: str | None) -> list[str]:
+    by_name = f"company.name:{inputs.normalised_name(name)}"
+    return [by_name, f"company.domain:{domain}"] if domain else [by_name]
 
 
 async def _match(actor: Actor, columns: Mapping[str, Any]) -> Company | None:

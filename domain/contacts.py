@@ -176,17 +176,24 @@ async def find_or_create(
     columns = check(faults, details, country=country, within=within) | {"company_id": company_id}
     faults.raise_any()
     async with transaction():
-        for what in _identities(columns):
-            await locks.hold(actor.workspace_id, what)
+        await locks.hold(actor.workspace_id, *_identities(columns["email_normalised"], columns["phone_normalised"]))
         contact = await _match(actor, columns)
         if contact is None:
             return await _insert_or_find(actor, columns | {"owner_id": owner_id}, now=now)
         return await _fill(actor, contact, columns, now=now)
 
 
-def _identities(columns: Mapping[str, Any]) -> list[str]:
-    names = ("email_normalised", "phone_normalised")
-    return [f"contact.{name}:{columns[name]}" for name in names if columns[name]]
+def identities(*, email: str | None, phone: str | None, country: str | None = None) -> list[str]:
+    """Return the locks that find_or_create takes; who takes others besides takes all of them together before."""
+    return _identities(
+        inputs.normalised_email(email) if email else None,
+        inputs.normalised_phone(phone, country) if phone else None,
+    )
+
+
+def _identities(email: str | None, phone: str | None) -> list[str]:
+    by_email, by_phone = f"contact.email:{email}", f"contact.phone:{phone}"
+    return [name for name, known in ((by_email, email), (by_phone, phone)) if known]
 
 
 async def _match(actor: Actor, columns: Mapping[str, Any]) -> Contact | None:
@@ -220,6 +227,8 @@ async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, n
     try:
         with edits.collisions("contact", UNIQUE):
             async with transaction():
+                # Their company is locked before them, as by those who refresh relationships.
+                await Company.filter(id=contact.company_id).select_for_update(no_key=True).first()
                 row = await Contact.filter(id=contact.id).select_for_update(no_key=True).get()
                 await _edit(actor, row, _gaps(row, columns), [], now=now)
                 return row

@@ -60,8 +60,8 @@ async def hold(actor: Actor, noun: type[WorkspaceRow], refs: Iterable[Ref]) -> N
 
     Who locks a row that they are for does so afterwards.
     """
-    for name in sorted(f"{ref.system}:{ref.external_id}" for ref in refs):
-        await locks.hold(actor.workspace_id, f"external_ref:{subject_type(noun)}:{name}")
+    kind = subject_type(noun)
+    await locks.hold(actor.workspace_id, *(f"external_ref:{kind}:{ref.system}:{ref.external_id}" for ref in refs))
 
 
 async def attach(actor: Actor, subject: WorkspaceRow, refs: Sequence[Ref], *, within: str = "") -> list[Ref]:

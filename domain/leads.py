@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import companies, contacts, edits, external_refs, inputs, policy, ranks, relationships, stages
+from domain import companies, contacts, edits, external_refs, inputs, locks, policy, ranks, relationships, stages
 from domain.actors import Actor, ActorKind
 from domain.edits import referred
 from domain.errors import DomainError, Faults
@@ -239,6 +239,7 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
             if known is not None:
                 return await update(actor, known.id, new.details, external_refs=refs, now=now)
             stage = await stages.hold(stage, field="stageId" if new.stage_id else "pipelineId")
+            await external_refs.hold(actor, Lead, refs)
             company, contact = await _find_or_create(actor, new, owner_id, now)
             if company is not None:
                 columns["company_id"] = company.id
@@ -444,6 +445,7 @@ async def _find_or_create(
     actor: Actor, new: Capture, owner_id: UUID | None, now: datetime
 ) -> tuple[Company | None, Contact | None]:
     company = contact = None
+    await _hold(actor, new)
     if new.company is not None:
         company = await companies.find_or_create(
             actor,
@@ -472,6 +474,18 @@ async def _find_or_create(
         if company is None and contact is not None and contact.company_id is not None and not new.details.company_id:
             company = await Company.get_or_none(id=contact.company_id, deleted_at=None)
     return company, contact
+
+
+async def _hold(actor: Actor, new: Capture) -> None:
+    """Take all that a capture holds in the order in which all take it: identities, then the company's row."""
+    names: list[str] = []
+    if new.company is not None:
+        names += companies.identities(name=new.company.name, domain=new.company.domain)
+    if new.contact is not None:
+        names += contacts.identities(email=new.contact.email, phone=new.contact.phone)
+    await locks.hold(actor.workspace_id, *names)
+    if new.contact is not None and isinstance(new.details.company_id, UUID):
+        await Company.filter(id=new.details.company_id).select_for_update(no_key=True).first()
 
 
 async def _arrive(
