@@ -67,10 +67,10 @@ async def test_an_empty_budget_says_when_to_come_back_and_refills(client_of_redi
     await budgets.spend("somebody else", 100)
 
     # The time of Redis is moved by moving the moment of the last change.
-    await client_of_redis.hincrbyfloat(PREFIX + "somebody", "at", -5)
+    await client_of_redis.hincrbyfloat(PREFIX + "somebody", "at", -5)  # type: ignore[misc]
     again = await budgets.spend("somebody", 40)
     assert again and 20 <= again.available <= 22
-    await client_of_redis.hincrbyfloat(PREFIX + "somebody", "at", -1_000)
+    await client_of_redis.hincrbyfloat(PREFIX + "somebody", "at", -1_000)  # type: ignore[misc]
     full = await Budgets(client_of_redis, SMALL).spend("somebody", 1)
     assert full and full.available == 99
 
