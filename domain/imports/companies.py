@@ -73,10 +73,10 @@ class CompaniesImport:
         """Return rows with their companies: by reference, else by domain, else by name where none has claimed it."""
         domains = {columns["domain"] for _, columns in checked if columns.get("domain")}
         wanted = {columns["name_normalised"] for row, columns in checked if row.external_id not in known}
-        found = await taking.fetch(CANDIDATES, taking.workspace_id, list(domains), list(wanted), taking.system)
+        found = await taking.fetch(CANDIDATES, taking.workspace_id, list(domains), list(wanted))
         by_domain = {each["domain"]: each for each in found if each["domain"]}
-        by_name = {each["name"]: each for each in reversed(found) if not each["is_claimed"]}
-        claimed: set[UUID] = set()
+        claimed = await taking.claimed(each["id"] for each in found)
+        by_name = {each["name"]: each for each in reversed(found) if each["id"] not in claimed}
         matched: list[Matched] = []
         for row, columns in checked:
             reference = known.get(row.external_id)
@@ -84,7 +84,7 @@ class CompaniesImport:
             holder = by_domain.get(domain) if domain else None
             if reference is not None:
                 each = Matched(row, reference.subject_id, columns)
-            elif holder is not None and not holder["is_claimed"] and holder["id"] not in claimed:
+            elif holder is not None and holder["id"] not in claimed:
                 each = Matched(row, holder["id"], columns, is_adopted=True)
             elif (named := by_name.get(columns["name_normalised"])) and not (
                 named["id"] in claimed or holder or (domain and named["domain"])
@@ -96,7 +96,7 @@ class CompaniesImport:
                 taking.skip(row, taking.fault(row, "domain", "Another company has this domain."))
                 continue
             if domain:
-                by_domain[domain] = {"id": each.key, "is_claimed": True}
+                by_domain[domain] = {"id": each.key}
             claimed.add(each.key)
             matched.append(each)
         return matched
@@ -142,11 +142,8 @@ class CompaniesImport:
 
 
 CANDIDATES = """
-SELECT company.id, name_normalised AS name, domain, EXISTS (
-    SELECT FROM external_ref WHERE external_ref.workspace_id = $1 AND subject_type = 'company'
-      AND subject_id = company.id AND system = $4
-) AS is_claimed
-FROM company WHERE workspace_id = $1 AND deleted_at IS NULL AND (domain = ANY($2) OR name_normalised = ANY($3))
+SELECT id, name_normalised AS name, domain FROM company
+WHERE workspace_id = $1 AND deleted_at IS NULL AND (domain = ANY($2) OR name_normalised = ANY($3))
 ORDER BY created_at, id
 """
 ABOVE = """

@@ -66,20 +66,22 @@ class ProductsImport:
             holders["name", found["name"]] = found["id"]
             if found["sku"]:
                 holders["sku", found["sku"]] = found["id"]
+        claimed = await taking.claimed(holders.values())
         matched: list[Matched] = []
         for row, columns in checked:
             reference, name = known.get(row.external_id), ("name", columns["name_normalised"])
             if reference is not None:
                 each = Matched(row, reference.subject_id, columns)
-            elif name in holders:
+            elif name in holders and holders[name] not in claimed:
                 each = Matched(row, holders[name], columns, is_adopted=True)
             else:
                 each = Matched(row, new_key(), columns, is_new=True)
             claims = [name, *([("sku", columns["sku"])] if columns.get("sku") else [])]
             taken = next((field for field, value in claims if holders.get((field, value), each.key) != each.key), None)
-            if taken or any(each.key == other.key for other in matched if each.is_adopted):
-                taking.skip(row, taking.fault(row, taken or "name", f"Another product has this {taken or 'name'}."))
+            if taken:
+                taking.skip(row, taking.fault(row, taken, f"Another product has this {taken}."))
                 continue
+            claimed.add(each.key)
             holders |= dict.fromkeys(claims, each.key)
             matched.append(each)
         return matched

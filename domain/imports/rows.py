@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from domain import inputs
+from domain.edits import camel
 from domain.errors import DomainError, Faults, Malformed, OutOfRange, TooLong
 from domain.external_refs import EXTERNAL_ID_LIMIT
 from domain.imports import formats
@@ -320,7 +321,6 @@ def shown(text: str | None) -> str | None:
 
 def refused(row: Row, fault: DomainError, labels: Mapping[str, str]) -> RowFault:
     """Return a fault of the domain as one of the row."""
-    name = (fault.field or ("",))[0]
-    label = labels.get(name)
-    value = row.texts.get(name)
-    return RowFault(row.line, label, shown(value), str(fault))
+    told = (fault.field or ("",))[0]
+    name = next((name for name in row.texts if camel(name) == told), told)
+    return RowFault(row.line, labels.get(name), shown(row.texts.get(name)), str(fault))

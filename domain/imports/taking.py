@@ -111,6 +111,18 @@ class Taking:
         )
         return {row["external_id"]: Known(row["subject_id"], row["fingerprint"]) for row in found}
 
+    async def claimed(self, subject_ids: Iterable[UUID]) -> set[UUID]:
+        """Return those of known rows that the file's system calls something already."""
+        found = await self.fetch(
+            "SELECT subject_id FROM external_ref "
+            "WHERE workspace_id = $1 AND subject_type = $2 AND subject_id = ANY($3) AND system = $4",
+            self.workspace_id,
+            self.subject_type,
+            list(subject_ids),
+            self.system,
+        )
+        return {row["subject_id"] for row in found}
+
     async def refer(self, subjects: Iterable[tuple[Row, UUID]]) -> None:
         """Remember by which external ids new rows are known, and what they said."""
         columns = ("id", "workspace_id", "system", "external_id", "subject_type", "subject_id", "fingerprint")

@@ -62,7 +62,9 @@ class UsersImport:
         accounts = {row["email"]: row for row in await taking.fetch(ACCOUNTS, taking.workspace_id, addresses)}
         fresh: list[tuple[Row, UUID]] = []
         adopted: list[tuple[Row, UUID]] = []
-        used: set[UUID | str] = set()
+        used: set[UUID | str] = {
+            *await taking.claimed([*by_name.keys.values(), *(row["id"] for row in accounts.values())])
+        }
         for row in rows:
             email = (row.values.get("email") or (None, None))[1]
             account = accounts.get(email) if email else None
