@@ -190,7 +190,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same rows, but for their times.")] = 1,
     workspace: Annotated[str, typer.Option(help="Name of the new workspace.")] = "Sunfield Energy",
     email: Annotated[str, typer.Option(help="Address by which its admin signs in.")] = "demo@sunfield.example",
-    password: Annotated[str | None, typer.Option(help="The admin's password. [default: one is made up]")] = None,
+    password: Annotated[str | None, typer.Option(help="The admin's password; one is made up if left out.")] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Fill a new workspace with believable data."""
