@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from domain.policy import Action
 from engine.conditions import Compare, Op
 from engine.pages import Order
 from models.companies import Company as CompanyRow
@@ -33,6 +34,7 @@ from schema.filters import (
 )
 from schema.nodes import Node
 from schema.orders import Direction, direction
+from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import JSON, URL, CountryCode, Money, PhoneNumber, money
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ NEWEST = (Order("created_at", descending=True),)
 
 @noun(CompanyRow, description="A company that buys, or may.")
 class Company(Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.UPDATE_COMPANY, delete=Action.DELETE_COMPANY)
     name: str = column("What it is called.")
     domain: str | None = column("Its domain, by which captured leads find it.")
     website: URL | None = column("Its web address.")

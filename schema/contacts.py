@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from domain.policy import Action
 from engine.pages import Order
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
@@ -19,6 +20,7 @@ from schema.fields import column, noun, relation, shown
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, ListFilter, StringFilter, junction, on, through
 from schema.nodes import Node
 from schema.orders import Direction, direction
+from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import Email, LanguageTag, PhoneNumber
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ NEWEST = (Order("created_at", descending=True),)
 
 @noun(ContactRow, description="A person whom we sell to.")
 class Contact(Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.UPDATE_CONTACT, delete=Action.DELETE_CONTACT)
     name: str = column("The name.")
     job_title: str | None = column("What they do.")
     email: Email | None = column("The email address, as given.")

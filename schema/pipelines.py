@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from domain.policy import Action
 from engine import boards
 from engine.conditions import Compare, Op
 from engine.pages import Order
@@ -16,6 +17,7 @@ from schema.connections import Connection, connection, few
 from schema.context import Info
 from schema.fields import column, noun, shown
 from schema.nodes import Node
+from schema.permissions import ObjectPermissions, viewer_can
 
 if TYPE_CHECKING:
     from schema.stages import Stage
@@ -26,6 +28,7 @@ MOST_STAGES = 100
 
 @noun(PipelineRow, description="A board that leads walk, stage by stage.")
 class Pipeline(PipelineBoard, Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.MANAGE_PIPELINES, delete=Action.MANAGE_PIPELINES)
     name: str = column("What it is called.")
     position: int = column("Its place among the pipelines.")
     is_default: bool = column("Whether new leads come here unless somebody says otherwise.")

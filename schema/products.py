@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from domain.policy import Action
 from engine.pages import Order
 from models.leads import Lead as LeadRow
 from models.products import Product as ProductRow
@@ -16,6 +17,7 @@ from schema.fields import column, computed, noun, shown
 from schema.filters import DateTimeFilter, DecimalFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
+from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import Money, money
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ NEWEST = (Order("created_at", descending=True),)
 
 @noun(ProductRow, description="What the workspace sells.")
 class Product(Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.MANAGE_PRODUCTS, delete=Action.MANAGE_PRODUCTS)
     name: str = column("What it is called.")
     sku: str | None = column("The number under which it is stocked.")
     family: str | None = column("The series or family that it belongs to.")

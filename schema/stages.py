@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
+from domain.policy import Action
 from domain.stages import Requirements
 from models.pipelines import Pipeline as PipelineRow
 from models.stages import Stage as StageRow
@@ -15,6 +16,7 @@ from schema.boards import StageBoard
 from schema.context import Info
 from schema.fields import column, computed, noun, relation, shown
 from schema.nodes import Node
+from schema.permissions import ObjectPermissions, viewer_can
 
 if TYPE_CHECKING:
     from schema.pipelines import Pipeline
@@ -47,6 +49,7 @@ def requirements(data: dict[str, Any]) -> StageRequirements:
 
 @noun(StageRow, description="A column of a pipeline's board.")
 class Stage(StageBoard, Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.MANAGE_PIPELINES, delete=Action.MANAGE_PIPELINES)
     name: str = column("What it is called.")
     kind: StageKind = column("Which of the six phases of the sales cycle it belongs to.")
     position: int = column("Its place in the pipeline.")

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import strawberry
 
 from domain import teams
+from domain.policy import Action
 from engine.pages import Order
 from models.teams import Team as TeamRow
 from models.users import User as UserRow
@@ -18,6 +19,7 @@ from schema.fields import column, given, given_id, noun, optional, relation, sho
 from schema.filters import IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
+from schema.permissions import ObjectPermissions, viewer_can
 from schema.users import User
 
 BY_NAME = (Order("name"),)
@@ -25,6 +27,7 @@ BY_NAME = (Order("name"),)
 
 @noun(TeamRow, description="A team, perhaps within another one.")
 class Team(Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.MANAGE_TEAMS, delete=Action.MANAGE_TEAMS)
     name: str = column("What it is called.")
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")

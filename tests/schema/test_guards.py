@@ -113,3 +113,13 @@ def test_the_names_that_clients_rely_on_are_there(root: str) -> None:
     type_ = CORE.type_map[root]
     assert isinstance(type_, GraphQLObjectType)
     assert [name for name in names if name not in type_.fields] == []
+
+
+def test_every_object_that_people_edit_says_what_the_viewer_may_do() -> None:
+    silent = [
+        name
+        for name, type_ in types()
+        if isinstance(type_, GraphQLObjectType) and "version" in type_.fields and "viewerCan" not in type_.fields
+    ]
+    # A need follows its lead, members and the workspace the viewer's own permissions.
+    assert sorted(silent) == ["Need", "User", "Workspace"]
