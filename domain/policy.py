@@ -7,7 +7,7 @@ all derived. An API key needs the scope `noun:write` for an action besides, and 
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
 from tortoise.models import Model
@@ -209,7 +209,7 @@ async def locked(
     *,
     expected_version: int | None = None,
     deleted: bool = False,
-    field: str | None = None,
+    field: str | None = "id",
 ) -> Subject:
     """Return a row that exists for the actor, locked until the transaction ends.
 
@@ -217,21 +217,26 @@ async def locked(
     """
     rows = noun.filter(workspace_id=actor.workspace_id).select_for_update(no_key=True)
     row = await _one(rows, noun, key, field)
-    owner_id = cast(UUID | None, getattr(row, "owner_id", None))
-    if noun in ROW_VISIBILITY and noun is not Lead and not await visible(actor, noun).filter(id=key).exists():
-        raise _missing(noun, field)
-    if noun is Lead and not scope(actor, noun).includes(owner_id):
-        raise _missing(noun, field)
-    if noun not in ROW_VISIBILITY and scope(actor, noun) == NONE:
+    if not await _exists(actor, noun, row):
         raise _missing(noun, field)
     if not deleted and getattr(row, "deleted_at", None) is not None:
         raise _missing(noun, field)
     version = getattr(row, "version", None)
     if expected_version is not None and version is not None and version != expected_version:
-        stale = Stale(noun=noun.__name__.lower(), version=version, expected=expected_version, field=field)
+        stale = Stale(noun=noun.__name__.lower(), version=version, expected=expected_version, field="expectedVersion")
         stale.current = row
         raise stale
     return row
+
+
+async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
+    """Say whether a row that was read for its lock exists for the actor; the lock's statement joins nothing."""
+    seen = scope(actor, noun)
+    if isinstance(row, Lead):
+        return seen.includes(row.owner_id)
+    if noun in ROW_VISIBILITY:
+        return await visible(actor, noun).filter(id=row.pk).exists()
+    return seen != NONE
 
 
 async def _one(rows: QuerySet[Subject], noun: type[Subject], key: UUID, field: str | None) -> Subject:

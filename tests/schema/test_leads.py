@@ -250,7 +250,7 @@ async def test_a_stale_edit_brings_the_current_lead_along() -> None:
     given = {"id": gid("Lead", row.id), "title": "First", "expectedVersion": 1}
     await ask(admin, document, input=given)
     told = (await ask(admin, document, input=given | {"title": "Second"}))["updateLead"]
-    assert told["userErrors"] == [{"code": "STALE", "field": None}]
+    assert told["userErrors"] == [{"code": "STALE", "field": ["expectedVersion"]}]
     assert told["lead"] == {"title": "First", "version": 2}
 
 
