@@ -29,6 +29,7 @@ from domain.events import Event
 from domain.imports import names as import_names
 from domain.imports import runs as imports
 from workers.jobs import Task
+from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import
 from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.scoring import score_faded_leads, score_leads
@@ -112,7 +113,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     workspaces.WorkspaceUpdated: (),
 }
 
-NIGHTLY: tuple[Task, ...] = (score_faded_leads,)
+NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended)
 
 # What operations have done later by domain.jobs.schedule.
 SCHEDULED: tuple[Task, ...] = (run_import,)

@@ -1,0 +1,34 @@
+"""A night deletes what has ended and nothing that still counts."""
+
+from datetime import UTC, datetime, timedelta
+
+from domain import files
+from domain.jobs import Queue
+from models.files import File, FileChunk
+from models.idempotency import IdempotencyKey
+from models.sessions import Session
+from tests import factories
+from tests.workers.conftest import Database, add_job
+from workers import jobs
+from workers.tasks.forgetting import forget_what_ended
+
+
+async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database) -> None:
+    now = datetime.now(UTC)
+    admin = await factories.member()
+    for at in (now, now - timedelta(days=2)):
+        await factories.session(admin, now=at - timedelta(days=70) if at < now else at)
+        await IdempotencyKey.create(actor="a", key=f"{at}", request_hash="h", created_at=at)
+        file = await files.create_upload(admin, name="a.csv", size=1, now=at)
+        await FileChunk.create(file_id=file.id, number=0, data=b"x")
+    await add_job(database, "forget_what_ended", queue="bulk")
+
+    for _ in range(2):
+        for key in await jobs.due(Queue.BULK):
+            job = await jobs.claim(key)
+            assert job
+            await forget_what_ended.run(job)
+            assert job.finished
+
+    for rows in (Session, IdempotencyKey, File, FileChunk):
+        assert await rows.all().count() == 1, rows
