@@ -4,10 +4,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __version__ = "0.1.0"
+SHORTEST_SECRET = 32
 
 
 class Settings(BaseSettings):
@@ -24,6 +25,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Folder of the embedded servers, mails and uploads.")
     secret_key: str = Field(
         "", description="At least 32 characters; signs access tokens and links. `up` makes one in the data folder."
+    )
+    previous_secret_keys: str = Field(
+        "", description="Keys before SECRET_KEY, separated by commas: what they signed is still accepted."
     )
     public_url: str = Field("http://127.0.0.1:8000", description="Where clients reach the server; links begin with it.")
     environment: Literal["development", "production"] = Field(
@@ -57,6 +61,17 @@ class Settings(BaseSettings):
     mutation_timeout: float = Field(60, description="Seconds that a mutation may take.")
     max_upload_bytes: int = Field(2_147_483_648, description="Largest uploaded file, in bytes.")
 
+    @field_validator("previous_secret_keys")
+    @classmethod
+    def _are_long_enough(cls, value: str) -> str:
+        if any(len(key) < SHORTEST_SECRET for key in split(value)):
+            raise ValueError(f"each key must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    @property
+    def previous_keys(self) -> list[str]:
+        return split(self.previous_secret_keys)
+
     @property
     def direct_url(self) -> str:
         return self.database_direct_url or self.database_url
@@ -64,6 +79,11 @@ class Settings(BaseSettings):
     @property
     def allows_introspection(self) -> bool:
         return self.environment == "development" if self.introspection is None else self.introspection
+
+
+def split(value: str) -> list[str]:
+    """Return what is separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 @lru_cache

@@ -1,11 +1,12 @@
 """Signing in and staying so: short access tokens, rotating refresh tokens, and how both end."""
 
 import hashlib
-import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -156,14 +157,17 @@ async def refresh(refresh_token: str, *, now: datetime) -> SignedIn:
             user_id=session.user_id, workspace_id=session.workspace_id, active=True
         ).exists():
             raise SessionEnded
-        following = _token(key, _next(key, nonce))
         if presented == session.token_hash:
+            following = _successor(key, nonce)
             session.previous_hash, session.token_hash = presented, _hash(following)
             session.rotated_at, session.expires_at = now, now + SESSION_LASTS
             await session.save()
             return _signed_in(session, following, now=now)
         if presented == session.previous_hash and now - session.rotated_at <= GRACE:
-            return _signed_in(session, following, now=now)
+            for by in range(len(tokens.secrets("refresh"))):
+                following = _successor(key, nonce, by=by)
+                if _hash(following) == session.token_hash:
+                    return _signed_in(session, following, now=now)
         await _revoke(session, now=now)
         await record(UserTokenReused(actor_of(session), session.user_id, {"session": session.id}), now=now)
     raise SessionEnded
@@ -246,9 +250,8 @@ def access_token(session: Session, *, now: datetime) -> str:
 
 def read_access_token(token: str, *, now: datetime) -> Claims:
     """Return what a genuine and current access token says; raises Unauthenticated, TokenExpired."""
-    options: Options = {"require": ["sub", "sid", "wid", "exp"], "verify_exp": False, "verify_iat": False}
     try:
-        claims = jwt.decode(token, tokens.secret("access"), algorithms=[ALGORITHM], options=options)
+        claims = _claims(token)
         read = Claims(UUID(claims["sub"]), UUID(claims["sid"]), UUID(claims["wid"]))
         ends = datetime.fromtimestamp(claims["exp"], UTC)
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, AttributeError) as error:
@@ -280,18 +283,25 @@ def _signed_in(session: Session, token: str, *, now: datetime) -> SignedIn:
     return SignedIn(access_token(session, now=now), token, now + ACCESS_LASTS, session)
 
 
+def _claims(token: str) -> dict[str, Any]:
+    options: Options = {"require": ["sub", "sid", "wid", "exp"], "verify_exp": False, "verify_iat": False}
+    keys = tokens.secrets("access")
+    for key in keys[:-1]:
+        with suppress(jwt.InvalidSignatureError):
+            return jwt.decode(token, key, algorithms=[ALGORITHM], options=options)
+    return jwt.decode(token, keys[-1], algorithms=[ALGORITHM], options=options)
+
+
 # A refresh token bears its session's id and an HMAC, so that only what we gave out can end a session. Its
 # successor follows from it, so that both of two tabs can be given the same one although only hashes are kept.
-def _token(key: UUID, nonce: bytes) -> str:
-    return urlsafe_b64encode(key.bytes + nonce + _mac("refresh", key, nonce)).decode()
+# While keys change, the other tab's may be by another key: `by` counts from the server's own.
+def _token(key: UUID, nonce: bytes, *, by: int = 0) -> str:
+    said = key.bytes + nonce
+    return urlsafe_b64encode(said + tokens.mac("refresh", said, length=MAC_BYTES, by=by)).decode()
 
 
-def _next(key: UUID, nonce: bytes) -> bytes:
-    return _mac("refresh:next", key, nonce)
-
-
-def _mac(purpose: str, key: UUID, nonce: bytes) -> bytes:
-    return hmac.digest(tokens.secret(purpose), key.bytes + nonce, hashlib.sha256)[:MAC_BYTES]
+def _successor(key: UUID, nonce: bytes, *, by: int = 0) -> str:
+    return _token(key, tokens.mac("refresh:next", key.bytes + nonce, length=NONCE_BYTES, by=by), by=by)
 
 
 def _parse(token: str) -> tuple[UUID, bytes]:
@@ -301,10 +311,10 @@ def _parse(token: str) -> tuple[UUID, bytes]:
         raw = b""
     if len(raw) != 16 + NONCE_BYTES + MAC_BYTES:
         raise SessionEnded
-    key, nonce = UUID(bytes=raw[:16]), raw[16 : 16 + NONCE_BYTES]
-    if not hmac.compare_digest(raw[-MAC_BYTES:], _mac("refresh", key, nonce)):
+    said, given = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+    if not tokens.is_genuine(given, "refresh", said, length=MAC_BYTES):
         raise SessionEnded
-    return key, nonce
+    return UUID(bytes=said[:16]), said[16:]
 
 
 def _hash(token: str) -> str:

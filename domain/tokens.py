@@ -8,9 +8,8 @@ from functools import lru_cache
 from uuid import UUID
 
 from domain.errors import DomainError
-from settings import settings
+from settings import SHORTEST_SECRET, settings
 
-SHORTEST_SECRET = 32
 ID_BYTES, MAC_BYTES = 16, 32
 TOKEN_LENGTH = 64
 
@@ -35,18 +34,34 @@ class SecretKeyMissing(Exception):
         super().__init__(self.__doc__)
 
 
-@lru_cache
 def secret(purpose: str) -> bytes:
-    """Return the server's key for one purpose; raises SecretKeyMissing."""
-    key = settings().secret_key
-    if len(key) < SHORTEST_SECRET:
+    """Return the key that signs for one purpose; raises SecretKeyMissing."""
+    return secrets(purpose)[0]
+
+
+@lru_cache
+def secrets(purpose: str) -> tuple[bytes, ...]:
+    """Return the keys that verify: the server's own, then those before it; raises SecretKeyMissing."""
+    keys = (settings().secret_key, *settings().previous_keys)
+    if len(keys[0]) < SHORTEST_SECRET:
         raise SecretKeyMissing
-    return hmac.digest(key.encode(), f"salescycle:{purpose}".encode(), hashlib.sha512)
+    return tuple(hmac.digest(key.encode(), f"salescycle:{purpose}".encode(), hashlib.sha512) for key in keys)
+
+
+def mac(purpose: str, said: bytes, *, length: int = MAC_BYTES, by: int = 0) -> bytes:
+    """Return what shows that the server said this, by its own key or by one of those before it."""
+    return hmac.digest(secrets(purpose)[by], said, hashlib.sha256)[:length]
+
+
+def is_genuine(given: bytes, purpose: str, said: bytes, *, length: int = MAC_BYTES) -> bool:
+    """Say whether these bytes show that the server said this, by any key that it accepts."""
+    macs = (mac(purpose, said, length=length, by=by) for by in range(len(secrets(purpose))))
+    return any(hmac.compare_digest(given, one) for one in macs)
 
 
 def sign(kind: Kind, key: UUID) -> str:
-    """Return the token of a row: always the same one, of 64 URL-safe characters."""
-    return urlsafe_b64encode(key.bytes + _mac(kind, key.bytes)).decode()
+    """Return the token of a row: the same one until the server's key is another, of 64 URL-safe characters."""
+    return urlsafe_b64encode(key.bytes + mac(f"link:{kind}", key.bytes)).decode()
 
 
 def verify(kind: Kind, token: str) -> UUID:
@@ -55,11 +70,7 @@ def verify(kind: Kind, token: str) -> UUID:
         raw = urlsafe_b64decode(token.encode("ascii")) if len(token) == TOKEN_LENGTH else b""
     except ValueError:
         raw = b""
-    key, mac = raw[:ID_BYTES], raw[ID_BYTES:]
-    if len(mac) != MAC_BYTES or not hmac.compare_digest(mac, _mac(kind, key)):
+    key, given = raw[:ID_BYTES], raw[ID_BYTES:]
+    if not is_genuine(given, f"link:{kind}", key):
         raise InvalidLink
     return UUID(bytes=key)
-
-
-def _mac(kind: Kind, key: bytes) -> bytes:
-    return hmac.digest(secret(f"link:{kind}"), key, hashlib.sha256)

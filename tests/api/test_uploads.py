@@ -17,12 +17,15 @@ from domain import files
 from domain.actors import Actor
 from domain.errors import NotFound
 from domain.files import Purpose
+from domain.tokens import InvalidLink
+from models.base import uuid7
 from models.files import File, FileChunk
 from models.users import Role
 from schema import ids
 from settings import settings
 from tests import factories
 from tests.api.serving import Client, codes
+from tests.keys import NEW, OLD, server_with
 
 CREATE = """mutation($input: CreateUploadInput!) {
   createUpload(input: $input) {
@@ -170,6 +173,18 @@ async def test_links_are_short_lived_and_not_forged(client: Client, admin: Actor
     assert (await client.http.put(f"/uploads/{missing}", content=b"x")).status_code == 404
     assert (await client.http.put(f"/uploads/{ended}", content=b"x")).status_code == 410
     assert (await client.http.post(path, content=b"x")).status_code == 405
+
+
+async def test_a_link_by_a_key_before_is_good_for_its_quarter_of_an_hour() -> None:
+    key, now = uuid7(), datetime.now(UTC)
+    with server_with(key=OLD):
+        token = files.token(Purpose.UPLOAD, key, until=now + timedelta(minutes=1))
+    with server_with(key=NEW, previous=OLD):
+        assert files.read_token(Purpose.UPLOAD, token, now=now) == key
+        with pytest.raises(InvalidLink):
+            files.read_token(Purpose.DOWNLOAD, token, now=now)
+    with server_with(key=NEW), pytest.raises(InvalidLink):
+        files.read_token(Purpose.UPLOAD, token, now=now)
 
 
 async def test_a_file_is_fetched_by_a_link_of_its_own(client: Client, admin: Actor) -> None:

@@ -19,6 +19,7 @@ from models.sessions import Session
 from models.users import Membership, Role, User
 from tests import factories
 from tests.factories import NOW
+from tests.keys import NEW, OLD, server_with
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -395,6 +396,42 @@ class TestAccessTokens:
         ):
             with pytest.raises(Unauthenticated):
                 await users.load_actor(token, now=NOW)
+
+
+class TestKeysThatChange:
+    async def test_who_is_signed_in_stays_so(self, db: str) -> None:
+        with server_with(key=OLD):
+            before = await factories.session(await factories.member())
+
+        with server_with(key=NEW, previous=OLD):
+            assert await users.load_actor(before.access_token, now=NOW)
+            after = await sessions.refresh(before.refresh_token, now=NOW)
+
+        with server_with(key=NEW):
+            assert await users.load_actor(after.access_token, now=NOW)
+            assert await sessions.refresh(after.refresh_token, now=NOW)
+            with pytest.raises(Unauthenticated):
+                await users.load_actor(before.access_token, now=NOW)
+            with pytest.raises(SessionEnded):
+                await sessions.refresh(before.refresh_token, now=NOW)
+
+    async def test_two_tabs_are_given_the_same_token_by_servers_of_different_keys(self, db: str) -> None:
+        old, new = {"key": OLD, "previous": NEW}, {"key": NEW, "previous": OLD}
+        for first, second in ((old, new), (new, old)):
+            with server_with(key=OLD):
+                begun = await factories.session(await factories.member())
+            with server_with(**first):
+                one = await sessions.refresh(begun.refresh_token, now=NOW)
+            with server_with(**second):
+                other = await sessions.refresh(begun.refresh_token, now=NOW + SECOND)
+                assert other.refresh_token == one.refresh_token
+                assert await sessions.refresh(other.refresh_token, now=NOW + MINUTE)
+
+    async def test_a_token_of_a_key_before_still_expires(self, db: str) -> None:
+        with server_with(key=OLD):
+            token = (await factories.session(await factories.member())).access_token
+        with server_with(key=NEW, previous=OLD), pytest.raises(TokenExpired):
+            await users.load_actor(token, now=NOW + 15 * MINUTE)
 
 
 async def test_what_ended_long_ago_is_forgotten(db: str) -> None:

@@ -5,11 +5,15 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from domain import tokens
 from domain.tokens import InvalidLink, Kind
 from models.base import uuid7
-from settings import settings
+from settings import Settings
+from tests.keys import NEW, OLD, server_with
+
+THIRD = "a third secret of more than thirty-two characters"
 
 
 @given(key=st.uuids(), kind=st.sampled_from(Kind))
@@ -44,29 +48,41 @@ def test_64_odd_characters_are_refused(filling: str) -> None:
         tokens.verify(Kind.INVITATION, filling * 64)
 
 
-def test_another_servers_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_servers_token_is_refused() -> None:
     token = tokens.sign(Kind.INVITATION, UUID(int=7))
-    monkeypatch.setenv("SECRET_KEY", "another secret of more than 32 characters")
-    settings.cache_clear()
-    tokens.secret.cache_clear()
-    try:
+    with server_with(key=NEW), pytest.raises(InvalidLink):
+        tokens.verify(Kind.INVITATION, token)
+
+
+def test_a_token_by_a_key_before_is_accepted_until_that_key_is_dropped() -> None:
+    key = uuid7()
+    with server_with(key=OLD):
+        token = tokens.sign(Kind.INVITATION, key)
+    with server_with(key=NEW, previous=f"{THIRD}, {OLD} ,"):
+        assert tokens.verify(Kind.INVITATION, token) == key
+        with pytest.raises(InvalidLink):
+            tokens.verify(Kind.PASSWORD_RESET, token)
+        renewed = tokens.sign(Kind.INVITATION, key)
+        assert renewed != token
+    with server_with(key=NEW, previous=THIRD):
+        assert tokens.verify(Kind.INVITATION, renewed) == key
         with pytest.raises(InvalidLink):
             tokens.verify(Kind.INVITATION, token)
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        tokens.secret.cache_clear()
+
+
+def test_a_key_before_signs_nothing() -> None:
+    with server_with(key=NEW, previous=OLD):
+        token = tokens.sign(Kind.INVITATION, UUID(int=7))
+    with server_with(key=OLD), pytest.raises(InvalidLink):
+        tokens.verify(Kind.INVITATION, token)
+
+
+def test_a_short_key_before_is_refused_when_the_settings_are_read() -> None:
+    with pytest.raises(ValidationError, match="at least 32 characters"):
+        Settings(previous_secret_keys=f"{NEW},short")
 
 
 @pytest.mark.parametrize("secret", ["", "too short to be a secret"])
-def test_a_server_without_a_proper_secret_signs_nothing(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_KEY", secret)
-    settings.cache_clear()
-    tokens.secret.cache_clear()
-    try:
-        with pytest.raises(tokens.SecretKeyMissing):
-            tokens.sign(Kind.INVITATION, uuid7())
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        tokens.secret.cache_clear()
+def test_a_server_without_a_proper_secret_signs_nothing(secret: str) -> None:
+    with server_with(key=secret, previous=OLD), pytest.raises(tokens.SecretKeyMissing):
+        tokens.sign(Kind.INVITATION, uuid7())
