@@ -120,7 +120,7 @@ class _Edits:
             columns["title"] = self._sheet.title(row)
         if "currency" in said:
             columns["currency"] = values.get("currency") or self._sheet.currency
-        for field, found in self._looked.by_field():
+        for field, found in self._looked.by_field:
             if field in said:
                 columns[f"{field}_id"] = found.key(values.get(field))
         return columns

@@ -5,9 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 
-REMEMBERED = 65_536
 # One slip of a pen must not make a file of thousands of clear dates unclear.
 CLEAR_MAJORITY = 20
 
@@ -85,7 +83,6 @@ class Evidence:
 def instants(order: str, zone: tzinfo) -> Callable[[str], datetime | None]:
     """Return a reader of instants. One without a zone of its own is of `zone`, a mere date its midnight."""
 
-    @lru_cache(maxsize=REMEMBERED)
     def read(text: str) -> datetime | None:
         try:
             found = _instant(text, order)
@@ -99,7 +96,6 @@ def instants(order: str, zone: tzinfo) -> Callable[[str], datetime | None]:
 def days(order: str) -> Callable[[str], date | None]:
     """Return a reader of days; a time of day is left out of account."""
 
-    @lru_cache(maxsize=REMEMBERED)
     def read(text: str) -> date | None:
         try:
             found = _instant(text, order)
@@ -114,7 +110,6 @@ def numbers(decimal: str) -> Callable[[str], Decimal | None]:
     """Return a reader of numbers with currency signs and grouped digits, by the file's decimal separator."""
     group = "," if decimal == "." else "."
 
-    @lru_cache(maxsize=REMEMBERED)
     def read(text: str) -> Decimal | None:
         bare = _bare(text)
         if not NUMBER.match(bare):

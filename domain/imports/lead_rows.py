@@ -1,10 +1,11 @@
 """What writing new leads and writing changed ones have in common."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from functools import cached_property
 from operator import itemgetter
 from uuid import UUID
 
@@ -21,7 +22,7 @@ MOVES = ("id", "workspace_id", "lead_id", "from_stage_id", "to_stage_id", "user_
 EARLIEST_RANK = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Looked:
     """What the rows of a chunk name, by their names."""
 
@@ -31,7 +32,8 @@ class Looked:
     sources: Names
     lost_reasons: Names
 
-    def by_field(self) -> Iterable[tuple[str, Names]]:
+    @cached_property
+    def by_field(self) -> tuple[tuple[str, Names], ...]:
         return (
             ("company", self.companies),
             ("owner", self.owners),

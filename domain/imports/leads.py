@@ -74,11 +74,12 @@ class LeadsImport:
 
     def _wanted(self, taking: Taking, row: Row, looked: Looked) -> Wanted | None:
         """Return a row with its place; one that cannot be taken is reported and skipped."""
-        place = self._board.place(row.values.get("stage"), row.values.get("status"))
+        values = row.values
+        place = self._board.place(values.get("stage"), values.get("status"))
         faults = [
             taking.fault(row, field, reason)
-            for field, found in looked.by_field()
-            if (reason := found.fault(row.values.get(field)))
+            for field, found in looked.by_field
+            if field in values and (reason := found.fault(values[field]))
         ]
         if isinstance(place, str):
             faults.append(taking.fault(row, "stage" if "stage" in row.texts else "status", place))

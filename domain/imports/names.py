@@ -37,9 +37,13 @@ class Names:
         self.missing = missing
         self.keys: dict[str, UUID] = {}
         self.several: set[str] = set()
+        self._by_text: dict[str | None, UUID | None] = {None: None}
 
     def key(self, text: str | None) -> UUID | None:
-        return self.keys.get(inputs.normalised_name(text)) if text else None
+        """Return what a name stands for, once all names are known."""
+        if text not in self._by_text:
+            self._by_text[text] = self.keys.get(inputs.normalised_name(text or ""))
+        return self._by_text[text]
 
     def fault(self, text: str | None) -> str | None:
         """Return why a name cannot be followed."""
@@ -53,7 +57,7 @@ class Names:
 def _wanted(texts: Iterable[str | None]) -> dict[str, str]:
     """Return names by what they are matched by, as they were written first."""
     wanted: dict[str, str] = {}
-    for text in texts:
+    for text in dict.fromkeys(texts):
         if text:
             wanted.setdefault(inputs.normalised_name(text), text)
     return wanted
@@ -160,10 +164,13 @@ WHERE member.workspace_id = $1 AND NOT is_service AND (
 
 async def owners(taking: Taking, rows: Iterable[Row], missing: Missing, *, field: str = "owner") -> Names:
     """Return the members whom rows name as owners, by name or email; missing ones become inactive users."""
-    wanted: dict[str, Row] = {}
+    named: dict[str, Row] = {}
     for row in rows:
         if text := row.values.get(field):
-            wanted.setdefault(inputs.normalised_name(text), row)
+            named.setdefault(text, row)
+    wanted: dict[str, Row] = {}
+    for text, row in named.items():
+        wanted.setdefault(inputs.normalised_name(text), row)
     found = Names("member", missing)
     if not wanted:
         return found

@@ -23,6 +23,7 @@ from models.users import Role
 
 MOST_WHOLE = 2_147_483_647
 SHOWN = 200
+REMEMBERED, LONGEST_REMEMBERED = 20_000, 200
 CENTS = Decimal("0.0001")
 
 
@@ -111,13 +112,12 @@ class Converter:
         texts: dict[str, str] = {}
         values: dict[str, Any] = {}
         row = Row(line, external_id, "", values, texts)
-        faults, told = _Collected(), 0
+        faults = _Collected()
         for name, take, parse, label in self._plain:
             texts[name] = text = take(cells)
             values[name] = parse(faults, text, label) if text else None
-            if len(faults) > told:
-                self._tell(row, faults, told, label, text)
-                told = len(faults)
+        if faults:
+            self._tell(row)
         for name, source in self._joined:
             parts = [str(values[part]) for part in source.join if values.get(part) is not None]
             texts[name] = source.separator.join(parts)[: inputs.NAME_LIMIT].strip()
@@ -157,14 +157,19 @@ class Converter:
         first = self._first_lines.setdefault(key, record.line)
         return None if first == record.line else first
 
-    @staticmethod
-    def _tell(row: Row, faults: Faults, told: int, label: str, text: str) -> None:
-        row.faults += [RowFault(row.line, label, shown(text), str(fault)) for fault in islice(faults, told, None)]
+    def _tell(self, row: Row) -> None:
+        """Look at a faulty row again, field by field, and keep what is wrong with each."""
+        for name, _, parse, label in self._plain:
+            faults, text = Faults(), row.texts[name]
+            if text:
+                parse(faults, text, label)
+            row.faults += [RowFault(row.line, label, shown(text), str(fault)) for fault in faults]
 
     def _compiled(self, name: str, form: Form, source: Source, reading: Reading) -> tuple[Take, Parse]:
         parse = _by_targets(source) if form is Form.STAGE else self._parsers[form]
         if source.factor is not None:
             parse = _times(parse, source.factor, whole=form is Form.WHOLE)
+        parse = _remembering(parse)
         if source.constant is not None:
             constant = source.constant
             return lambda cells: constant, parse
@@ -172,16 +177,43 @@ class Converter:
         return _taker(reading.index(source.column), source), parse
 
 
+def _remembering(parse: Parse) -> Parse:
+    """Return a parser that knows again what it has read without a fault: cells repeat."""
+    known: dict[str, Any] = {}
+
+    def remember(faults: Faults, text: str, label: str) -> Any:
+        if text in known:
+            return known[text]
+        found = _Collected()
+        value = parse(found, text, label)
+        if found:
+            for fault in found:
+                faults.add(fault)
+        elif len(text) <= LONGEST_REMEMBERED:
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[text] = value
+        return value
+
+    return remember
+
+
 def _taker(at: int, source: Source) -> Take:
     values, default = source.values, source.default or ""
     if not values and not default:
         return lambda cells: cells[at].strip()
+    known: dict[str, str] = {}
 
     def take(cells: Sequence[str]) -> str:
         text = cells[at].strip()
-        if not text:
-            return values.get("", default)
-        return values.get(" ".join(text.split()).casefold(), text)
+        found = known.get(text)
+        if found is None:
+            if len(known) >= REMEMBERED:
+                known.clear()
+            found = values.get(" ".join(text.split()).casefold(), text or default)
+            if len(text) <= LONGEST_REMEMBERED:
+                known[text] = found
+        return found
 
     return take
 
@@ -296,15 +328,15 @@ class Fingerprints:
         """Return the fingerprint of a row's texts."""
         parts = [texts[name].encode() for name in self._names]
         whole = blake2b(b"\x1f".join(parts), digest_size=8).digest()
-        return base64.b85encode(self._layout.pack(self._mark, whole, *map(zlib.crc32, parts))).decode()
+        return base64.b64encode(self._layout.pack(self._mark, whole, *map(zlib.crc32, parts))).decode()
 
     def changed(self, before: str | None, after: str) -> list[str]:
         """Return the fields that differ; all of them where the fingerprint before is of other fields."""
         try:
-            mark, _, *were = self._layout.unpack(base64.b85decode(before or ""))
+            mark, _, *were = self._layout.unpack(base64.b64decode(before or ""))
         except (ValueError, struct.error):
             return list(self._names)
-        _, _, *are = self._layout.unpack(base64.b85decode(after))
+        _, _, *are = self._layout.unpack(base64.b64decode(after))
         if mark != self._mark:
             return list(self._names)
         differ = [name for name, was, now in zip(self._names, were, are, strict=True) if was != now]
