@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from tortoise.expressions import Subquery
+
 from domain import inputs, policy, tokens
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, Malformed, NotFound
@@ -17,6 +19,7 @@ from domain.policy import Action
 from domain.tokens import EndedLink, InvalidLink
 from models.database import transaction
 from models.files import File, FileChunk
+from models.imports import Import, ImportStatus
 from settings import settings
 
 LINK_LASTS = timedelta(minutes=15)
@@ -111,8 +114,12 @@ async def uploaded(actor: Actor, file_id: UUID, *, field: str = "fileId") -> Fil
 
 
 async def forget(*, now: datetime) -> int:
-    """Delete files whose time is over, attempts that broke off among them, and return how many those were."""
-    return await File.filter(expires_at__lte=now).delete()
+    """Delete files whose time is over, attempts that broke off among them, and return how many those were.
+
+    A file that an import still reads stays.
+    """
+    read = Import.filter(status__in=[ImportStatus.PENDING, ImportStatus.RUNNING], file_id__not_isnull=True)
+    return await File.filter(expires_at__lte=now, id__not_in=Subquery(read.values("file_id"))).delete()
 
 
 def upload_url(file: File) -> str:

@@ -20,6 +20,7 @@ from domain.files import Purpose
 from domain.tokens import InvalidLink
 from models.base import uuid7
 from models.files import File, FileChunk
+from models.imports import Import, ImportKind, ImportStatus
 from models.users import Role
 from schema import ids
 from settings import settings
@@ -264,6 +265,28 @@ async def test_files_are_forgotten_when_their_time_is_over(client: Client, admin
     await files.forget(now=now + files.KEPT + timedelta(minutes=1))
     assert not await File.filter(id=used).exists()
     assert await content(used) == b""
+
+
+async def test_a_file_that_an_import_still_reads_is_not_forgotten(client: Client, admin: Actor) -> None:
+    path, key = await announced(client, admin, 1)
+    await client.http.put(path, content=b"x")
+    now = datetime.now(UTC) + 2 * files.KEPT
+    running = await Import.create(
+        workspace_id=admin.workspace_id,
+        kind=ImportKind.LEADS,
+        status=ImportStatus.RUNNING,
+        file_name="leads.csv",
+        file_id=key,
+        fingerprint="",
+        created_at=now,
+    )
+
+    await files.forget(now=now)
+    assert await content(key) == b"x"
+
+    await Import.filter(id=running.id).update(status=ImportStatus.COMPLETED)
+    await files.forget(now=now)
+    assert await content(key) == b""
 
 
 async def test_a_large_file_is_never_whole_in_memory(client: Client, admin: Actor) -> None:
