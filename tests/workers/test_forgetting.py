@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from domain import files
+from domain import files, sign_in_attempts
 from domain.jobs import Queue
+from domain.sign_in_attempts import Limit
 from models.files import File, FileChunk
 from models.idempotency import IdempotencyKey
 from models.sessions import Session
+from models.sign_in_attempts import SignInAttempt
 from tests import factories
 from tests.workers.conftest import Database, add_job
 from workers import jobs
@@ -19,6 +21,7 @@ async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database)
     for at in (now, now - timedelta(days=2)):
         await factories.session(admin, now=at - timedelta(days=70) if at < now else at)
         await IdempotencyKey.create(actor="a", key=f"{at}", request_hash="h", created_at=at)
+        await sign_in_attempts.count(Limit.SIGN_IN_ACCOUNT, f"{at}", now=at)
         file = await files.create_upload(admin, name="a.csv", size=1, now=at)
         await FileChunk.create(file_id=file.id, number=0, data=b"x")
     await add_job(database, "forget_what_ended", queue="bulk")
@@ -30,5 +33,5 @@ async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database)
             await forget_what_ended.run(job)
             assert job.finished
 
-    for rows in (Session, IdempotencyKey, File, FileChunk):
+    for rows in (Session, IdempotencyKey, SignInAttempt, File, FileChunk):
         assert await rows.all().count() == 1, rows
