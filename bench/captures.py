@@ -13,7 +13,7 @@ from itertools import count
 
 import uvloop
 
-from bench.house import Client, house, some_folder, told, told_times
+from bench.house import Client, House, house, some_folder, told, told_times
 
 WARM_UP = 320
 SIGN_UP = """
@@ -47,20 +47,24 @@ async def client(address: str, token: str, numbers: "count[int]", until: int, to
     connection.close()
 
 
-async def measure(address: str, clients: int, captures: int) -> None:
+async def measure(home: House, clients: int, captures: int) -> None:
     """Sign up, warm up, capture, and print the figures."""
+    address = home.address
     asking = Client(address)
     token = (await asking.ask(SIGN_UP))["signUp"]["accessToken"]
     asking.close()
     numbers = count()
     await asyncio.gather(*(client(address, token, numbers, WARM_UP, []) for _ in range(clients)))
     took: list[float] = []
-    numbers, began = count(WARM_UP), time.perf_counter()
+    numbers, before, began = count(WARM_UP), home.cpu(), time.perf_counter()
     await asyncio.gather(*(client(address, token, numbers, WARM_UP + captures, took) for _ in range(clients)))
     seconds = time.perf_counter() - began
     assert len(took) == captures
+    after = home.cpu()
     told("capture_throughput", captures / seconds, f"leads/s ({clients} clients)")
     told_times("capture", took)
+    for part, used in sorted(after.items()):
+        told(f"capture_cpu_{part}", (used - before.get(part, 0.0)) / captures * 1000, "ms a lead")
 
 
 def main() -> None:
@@ -69,7 +73,7 @@ def main() -> None:
     parser.add_argument("--captures", type=int, default=4000)
     asked = parser.parse_args()
     with some_folder(None) as folder, house(folder) as home:
-        uvloop.run(measure(home.address, asked.clients, asked.captures))
+        uvloop.run(measure(home, asked.clients, asked.captures))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTED = re.compile(r"GraphQL at (http://\S+)/graphql")
@@ -27,6 +29,22 @@ class House:
     address: str
     process: "subprocess.Popen[str]"
     folder: Path
+
+    def cpu(self) -> dict[str, float]:
+        """Return the seconds of CPU that each part has used: api, relay, worker, postgres, valkey."""
+        used: dict[str, float] = {}
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                part, times = _part(process), process.cpu_times()
+                used[part] = used.get(part, 0.0) + times.user + times.system
+        return used
+
+
+def _part(process: psutil.Process) -> str:
+    line = process.cmdline()
+    name = next((part for part in ("serve", "relay", "worker") if part in line), "")
+    named = {"serve": "api", "": "valkey" if "valkey" in process.name() else "postgres"}
+    return named.get(name, name)
 
 
 def environment() -> dict[str, str]:
