@@ -6,14 +6,14 @@ only by the operation's id.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from inspect import isawaitable
 from sys import intern
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,6 +24,7 @@ from graphql import (
     Executor,
     FieldNode,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     VariableDefinitionNode,
@@ -158,6 +159,8 @@ class Connection:
         self._initialised = False
         self._acknowledged_at: float | None = None
         self._receiver: asyncio.Task[None] | None = None
+        self._sending = 0
+        self._sent_at = 0.0
 
     async def serve(self) -> None:
         """Take messages until the connection is closed; then end whatever still runs."""
@@ -297,13 +300,7 @@ class Connection:
         return Asked(text, given.operation_name, variables, prepared)
 
     async def _subscribe(self, key: str, asked: Asked, context: Context) -> bool:
-        executor = Executor.build(
-            self._schema._schema,
-            asked.prepared.document,
-            context_value=context,
-            raw_variable_values=asked.variables,
-            operation_name=asked.name,
-        )
+        executor = executor_of(self._schema._schema, asked, context)
         source: Any = executor if isinstance(executor, list) else create_source_event_stream(executor)
         if isawaitable(source):
             source = await source
@@ -311,7 +308,7 @@ class Connection:
         if errors or isinstance(executor, list):
             await self._fail(key, [_public(error, context.request_id) for error in errors or []])
             return False
-        answers = Answers(executor, asked, context)
+        answers = Answers(self._schema._schema, asked, context)
         try:
             async with aclosing(aiter(source)) as messages:
                 async for message in messages:
@@ -340,7 +337,9 @@ class Connection:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._patience.ping)
-            if self._acknowledged_at is None:
+            if self._sending and asyncio.get_running_loop().time() - self._sent_at > self._patience.send:
+                return self._give_up()
+            if self._acknowledged_at is None or self._sending:
                 continue
             try:
                 if self._credential is not None and not self._credential.startswith(api_keys.PREFIX):
@@ -350,7 +349,7 @@ class Connection:
                 ended = _ended(error)
                 await self._close(ended.code, ended.reason)
             except WebSocketDisconnect:
-                return
+                return None
 
     async def _next(self, key: str, payload: str) -> None:
         await self._send(f'{{"id":{_quoted(key)},"type":"{self._words.next}","payload":{payload}}}')
@@ -360,22 +359,26 @@ class Connection:
         await self._send({"id": key, "type": "error", "payload": told[0] if self._legacy and told else told})
 
     async def _send(self, message: Mapping[str, Any] | str) -> None:
-        """Send a message; a client that does not read holds it back, and is given up after a while."""
+        """Send a message. A client that does not read holds it back, and after a while is given up."""
         text = message if isinstance(message, str) else _json(message)
+        clock = asyncio.get_running_loop().time
+        if not self._sending:
+            self._sent_at = clock()
+        self._sending += 1
         try:
-            async with asyncio.timeout(self._patience.send):
-                await self._websocket.send_text(text)
-        except TimeoutError:
-            self._give_up()
-            raise WebSocketDisconnect(1006) from None
+            await self._websocket.send({"type": "websocket.send", "text": text})
         except RuntimeError as error:
             # It was closed meanwhile.
             raise WebSocketDisconnect(1006) from error
+        finally:
+            self._sending -= 1
+            self._sent_at = clock()
 
     async def _close(self, code: int, reason: str) -> None:
         if self._websocket.application_state is not WebSocketState.CONNECTED:
             return
         with suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
+            # Before a client that does not read, even this waits.
             async with asyncio.timeout(self._patience.send):
                 await self._websocket.close(code, reason)
         self._give_up()
@@ -407,43 +410,48 @@ class Anyone(Actor):
 class Answers:
     """The answers of a subscription: made once for all who asked the same and may see the same."""
 
-    def __init__(self, executor: Executor[Any], asked: Asked, context: Context) -> None:
-        self._executor = executor
+    def __init__(self, schema: GraphQLSchema, asked: Asked, context: Context) -> None:
+        self._schema = schema
+        self._asked = asked
         self._context = context
+        actor = context.identity
         used = used_variables(asked.prepared.document)
         variables = {name: value for name, value in asked.variables.items() if name in used}
-        self._key = intern(asked.text), asked.name, _json(variables, sort=True)
+        self._like = (actor.kind, actor.role, actor.scopes) if actor else None
+        self._for_all = intern(asked.text), asked.name, _json(variables, sort=True), self._like
+        self._for_one = (*self._for_all, actor.user_id, actor.key_id) if actor else None
         self._personal = False
 
     async def to(self, message: Any) -> str:
         """Return the payload that answers a message."""
         if not isinstance(message, Message):
-            answer = await self._execute(message, self._context)
-            return answer or ""
-        actor = self._context.actor
-        like = actor.kind, actor.role, actor.scopes
+            return await self._execute(message, self._context) or ""
         if not self._personal:
-            context = self._fresh(Anyone.like(actor), message.memo.setdefault(like, {}))
-            answer = await self._once(message, (self._key, like), context)
+            answer = await self._once(message, self._for_all)
             if answer is not None:
                 return answer
             self._personal = True
-        context = self._fresh(actor, {})
-        return await self._once(message, (self._key, like, actor.user_id, actor.key_id), context) or ""
+        return await self._once(message, self._for_one) or ""
 
-    def _fresh(self, actor: Actor, loaders: dict[Any, Any]) -> Context:
-        return Context(identity=actor, request_id=self._context.request_id, loaders=loaders)
-
-    async def _once(self, message: Message, key: Any, context: Context) -> str | None:
-        if key not in message.memo:
-            message.memo[key] = asyncio.ensure_future(self._execute(message, context))
+    async def _once(self, message: Message, key: Any) -> str | None:
+        made: asyncio.Future[str | None] | None = message.memo.get(key)
+        if made is None:
+            made = message.memo[key] = asyncio.ensure_future(self._execute(message, self._context_of(message, key)))
         # Whoever is first may go away, which must not take the others' answer along.
-        return await asyncio.shield(cast(Awaitable[str | None], message.memo[key]))
+        return made.result() if made.done() else await asyncio.shield(made)
+
+    def _context_of(self, message: Message, key: Any) -> Context:
+        actor = self._context.actor
+        if key is self._for_one:
+            return Context(identity=actor, request_id=self._context.request_id)
+        loaders = message.memo.setdefault(self._like, {})
+        return Context(identity=Anyone.like(actor), request_id=self._context.request_id, loaders=loaders)
 
     async def _execute(self, message: Any, context: Context) -> str | None:
         """Return the payload, or None where it depends on who asks and the context does not say."""
-        executor = self._executor.build_per_event_executor(message)
-        executor.context_value = context
+        # An executor remembers what it collected for every event, so each event gets one of its own.
+        executor = executor_of(self._schema, self._asked, context, message)
+        assert isinstance(executor, Executor)
         result: Any = execute_subscription_event(executor)
         if isawaitable(result):
             result = await result
@@ -451,6 +459,20 @@ class Answers:
         if any(isinstance(error.original_error, Personal) for error in errors):
             return None
         return _payload(result.data, [_public(error, context.request_id) for error in errors])
+
+
+def executor_of(
+    schema: GraphQLSchema, asked: Asked, context: Context, message: Any = None
+) -> Executor[Any] | list[GraphQLError]:
+    """Return what executes an operation for a message, or what its variables lack."""
+    return Executor.build(
+        schema,
+        asked.prepared.document,
+        root_value=message,
+        context_value=context,
+        raw_variable_values=asked.variables,
+        operation_name=asked.name,
+    )
 
 
 def used_variables(document: DocumentNode) -> frozenset[str]:

@@ -93,14 +93,14 @@ class PipelineWatch:
 
     @property
     def uses_teams(self) -> bool:
-        return TEAM in tested(self.condition)
+        return TEAM in looked_at(self.condition)
 
     def step(self, event: LiveEvent, view: View) -> Step | ResyncReason | None:
         if event.name == "stage.rebalanced":
             same = event.data.get("pipeline_id") == str(self.pipeline_id)
             return ResyncReason.RANKS_REBALANCED if same else None
-        pipeline_id, meets = str(self.pipeline_id), test(self.condition)
-        any_status = "status" in tested(self.condition)
+        pipeline_id, meets = str(self.pipeline_id), passing(self.condition)
+        any_status = "status" in looked_at(self.condition)
 
         def matches(lead: LiveLead) -> bool:
             return (
@@ -147,36 +147,36 @@ def owner_texts(scope: Scope) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def tested(condition: Condition) -> frozenset[str]:
+def looked_at(condition: Condition) -> frozenset[str]:
     """Return the columns and links that a condition looks at."""
     match condition:
         case Compare(name) | Exists(name):
             return frozenset({name})
         case All(of) | AnyOf(of):
-            return frozenset().union(*map(tested, of))
+            return frozenset().union(*map(looked_at, of))
         case Not(of):
-            return tested(of)
+            return looked_at(of)
         case _:
             raise TypeError(f"live events cannot be tested for {condition}")
 
 
 @lru_cache(maxsize=4096)
-def test(condition: Condition) -> Test:
+def passing(condition: Condition) -> Test:
     """Return a condition as a function of a lead and its owner's team; it answers as the engine's SQL does."""
     match condition:
         case Compare(column):
             read, meets = _reader(column), _operator(condition.op, condition.value)
             return lambda lead, teams: meets(read(lead))
         case Exists(link, where):
-            return _exists(link, test(where))
+            return _exists(link, passing(where))
         case All(of):
-            every = [test(part) for part in of]
+            every = [passing(part) for part in of]
             return lambda lead, teams: all(part(lead, teams) for part in every)
         case AnyOf(of):
-            some = [test(part) for part in of]
+            some = [passing(part) for part in of]
             return lambda lead, teams: any(part(lead, teams) for part in some)
         case Not(of):
-            inner = test(of)
+            inner = passing(of)
             return lambda lead, teams: not inner(lead, teams)
         case _:
             raise TypeError(f"live events cannot be tested for {condition}")

@@ -23,7 +23,7 @@ from domain.money import Money
 from domain.moves import StageRebalanced
 from engine import boards
 from engine.conditions import EVERYTHING, Compare, Condition, Exists, Op
-from engine.live import LeadWatch, PipelineWatch, Watch, cursor
+from engine.live import LeadWatch, PipelineWatch, Watch, cursor, leads_now
 from models.base import uuid7
 from models.database import transaction
 from models.leads import Lead, LeadStatus
@@ -114,7 +114,7 @@ async def test_a_message_bears_the_lead_as_it_is_now_read_once_for_all(
         await watch(admin, Compare("status", Op.EQ, "OPEN")) for _ in range(2)
     ]
     read: list[list[UUID]] = []
-    real = live.leads_now
+    real = leads_now
     monkeypatch.setattr(live.Hub, "occurrence", _counting(read, real))
     row = await lead(admin, title="First", now=now())
     await leads.update(admin, row.id, LeadDetails(title="Second"), now=now())

@@ -45,7 +45,7 @@ from tests.live.client import Socket, socket_to
 from tests.live.house import House
 
 SEEDS = [int(seed) for seed in os.environ.get("LIVE_SEEDS", "1 2").split()]
-STEPS = 120
+STEPS = 96
 SECONDS = 40.0
 
 CARD = "id title rank status version value { amount } stage { id } owner { id }"
