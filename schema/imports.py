@@ -105,7 +105,7 @@ class ImportQueries:
 class ImportLeadsInput(MutationInput):
     file_id: strawberry.ID = strawberry.field(description="The uploaded file, as createUpload named it.")
     mapping: str = strawberry.field(
-        description="Which column is what, as YAML: see docs/imports.md. At most 200,000 characters."
+        description="Which column is what, as YAML: see docs/importing.md. At most 200,000 characters."
     )
 
 

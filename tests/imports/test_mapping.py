@@ -1,14 +1,15 @@
 """Mappings: what is readable, and what is told of what is not."""
 
+import re
 from typing import Any
 
 import pytest
 
 from domain import imports
 from domain.errors import DomainError, Invalid
-from domain.imports.mapping import parse
+from domain.imports.mapping import FIELDS, parse
 from models.imports import ImportKind
-from tests.imports.importing import EXAMPLES
+from tests.imports.importing import EXAMPLES, ROOT
 
 GOOD: dict[str, Any] = {"system": "old", "external_id": "id", "fields": {"title": "title"}}
 
@@ -35,6 +36,16 @@ def refusals(data: dict[str, Any], kind: ImportKind = ImportKind.LEADS) -> list[
 def test_the_examples_are_good(name: str, kind: ImportKind) -> None:
     checked = parse(imports.load((EXAMPLES / f"{name}.yaml").read_text()), kind=kind)
     assert checked.system == "maven"
+
+
+def test_the_documentation_shows_a_good_mapping_and_every_field() -> None:
+    text = (ROOT / "docs" / "importing.md").read_text()
+    [example] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    checked = parse(imports.load(example), kind=ImportKind.LEADS)
+    assert checked.fields["stage"].targets["won"].closed_from == "Negotiation"
+    for kind, fields in FIELDS.items():
+        [listed] = re.findall(rf"^\| {kind.lower()} \| (.*) \|$", text, re.MULTILINE)
+        assert listed.replace("*", "").split(", ") == list(fields)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from models.teams import Team
 from models.users import Membership, User
 from models.workspaces import Workspace
 from tests.imports.importing import EXAMPLES, ROOT, counts, faults, seller, take
+from tests.schema.asking import ask
 
 DATA = ROOT.parent / "shared" / "data"
 FILES = (
@@ -238,6 +239,47 @@ async def test_the_log_tells_every_lead_and_its_end(maven: Maven) -> None:
         "user": str(actor.user_id),
         "task": f"import:{taken[ImportKind.LEADS].id}",
     }
+
+
+SUMMARY = """
+query ($by: [LeadSummaryDimension!]!) {
+  leadSummary(groupBy: $by) {
+    total { count wonCount lostCount openCount winRate meanDaysToClose wonValue { amount currencyCode } }
+    groups { keys { label } count wonCount wonValue { amount } }
+  }
+}
+"""
+
+
+async def test_the_api_says_what_the_file_says(maven: Maven) -> None:
+    actor, _ = maven
+    rows, agents = rows_of("sales_pipeline"), {row["sales_agent"]: row for row in rows_of("sales_teams")}
+    sectors = {row["account"]: row["sector"].replace("technolgy", "technology") for row in rows_of("accounts")}
+    said: dict[str, Any] = {
+        "OWNER": lambda row: row["sales_agent"],
+        "TEAM": lambda row: agents[row["sales_agent"]]["manager"],
+        "TOP_TEAM": lambda row: agents[row["sales_agent"]]["regional_office"],
+        "PRODUCT": product,
+        "COMPANY_INDUSTRY": lambda row: sectors.get(row["account"]),
+        "STAGE": lambda row: STAGE[row["deal_stage"]],
+    }
+    for dimension, key in said.items():
+        told = (await ask(actor, SUMMARY, by=[dimension]))["leadSummary"]
+        groups = {group["keys"][0]["label"]: group for group in told["groups"]}
+        assert {label: group["count"] for label, group in groups.items()} == Counter(map(key, rows)), dimension
+        won = {label: Decimal(group["wonValue"]["amount"]) for label, group in groups.items() if group["wonCount"]}
+        assert won == won_value(rows, key), dimension
+    closed = [row for row in rows if row["close_date"]]
+    days = [(day(row["close_date"]) - day(row["engage_date"])).days for row in closed]
+    total = told["total"]
+    assert (total["count"], total["openCount"]) == (8800, 2089)
+    assert (total["wonCount"], total["lostCount"]) == (4238, 2473)
+    assert total["wonValue"] == {
+        "amount": str(sum(won_value(rows, lambda row: "").values())),
+        "currencyCode": "USD",
+    }
+    assert total["winRate"] == pytest.approx(4238 / 6711, abs=1e-9)
+    assert total["meanDaysToClose"] == pytest.approx(sum(days) / len(days), abs=1e-6)
 
 
 async def test_the_same_files_again_change_nothing(db: str) -> None:
