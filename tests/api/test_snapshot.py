@@ -7,10 +7,11 @@ import pytest
 
 from domain.actors import Actor
 from models.catalog import Tag
-from schema import ids
+from schema import execution, ids
+from settings import settings
 from tests import factories
 from tests.api.door import begun, gate
-from tests.api.serving import Client
+from tests.api.serving import Client, codes
 
 
 async def add(actor: Actor, name: str) -> Tag:
@@ -66,3 +67,24 @@ async def test_a_mutation_that_asks_for_a_cursor_may_still_write(db: str, door: 
     data = await door.data('mutation {addTag(input: {name: "w"}) {count query {cursor}}}', token=token)
 
     assert data == {"addTag": {"count": 1, "query": {"cursor": "0"}}}
+
+
+async def test_a_snapshot_that_is_cut_short_gives_its_connection_back(
+    db: str, door: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = settings().model_copy(update={"query_timeout": 0.1})
+    actor = await factories.member()
+    token = await factories.bearer(actor)
+    row = await add(actor, "old")
+    document = 'query($id: ID!) {cursor tags stuck: waits(at: "stuck") late: tag(id: $id, after: "stuck")}'
+    gate("stuck")
+
+    # More often than there are connections in the pool.
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "settings", lambda: short)
+        for _ in range(12):
+            answer = await door.graphql(document, {"id": ids.encode("Tag", row.id)}, token=token)
+            assert codes(answer) == ["TIMEOUT"]
+
+    assert await door.data("{cursor tags}", token=token) == {"cursor": "0", "tags": ["old"]}
+    assert await door.data('mutation {addTag(input: {name: "w"}) {count}}', token=token) == {"addTag": {"count": 2}}
