@@ -208,11 +208,19 @@ def export_schema(
     output: Annotated[Path, typer.Option(help="Where the schema is written.")] = SCHEMA,
     check: Annotated[bool, typer.Option(help="Write nothing; end with 1 where the file differs.")] = False,
 ) -> None:
-    """Write the GraphQL schema as text."""
+    """Write the GraphQL schema as text; a change that would break clients has to be accepted first."""
+    from schema import changes
     from schema.schema import graphql_schema
 
     text = graphql_schema.as_str().rstrip() + "\n"
     if not check:
+        known = output.read_text() if output.exists() else text
+        refused = changes.unaccepted(known, graphql_schema._schema, accepted=changes.ACCEPTED.read_text())
+        if refused:
+            told = "\n".join(f"- {change}" for change in refused)
+            raise StartFailed(
+                f"These changes break clients; take them back or accept them in {changes.ACCEPTED}:\n{told}"
+            )
         output.write_text(text)
     elif not output.exists() or output.read_text() != text:
         raise StartFailed(f"{output} is not the schema of the code; run `salescycle export-schema`.")
