@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
-from api import pages, uploads
+from api import account_pages, pages, uploads
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
@@ -83,6 +83,8 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", socket),
         Route("/graphiql", pages.graphiql),
+        Route("/accept-invitation", account_pages.accept_invitation, methods=["GET", "POST"]),
+        Route("/reset-password", account_pages.reset_password, methods=["GET", "POST"]),
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),

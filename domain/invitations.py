@@ -1,5 +1,8 @@
 """Invitations: how people come into a workspace, whether they have an account already or not."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +17,7 @@ from models.database import transaction
 from models.sessions import Invitation
 from models.teams import Team
 from models.users import Membership, Role, User
+from models.workspaces import Workspace
 
 LASTS = timedelta(days=14)
 
@@ -32,6 +36,18 @@ class UserInvitationRevoked(Event):
 
 class UserJoined(Event):
     name = "user.joined"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInvitation:
+    """An invitation as its link shows it; `name` is the invited person's, where one is known already."""
+
+    email: str
+    role: Role
+    workspace: str
+    inviter: str | None
+    name: str
+    has_account: bool
 
 
 async def invite(
@@ -95,6 +111,22 @@ async def revoke(actor: Actor, invitation_id: UUID, *, now: datetime) -> Invitat
     return row
 
 
+async def opened(token: str, *, now: datetime) -> OpenInvitation:
+    """Return what the holder of a link may know before accepting it. Raises InvalidLink, EndedLink."""
+    invitation = await _open(token, now=now)
+    workspace = await Workspace.get(id=invitation.workspace_id)
+    inviter = await User.filter(id=invitation.invited_by_id).first() if invitation.invited_by_id else None
+    user = await _invited(invitation)
+    return OpenInvitation(
+        email=invitation.email,
+        role=invitation.role,
+        workspace=workspace.name,
+        inviter=inviter.name if inviter else None,
+        name=user.name if user else "",
+        has_account=_has_account(user),
+    )
+
+
 async def accept(
     token: str,
     *,
@@ -110,13 +142,34 @@ async def accept(
     Who has an account gives its password, unless they are signed in (`actor`); who has none gives a name and a
     new password. Raises InvalidLink, EndedLink, WrongCredentials, RateLimited, AlreadyExists.
     """
-    invitation = await Invitation.filter(id=tokens.verify(tokens.Kind.INVITATION, token)).first()
-    _check(invitation, now=now)
-    assert invitation
-    user = await User.filter(email_normalised=invitation.email_normalised, is_service=False).first()
+    async with _joining(token, name=name, password=password, actor=actor, address=address, now=now) as membership:
+        return await sessions.start(membership, user_agent=user_agent, now=now)
+
+
+async def join(
+    token: str, *, name: str | None = None, password: str | None = None, address: str | None = None, now: datetime
+) -> Membership:
+    """Join the workspace of an invitation as `accept` does, but to sign in to it elsewhere. Raises the same."""
+    async with _joining(token, name=name, password=password, address=address, now=now) as membership:
+        return membership
+
+
+@asynccontextmanager
+async def _joining(
+    token: str,
+    *,
+    name: str | None,
+    password: str | None,
+    actor: Actor | None = None,
+    address: str | None,
+    now: datetime,
+) -> AsyncIterator[Membership]:
+    """Give the membership within the transaction that makes it."""
+    invitation = await _open(token, now=now)
+    user = await _invited(invitation)
     account: dict[str, Any] = {}
-    if user and user.password_hash:
-        if actor is None or actor.kind is not ActorKind.USER or actor.user_id != user.id:
+    if _has_account(user):
+        if actor is None or actor.kind is not ActorKind.USER or user is None or actor.user_id != user.id:
             if not password:
                 raise Required(field="password")
             await sessions.checked_credentials(
@@ -128,22 +181,34 @@ async def accept(
         async with transaction():
             await teams.memberships_change(invitation.workspace_id)
             row = await Invitation.filter(id=invitation.id).select_for_update(no_key=True).first()
-            _check(row, now=now)
-            assert row
+            row = _check(row, now=now)
             person = await _person(row, user, account, now=now)
             membership = await _join(row, person, now=now)
-            signed_in = await sessions.start(membership, user_agent=user_agent, now=now)
             await edits.write(row, {"accepted_at": now})
+            who = Actor(ActorKind.USER, row.workspace_id, user_id=person.id)
             facts = {"invitation": row.id, "role": membership.role, "team_id": membership.team_id}
-            await record(UserJoined(sessions.actor_of(signed_in.session), person.id, facts), now=now)
-    return signed_in
+            await record(UserJoined(who, person.id, facts), now=now)
+            yield membership
 
 
-def _check(invitation: Invitation | None, *, now: datetime) -> None:
+async def _open(token: str, *, now: datetime) -> Invitation:
+    return _check(await Invitation.filter(id=tokens.verify(tokens.Kind.INVITATION, token)).first(), now=now)
+
+
+async def _invited(invitation: Invitation) -> User | None:
+    return await User.filter(email_normalised=invitation.email_normalised, is_service=False).first()
+
+
+def _has_account(user: User | None) -> bool:
+    return bool(user and user.password_hash)
+
+
+def _check(invitation: Invitation | None, *, now: datetime) -> Invitation:
     if invitation is None:
         raise tokens.InvalidLink(field="token")
     if invitation.accepted_at or invitation.revoked_at or invitation.expires_at <= now:
         raise tokens.EndedLink(field="token")
+    return invitation
 
 
 async def _account(

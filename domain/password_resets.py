@@ -41,14 +41,18 @@ async def request(*, email: str, address: str | None = None, now: datetime) -> N
         await record(UserPasswordResetRequested(actor, user.id, {"password_reset": row.id}), now=now)
 
 
+async def opened(token: str, *, now: datetime) -> User:
+    """Return whose password a link sets. Raises InvalidLink, EndedLink."""
+    row = await _open(token, now=now)
+    return await User.get(id=row.user_id)
+
+
 async def use(token: str, *, password: str, now: datetime) -> User:
     """Set a new password by the link of a mail, and end every session of the user.
 
     Raises InvalidLink, EndedLink.
     """
-    row = await PasswordReset.filter(id=tokens.verify(tokens.Kind.PASSWORD_RESET, token)).first()
-    _check(row, now=now)
-    assert row
+    row = await _open(token, now=now)
     user = await User.get(id=row.user_id)
     faults = Faults()
     passwords.check(faults, password, field="password", about=(user.name, user.email or ""))
@@ -68,11 +72,16 @@ async def use(token: str, *, password: str, now: datetime) -> User:
     return user
 
 
-def _check(row: PasswordReset | None, *, now: datetime) -> None:
+async def _open(token: str, *, now: datetime) -> PasswordReset:
+    return _check(await PasswordReset.filter(id=tokens.verify(tokens.Kind.PASSWORD_RESET, token)).first(), now=now)
+
+
+def _check(row: PasswordReset | None, *, now: datetime) -> PasswordReset:
     if row is None:
         raise tokens.InvalidLink(field="token")
     if row.used_at or row.expires_at <= now:
         raise tokens.EndedLink(field="token")
+    return row
 
 
 async def _newest_membership(user: User) -> Membership | None:

@@ -14,7 +14,7 @@ from domain.sessions import SignedIn, WrongCredentials
 from domain.tokens import EndedLink, InvalidLink, Kind
 from models.base import uuid7
 from models.events import Event
-from models.sessions import Invitation
+from models.sessions import Invitation, Session
 from models.teams import Team
 from models.users import Membership, Role, User
 from tests import factories
@@ -110,6 +110,31 @@ class TestAccept:
         assert (place.team_id, place.active) == (team.id, True)
         assert await sessions.sign_in(email=email, password=PASSWORD, now=NOW)
         assert await Event.filter(subject_id=actor.user_id, name="user.joined").count() == 1
+
+    async def test_who_joins_without_signing_in_gets_no_session(self, db: str) -> None:
+        admin = await factories.member()
+        row = await invitations.invite(admin, email=address(), role=Role.MANAGER, now=NOW)
+
+        membership = await invitations.join(link(row), name="Ada", password=PASSWORD, now=NOW)
+
+        assert (membership.workspace_id, membership.role) == (admin.workspace_id, Role.MANAGER)
+        assert not await Session.filter(user_id=membership.user_id).exists()
+        assert [event.name for event in await factories.events(membership.user_id)] == ["user.joined"]
+        with pytest.raises(EndedLink):
+            await invitations.join(link(row), name="Ada", password=PASSWORD, now=NOW)
+
+    async def test_who_holds_the_link_knows_what_it_is_about(self, db: str) -> None:
+        admin, other = await factories.member(name="Grace"), await factories.member(name="Ada")
+        await factories.password_of(other)
+        known = await invitations.invite(admin, email=(await User.get(id=other.user_id)).email or "", now=NOW)
+        unknown = await invitations.invite(admin, email=address(), now=NOW)
+
+        told = [await invitations.opened(link(row), now=NOW) for row in (known, unknown)]
+
+        assert [(one.workspace, one.inviter, one.role) for one in told] == [("Acme", "Grace", Role.REP)] * 2
+        assert [(one.name, one.has_account) for one in told] == [("Ada", True), ("", False)]
+        with pytest.raises(EndedLink):
+            await invitations.opened(link(known), now=NOW + timedelta(days=14))
 
     async def test_somebody_of_another_workspace_gives_their_password(self, db: str) -> None:
         admin, other = await factories.member(), await factories.member()

@@ -113,6 +113,17 @@ async def test_using_one_link_ends_the_others(db: str) -> None:
         await password_resets.use(first, password="another password", now=NOW)
 
 
+async def test_a_link_says_whose_it_is_and_serves_afterwards(db: str) -> None:
+    me = await member_with_password()
+    token = await asked_for(me)
+
+    assert (await password_resets.opened(token, now=NOW)).id == me.user_id
+    await password_resets.use(token, password=NEW, now=NOW)
+
+    with pytest.raises(EndedLink):
+        await password_resets.opened(token, now=NOW)
+
+
 async def test_a_link_is_old_after_an_hour(db: str) -> None:
     token = await asked_for(await member_with_password())
     with pytest.raises(EndedLink):

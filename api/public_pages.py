@@ -1,0 +1,67 @@
+"""What public pages have in common: templates, one style, headers that keep secrets in, and forms without scripts."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api import media
+from api.graphql import read
+from api.refusals import Refusal
+
+TEMPLATES = Path(__file__).parent.parent / "templates" / "pages"
+FORM = "application/x-www-form-urlencoded"
+LARGEST_FORM, MOST_FIELDS = 64 * 1024, 100
+
+
+def page(template: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **facts: Any) -> Response:
+    """Return the page `templates/pages/TEMPLATE.html`, which escapes its facts."""
+    facts = {"style": _style(), "faults": {}} | facts
+    content = _templates().get_template(f"{template}.html").render(facts)
+    return HTMLResponse(content, status, headers=_headers() | dict(headers or {}))
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a sent form; raises Refusal for what is none."""
+    kind, _ = media.parsed(request.headers.get("content-type", ""))
+    if kind != FORM:
+        raise Refusal(415, f"Send the form as {FORM}.")
+    body = await read(request, LARGEST_FORM)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise Refusal(400, "The form is not readable.") from error
+    return dict(pairs)
+
+
+@lru_cache
+def _headers() -> dict[str, str]:
+    digest = b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
+
+@lru_cache
+def _style() -> Markup:
+    return Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704
+
+
+@lru_cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
