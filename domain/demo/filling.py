@@ -1,15 +1,17 @@
 """Filling a new workspace with a demo, in one transaction: whoever kills it leaves nothing behind."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from uuid import UUID
 
+import asyncpg
 from tortoise.connection import get_connection
 
-from domain import edits, inputs, passwords
+from domain import inputs, passwords
 from domain.demo.history import History
 from domain.demo.home import Admin, furnish, new_rows
 from domain.demo.rows import COLUMNS, Rows
@@ -44,7 +46,7 @@ class Filled:
 async def fill(plan: Plan, *, now: datetime, progress: Callable[[int], None] = lambda leads: None) -> Filled:
     """Make a workspace of believable data, with an admin who can sign in; `progress` is told of leads written.
 
-    Raises AlreadyExists where the email has an account, and faults of the plan.
+    Raises AlreadyExists where the email has an account or this very plan was made before, and faults of the plan.
     """
     admin = await _admin(plan)
     chance = Random(f"{plan.seed} {plan.workspace_name} {admin.email_normalised}")  # noqa: S311
@@ -52,7 +54,7 @@ async def fill(plan: Plan, *, now: datetime, progress: Callable[[int], None] = l
     home = furnish(rows, name=plan.workspace_name, admin=admin, leads=plan.leads, chance=chance, now=now)
     history, counts = History(home, chance), dict.fromkeys(COLUMNS, 0)
     current: Rows | None = rows
-    with edits.collisions("user", {"user_email_idx": "email", "workspace_pkey": "seed"}):
+    with _collisions():
         async with transaction() as connection:
             written = 0
             while current is not None:
@@ -67,6 +69,17 @@ async def fill(plan: Plan, *, now: datetime, progress: Callable[[int], None] = l
                 current = following
     await get_connection("default").execute_script(f"ANALYZE {', '.join(COLUMNS)}")
     return Filled(home.workspace_id, counts)
+
+
+@contextmanager
+def _collisions() -> Iterator[None]:
+    """Name what is there already: the address, or the workspace that this very plan made before."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "user_email_idx":
+            raise AlreadyExists(noun="user", what="email", field="email") from error
+        raise AlreadyExists(noun="workspace", what="seed", field="seed") from error
 
 
 def _next(history: History, rows: Rows, leads: int) -> Rows | None:

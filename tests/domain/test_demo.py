@@ -1,5 +1,6 @@
 """The demo: rows as if people had made them one by one, and always the same for the same seed."""
 
+import asyncio
 import itertools
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
@@ -200,6 +201,23 @@ async def test_an_address_in_use_and_faulty_plans_are_refused_and_leave_nothing(
         await fill(Plan("", "none", "short", 10, 1), now=NOW)
     assert {fault.code for fault in refused.value.faults} == {"REQUIRED", "MALFORMED", "PASSWORD_TOO_SHORT"}
     assert await Workspace.all().count() == workspaces
+
+
+async def test_the_same_plan_a_second_time_is_refused_whoever_its_admin_is_by_now() -> None:
+    first = await fill(plan("again@demo.example", count=5), now=NOW)
+    await User.filter(email="again@demo.example").update(
+        email="else@demo.example", email_normalised="else@demo.example"
+    )
+    with pytest.raises(AlreadyExists) as refused:
+        await fill(plan("again@demo.example", count=5), now=NOW)
+    assert refused.value.field == ("seed",)
+    assert await Lead.filter(workspace_id=first.workspace_id).count() == 5
+
+
+async def test_of_two_at_once_for_one_address_one_is_refused() -> None:
+    plans = [plan("twice@demo.example", seed=seed, count=5) for seed in (1, 2)]
+    made = await asyncio.gather(*(fill(each, now=NOW) for each in plans), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in made) == ["AlreadyExists", "Filled"]
 
 
 async def test_a_demo_that_is_ended_leaves_nothing() -> None:
