@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from markupsafe import escape
 
 from domain import invitations, leads, password_resets, scoring, tokens
 from domain.jobs import Queue
@@ -18,6 +19,7 @@ from domain.money import Money
 from domain.tokens import Kind
 from models.leads import Lead
 from models.users import User
+from tests import factories
 from tests.adapters.letterbox import Letterbox, open_letterbox, parsed, text_of
 from tests.factories import lead, password_of, seller
 from tests.workers.conftest import Database, Start, add_job, until
@@ -141,6 +143,22 @@ async def test_an_invitation_is_mailed_with_its_link_even_where_the_server_says_
     job = await until(lambda: _done(database, "send_invitation"))
     assert job["attempts"] == 2
     assert mail["Message-ID"] == f"<{job['id']}@localhost>"
+
+
+async def test_names_in_an_invitation_are_text_and_no_html(
+    database: Database, start: Start, letterbox: Letterbox
+) -> None:
+    script, image = "<script>alert('1')</script>", '<img src=x onerror="alert(2)">'
+    admin = await factories.member(of=await factories.workspace(name=script), name=image)
+    await both_ready(start, SMTP_URL=letterbox.url)
+    await invitations.invite(admin, email="ada@example.com", now=datetime.now(UTC))
+    mail = await first_mail(letterbox)
+    seen = text_of(mail, "html")
+    assert "<script" not in seen
+    assert "<img" not in seen
+    for name in (script, image):
+        assert str(escape(name)) in seen
+        assert name in text_of(mail)
 
 
 async def test_a_revoked_invitation_is_not_mailed(database: Database, start: Start, letterbox: Letterbox) -> None:
