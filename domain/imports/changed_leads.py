@@ -11,7 +11,7 @@ from domain.closings import LeadClosed, LeadReopened
 from domain.errors import Forbidden
 from domain.events import Event, changes
 from domain.imports.keys import new_key
-from domain.imports.lead_rows import MOVES, Looked, Sheet, Wanted, level, probability, rank
+from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level, probability
 from domain.imports.rows import Row
 from domain.imports.stages import Place
 from domain.imports.taking import Known, Taking
@@ -74,6 +74,7 @@ class _Edits:
 
     def __init__(self, taking: Taking, sheet: Sheet, looked: Looked, stages: Mapping[UUID, Stage]) -> None:
         self._taking, self._sheet, self._looked, self._stages = taking, sheet, looked, stages
+        self._ranks = Ranks()
         self._leads: list[Lead] = []
         self._left: list[UUID] = []
         self._moves: list[tuple[Any, ...]] = []
@@ -149,7 +150,7 @@ class _Edits:
         columns |= {"probability": probability(stage, place.status)}
         if lead.stage_id != stage.id:
             moved_at = max(closed_at or self._taking.now, lead.stage_entered_at)
-            columns |= {"stage_entered_at": moved_at, "rank": rank(moved_at)}
+            columns |= {"stage_entered_at": moved_at, "rank": self._ranks.at(moved_at)}
         return columns
 
     def _follow(

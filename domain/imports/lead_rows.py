@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cached_property
+from itertools import count
 from operator import itemgetter
 from uuid import UUID
 
@@ -89,9 +90,19 @@ async def rates(workspace_id: UUID) -> dict[str, list[tuple[date, Decimal]]]:
     return known
 
 
-def rank(at: datetime) -> str:
-    """Return a rank that puts the latest on top, as leads arrive that nobody drags."""
-    return ranks.top(max(at, EARLIEST_RANK))
+class Ranks:
+    """Ranks of a chunk's leads: the latest on top, as leads arrive that nobody drags, those of one instant in order."""
+
+    def __init__(self) -> None:
+        self._tops: dict[datetime, str] = {}
+        self._places = count(1)
+
+    def at(self, instant: datetime) -> str:
+        """Return the rank of the next lead, by when it came into its stage."""
+        top = self._tops.get(instant)
+        if top is None:
+            top = self._tops[instant] = ranks.top(max(instant, EARLIEST_RANK))
+        return f"{top}{next(self._places):06x}8"
 
 
 def probability(stage: Stage, status: LeadStatus) -> Decimal:

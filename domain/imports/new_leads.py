@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.closings import LeadClosed
 from domain.imports.keys import new_key
-from domain.imports.lead_rows import MOVES, Looked, Sheet, Wanted, level, probability, rank
+from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level, probability
 from domain.imports.taking import Taking
 from domain.leads import LeadCaptured
 from models.leads import LeadStatus, Lifecycle
@@ -26,10 +26,11 @@ Record = tuple[Any, ...]
 async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked: Looked) -> None:
     """Write new leads: each entered a stage when it was engaged, and left it on the day of its closing."""
     keys = [new_key() for _ in wanted]
+    ranks = Ranks()
     leads: list[Record] = []
     moves: list[Record] = []
     for key, each in zip(keys, wanted, strict=True):
-        lead = _New(key, each, taking, sheet, looked)
+        lead = _New(key, each, taking, sheet, looked, ranks)
         leads.append(lead.record())
         moves += lead.moves()
         lead.tell()
@@ -47,7 +48,7 @@ class _New:
         "owner_id", "place", "product_id", "rank", "row", "source_id", "value",
     )  # fmt: skip
 
-    def __init__(self, key: UUID, wanted: Wanted, taking: Taking, sheet: Sheet, looked: Looked) -> None:
+    def __init__(self, key: UUID, wanted: Wanted, taking: Taking, sheet: Sheet, looked: Looked, ranks: Ranks) -> None:
         self._taking, self._sheet = taking, sheet
         self.key, self.row, self.place = key, wanted.row, wanted.place
         values = wanted.row.values
@@ -56,7 +57,7 @@ class _New:
         self.entered_at: datetime = values.get("engaged_at") or self.created_at
         if self.closed_at and self.entered_at > self.closed_at:
             self.entered_at = self.closed_at
-        self.rank = rank(self.closed_at or self.entered_at)
+        self.rank = ranks.at(self.closed_at or self.entered_at)
         self.value: Decimal | None = values.get("value")
         self.currency: str = values.get("currency") or sheet.currency
         self.owner_id = looked.owners.key(values.get("owner"))

@@ -42,7 +42,11 @@ FAULTS_KEPT = 10_000
 ATTEMPTS = 3
 # Tables that begin empty and grow by thousands of rows a second, and after how many chunks they are looked at anew:
 # without statistics PostgreSQL reads a whole workspace for every row that it looks up by its reference.
-GROWING = "external_ref, lead, company, product, stage_transition"
+GROWING = (
+    "external_ref (workspace_id, system, subject_type, external_id, subject_id), "
+    "lead (workspace_id, stage_id, status, owner_id, company_id), company (workspace_id, name_normalised, domain), "
+    "stage_transition (workspace_id, lead_id)"
+)
 ANALYZED_AFTER = frozenset(4**power for power in range(10))
 # What another transaction may bring about, and what another attempt mends.
 PASSING = (
@@ -204,9 +208,10 @@ async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Repo
             if chunk is None:
                 break
             following = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+            known = row.created_rows
             row = await _take(actor, row, importer, chunk, checked, converter, clock)
             report(row)
-            if number in ANALYZED_AFTER and chunk.next - chunk.first == chunk_size:
+            if number in ANALYZED_AFTER and row.created_rows - known > chunk_size // 2:
                 await get_connection("default").execute_query(f"ANALYZE {GROWING}")
     finally:
         following.cancel()
