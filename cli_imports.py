@@ -1,6 +1,7 @@
 """`salescycle import`: a file into a workspace, with a bar that shows how far it is."""
 
 import csv
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,12 +95,15 @@ def _bar(console: Console) -> Iterator[Callable[[Import], None]]:
     rate = TextColumn("{task.fields[rate]:,.0f} rows/s")
     with Progress(*columns, rate, TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("Looking through the file", total=None, rate=0)
+        began: list[tuple[float, int]] = []
 
         def report(row: Import) -> None:
-            shown = progress.tasks[0]
-            if shown.total is None:
+            if not began:
+                began.append((time.monotonic(), row.next_row))
                 progress.update(task, description=row.file_name, total=row.total_rows)
-            progress.update(task, completed=row.next_row, rate=shown.speed or 0)
+            at, done = began[0]
+            rate = (row.next_row - done) / max(time.monotonic() - at, 0.001)
+            progress.update(task, completed=row.next_row, rate=rate)
 
         yield report
 

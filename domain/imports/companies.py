@@ -48,9 +48,14 @@ class CompaniesImport:
             return
         await locks.hold(taking.workspace_id, "company.parents")
         checked = [(row, columns) for row in [*new, *changed] if (columns := self._columns(taking, row)) is not None]
-        owners = await names.owners(taking, [row for row, _ in checked], self._mapping.missing("owner"))
-        matched = [each for each in await self._match(taking, checked, known) if _owned(taking, each, owners)]
+        texts = (row.values.get("owner") for row, _ in checked)
+        owners = await names.owners(taking, texts, self._mapping.missing("owner"))
+        matched = [each for each in await self._match(taking, checked, known) if _can_own(taking, each, owners)]
         matched, placeholders = await self._with_parents(taking, matched)
+        await names.create_owners(taking, owners, [each.row for each in matched])
+        for each in matched:
+            if "owner" in each.row.texts:
+                each.columns["owner_id"] = owners.key(each.row.values.get("owner"))
         await names.add_companies(taking, placeholders)
         fresh = [each for each in matched if each.is_new]
         await insert(taking, Company, CompanyCreated, fresh, {"relationship": Relationship.LEAD.value, "custom": "{}"})
@@ -110,10 +115,8 @@ class CompaniesImport:
         here = {each.columns["name_normalised"]: each for each in reversed(matched)}
         texts = [each.row.values.get("parent") for each in matched]
         missing = self._mapping.missing("parent")
-        elsewhere = names.Names("company", missing)
-        wanted = {inputs.normalised_name(text): text for text in texts if text}
-        for row in await taking.fetch(names.COMPANIES, taking.workspace_id, list(wanted)):
-            elsewhere.keys[row["name"]] = row["id"]
+        wanted = names.wanted(texts)
+        elsewhere = await names.companies(taking, texts, missing)
         keys = {name: here[name].key for name in wanted if name in here} | elsewhere.keys
         new = {name: new_key() for name in wanted if name not in keys and missing is Missing.CREATE}
         keys |= new
@@ -162,11 +165,8 @@ def _leads_to(above: Mapping[UUID, UUID | None], start: UUID | None, key: UUID) 
     return False
 
 
-def _owned(taking: Taking, each: Matched, owners: names.Names) -> bool:
-    text = each.row.values.get("owner")
-    if "owner" in each.row.texts:
-        each.columns["owner_id"] = owners.key(text)
-    if reason := owners.fault(text):
+def _can_own(taking: Taking, each: Matched, owners: names.Names) -> bool:
+    if reason := owners.fault(each.row.values.get("owner")):
         taking.skip(each.row, taking.fault(each.row, "owner", reason))
         return False
     return True

@@ -53,6 +53,7 @@ class LeadsImport:
         looked = await self._look(taking, [*new, *changed])
         fresh = [wanted for row in new if (wanted := self._wanted(taking, row, looked))]
         differ = [wanted for row in changed if (wanted := self._wanted(taking, row, looked))]
+        await _create_lacking(taking, looked, [each.row for each in (*fresh, *differ)])
         await create(taking, self._sheet, fresh, looked)
         companies = await edit(taking, self._sheet, differ, known, looked) if differ else set()
         companies |= await raised(taking, fresh, looked)
@@ -60,13 +61,13 @@ class LeadsImport:
         await relationships.refresh(taking.actor, company_ids=companies, now=taking.now)
 
     async def _look(self, taking: Taking, rows: Sequence[Row]) -> Looked:
-        def texts(field: str) -> list[str | None]:
-            return [row.values.get(field) for row in rows]
+        def texts(field: str) -> Iterator[str | None]:
+            return _texts(rows, field)
 
         missing = self._mapping.missing
         return Looked(
             await names.companies(taking, texts("company"), missing("company")),
-            await names.owners(taking, rows, missing("owner")),
+            await names.owners(taking, texts("owner"), missing("owner")),
             await names.products(taking, texts("product"), missing("product")),
             await names.sources(taking, texts("source"), missing("source")),
             await names.lost_reasons(taking, texts("lost_reason"), missing("lost_reason")),
@@ -89,6 +90,19 @@ class LeadsImport:
                 return Wanted(row, place)
         taking.skip(row, *faults)
         return None
+
+
+async def _create_lacking(taking: Taking, looked: Looked, rows: Sequence[Row]) -> None:
+    """Create what rows name and does not exist: those rows alone that are taken."""
+    await names.create_companies(taking, looked.companies, _texts(rows, "company"))
+    await names.create_owners(taking, looked.owners, rows)
+    await names.create_products(taking, looked.products, _texts(rows, "product"))
+    await names.create_sources(taking, looked.sources, _texts(rows, "source"))
+    await names.create_lost_reasons(taking, looked.lost_reasons, _texts(rows, "lost_reason"))
+
+
+def _texts(rows: Sequence[Row], field: str) -> Iterator[str | None]:
+    return (row.values.get(field) for row in rows)
 
 
 def _out_of_time(taking: Taking, row: Row, place: Place) -> Iterator[tuple[str, str]]:

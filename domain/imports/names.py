@@ -1,6 +1,6 @@
 """What rows name rather than refer to: companies, owners, products, sources; found by name, or created."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,8 @@ class UserImported(Event):
 class Names:
     """The names that rows of a chunk use in one field, and the keys of what they name.
 
-    A name is matched in lower case with single spaces. What several rows are called is not guessed at.
+    A name is matched in lower case with single spaces. What several rows are called is not guessed at. What is
+    missing and to be created is so by `create`, once it is known which rows are taken.
     """
 
     def __init__(self, noun: str, missing: Missing) -> None:
@@ -39,8 +40,13 @@ class Names:
         self.several: set[str] = set()
         self._by_text: dict[str | None, UUID | None] = {None: None}
 
+    def know(self, keys: Mapping[str, UUID]) -> None:
+        """Learn what names stand for."""
+        self.keys.update(keys)
+        self._by_text = {None: None}
+
     def key(self, text: str | None) -> UUID | None:
-        """Return what a name stands for, once all names are known."""
+        """Return what a name stands for, None where that is not known."""
         if text not in self._by_text:
             self._by_text[text] = self.keys.get(inputs.normalised_name(text or ""))
         return self._by_text[text]
@@ -51,16 +57,30 @@ class Names:
             return None
         if inputs.normalised_name(text) in self.several:
             return f"There are several {self.noun}s of this name: use their email addresses."
-        return None if self.missing is Missing.EMPTY else f"There is no {self.noun} of this name."
+        return f"There is no {self.noun} of this name." if self.missing is Missing.FAULT else None
+
+    def lacking(self, texts: Iterable[str | None]) -> dict[str, str]:
+        """Return names to be created, by what they are matched by."""
+        if self.missing is not Missing.CREATE:
+            return {}
+        return {name: text for name, text in wanted(texts).items() if name not in self.keys}
 
 
-def _wanted(texts: Iterable[str | None]) -> dict[str, str]:
+def wanted(texts: Iterable[str | None]) -> dict[str, str]:
     """Return names by what they are matched by, as they were written first."""
-    wanted: dict[str, str] = {}
+    found: dict[str, str] = {}
     for text in dict.fromkeys(texts):
         if text:
-            wanted.setdefault(inputs.normalised_name(text), text)
-    return wanted
+            found.setdefault(inputs.normalised_name(text), text)
+    return found
+
+
+async def look(taking: Taking, names: Names, sql: str, texts: Iterable[str | None]) -> Names:
+    """Look names up by a statement that takes the workspace and the names."""
+    given = list(wanted(texts))
+    if given:
+        names.know({row["name"]: row["id"] for row in await taking.fetch(sql, taking.workspace_id, given)})
+    return names
 
 
 COMPANIES = """
@@ -72,18 +92,18 @@ ORDER BY name_normalised, created_at, id
 
 async def companies(taking: Taking, texts: Iterable[str | None], missing: Missing) -> Names:
     """Return the oldest companies of these names."""
-    found, wanted = Names("company", missing), _wanted(texts)
-    await _look(taking, found, COMPANIES, list(wanted))
-    lacking = [name for name in wanted if name not in found.keys]
-    if lacking and missing is Missing.CREATE:
-        if len(lacking) <= MOST_LOCKS:
-            for name in sorted(lacking):
-                await locks.hold(taking.workspace_id, f"company.name:{name}")
-            await _look(taking, found, COMPANIES, lacking)
-        new = {name: new_key() for name in lacking if name not in found.keys}
-        await add_companies(taking, [(key, wanted[name]) for name, key in new.items()])
-        found.keys |= new
-    return found
+    return await look(taking, Names("company", missing), COMPANIES, texts)
+
+
+async def create_companies(taking: Taking, known: Names, texts: Iterable[str | None]) -> None:
+    """Create companies that are lacking, unless somebody has done so meanwhile."""
+    lacking = known.lacking(texts)
+    if lacking and len(lacking) <= MOST_LOCKS:
+        await locks.hold(taking.workspace_id, *(f"company.name:{name}" for name in lacking))
+        await look(taking, known, COMPANIES, lacking.values())
+    new = {name: new_key() for name in lacking if name not in known.keys}
+    await add_companies(taking, [(key, lacking[name]) for name, key in new.items()])
+    known.know(new)
 
 
 async def add_companies(taking: Taking, named: Sequence[tuple[UUID, str]]) -> None:
@@ -113,44 +133,38 @@ SELECT lower(name) AS name, id FROM {table} WHERE workspace_id = $1 AND lower(na
 
 async def products(taking: Taking, texts: Iterable[str | None], missing: Missing) -> Names:
     """Return the products of these names."""
+    return await look(taking, Names("product", missing), PRODUCTS, texts)
 
-    async def create(name: str) -> UUID:
-        row = await catalogue.create(taking.actor, ProductDetails(name=name), now=taking.now)
-        return row.id
 
-    return await _found(taking, Names("product", missing), PRODUCTS, texts, create)
+async def create_products(taking: Taking, known: Names, texts: Iterable[str | None]) -> None:
+    """Create products that are lacking."""
+    for name, text in known.lacking(texts).items():
+        row = await catalogue.create(taking.actor, ProductDetails(name=text), now=taking.now)
+        known.know({name: row.id})
 
 
 async def sources(taking: Taking, texts: Iterable[str | None], missing: Missing) -> Names:
     """Return the sources of these names."""
+    return await look(taking, Names("source", missing), LISTED.format(table="source"), texts)
 
-    async def create(name: str) -> UUID:
-        row = await catalog.create_source(taking.actor, name=name, kind=SourceKind.IMPORT, now=taking.now)
-        return row.id
 
-    return await _found(taking, Names("source", missing), LISTED.format(table="source"), texts, create)
+async def create_sources(taking: Taking, known: Names, texts: Iterable[str | None]) -> None:
+    """Create sources that are lacking."""
+    for name, text in known.lacking(texts).items():
+        row = await catalog.create_source(taking.actor, name=text, kind=SourceKind.IMPORT, now=taking.now)
+        known.know({name: row.id})
 
 
 async def lost_reasons(taking: Taking, texts: Iterable[str | None], missing: Missing) -> Names:
     """Return the lost reasons of these names."""
-
-    async def create(name: str) -> UUID:
-        row = await catalog.create_lost_reason(taking.actor, name=name, now=taking.now)
-        return row.id
-
-    return await _found(taking, Names("lost reason", missing), LISTED.format(table="lost_reason"), texts, create)
+    return await look(taking, Names("lost reason", missing), LISTED.format(table="lost_reason"), texts)
 
 
-async def _found(
-    taking: Taking, found: Names, sql: str, texts: Iterable[str | None], create: Callable[[str], Awaitable[UUID]]
-) -> Names:
-    wanted = _wanted(texts)
-    await _look(taking, found, sql, list(wanted))
-    if found.missing is Missing.CREATE:
-        for name, written in wanted.items():
-            if name not in found.keys:
-                found.keys[name] = await create(written)
-    return found
+async def create_lost_reasons(taking: Taking, known: Names, texts: Iterable[str | None]) -> None:
+    """Create lost reasons that are lacking."""
+    for name, text in known.lacking(texts).items():
+        row = await catalog.create_lost_reason(taking.actor, name=text, now=taking.now)
+        known.know({name: row.id})
 
 
 OWNERS = r"""
@@ -162,38 +176,39 @@ WHERE member.workspace_id = $1 AND NOT is_service AND (
 """
 
 
-async def owners(taking: Taking, rows: Iterable[Row], missing: Missing, *, field: str = "owner") -> Names:
-    """Return the members whom rows name as owners, by name or email; missing ones become inactive users."""
-    named: dict[str, Row] = {}
-    for row in rows:
-        if text := row.values.get(field):
-            named.setdefault(text, row)
-    wanted: dict[str, Row] = {}
-    for text, row in named.items():
-        wanted.setdefault(inputs.normalised_name(text), row)
-    found = Names("member", missing)
-    if not wanted:
+async def owners(taking: Taking, texts: Iterable[str | None], missing: Missing) -> Names:
+    """Return the members of these names or email addresses."""
+    found, given = Names("member", missing), list(wanted(texts))
+    if not given:
         return found
-    for member in await taking.fetch(OWNERS, taking.workspace_id, list(wanted)):
-        for name in {member["name"], member["email"]} & wanted.keys():
-            if found.keys.setdefault(name, member["id"]) != member["id"]:
+    keys: dict[str, UUID] = {}
+    for member in await taking.fetch(OWNERS, taking.workspace_id, given):
+        for name in {member["name"], member["email"]}.intersection(given):
+            if keys.setdefault(name, member["id"]) != member["id"]:
                 found.several.add(name)
-    for name in found.several:
-        del found.keys[name]
-    lacking = [name for name in wanted if name not in found.keys and name not in found.several]
-    if missing is Missing.CREATE and lacking:
-        people = [
-            {
-                "id": new_key(),
-                "name": wanted[name].values[field],
-                "team": wanted[name].values.get(f"{field}_team"),
-                "team_within": wanted[name].values.get(f"{field}_team_within"),
-            }
-            for name in lacking
-        ]
-        await add_users(taking, people)
-        found.keys |= {name: person["id"] for name, person in zip(lacking, people, strict=True)}
+    found.know({name: key for name, key in keys.items() if name not in found.several})
     return found
+
+
+async def create_owners(taking: Taking, known: Names, rows: Iterable[Row]) -> None:
+    """Create those as inactive users whom rows name as owners and who are lacking, in the teams that rows give."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        if text := row.values.get("owner"):
+            first.setdefault(text, row)
+    lacking = known.lacking(first)
+    people: list[dict[str, Any]] = [
+        {
+            "id": new_key(),
+            "name": text,
+            "team": first[text].values.get("owner_team"),
+            "team_within": first[text].values.get("owner_team_within"),
+        }
+        for text in lacking.values()
+    ]
+    if people:
+        await add_users(taking, people)
+        known.know({name: person["id"] for name, person in zip(lacking, people, strict=True)})
 
 
 async def add_users(taking: Taking, people: Sequence[dict[str, Any]]) -> None:
@@ -259,9 +274,3 @@ async def _add_team(taking: Taking, name: str, parent_id: UUID | None) -> UUID:
     told = {"name": [None, name]} | ({"parent_id": [None, parent_id]} if parent_id else {})
     taking.happened(TeamCreated, key, {"changes": told, "version": 1}, at=taking.now)
     return key
-
-
-async def _look(taking: Taking, found: Names, sql: str, names: Sequence[str]) -> None:
-    if names:
-        for row in await taking.fetch(sql, taking.workspace_id, names):
-            found.keys[row["name"]] = row["id"]

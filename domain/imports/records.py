@@ -8,7 +8,7 @@ from uuid import UUID
 from domain import events
 from domain.errors import Faults
 from domain.events import Event, changes
-from domain.imports.rows import Row, refused
+from domain.imports.rows import Row
 from domain.imports.taking import Known, Taking
 from domain.money import Money
 
@@ -32,7 +32,7 @@ def amount(row: Row, field: str, currency: str) -> Money | None:
 
 def unless_faulty(taking: Taking, row: Row, faults: Faults, columns: dict[str, Any]) -> dict[str, Any] | None:
     """Return columns without a fault; a row with faults is reported and skipped."""
-    found = [refused(row, fault, taking.labels) for fault in faults]
+    found = [taking.refused(row, fault) for fault in faults]
     if not found:
         return columns
     taking.skip(row, *found)

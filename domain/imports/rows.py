@@ -12,8 +12,7 @@ from itertools import islice
 from typing import Any
 
 from domain import inputs
-from domain.edits import camel
-from domain.errors import DomainError, Faults, Malformed, OutOfRange, TooLong
+from domain.errors import Faults, Malformed, OutOfRange, TooLong
 from domain.external_refs import EXTERNAL_ID_LIMIT
 from domain.imports import formats
 from domain.imports.files import Reading, Record
@@ -46,6 +45,7 @@ class Row:
     fingerprint: str
     values: dict[str, Any]
     texts: Mapping[str, str]
+    cells: Sequence[str]
     faults: list[RowFault] = field(default_factory=list)
 
 
@@ -78,6 +78,9 @@ class Converter:
         self._first_lines: dict[str, int] = {}
         self._parsers = _parsers(reading, zone)
         known = FIELDS[mapping.kind]
+        self.places = {
+            name: reading.index(source.column) for name, source in mapping.fields.items() if source.column is not None
+        }
         names = [name for name in known if name in mapping.fields and not mapping.fields[name].join]
         self._plain = [
             (
@@ -111,7 +114,7 @@ class Converter:
         external_id = cells[self._id].strip()
         texts: dict[str, str] = {}
         values: dict[str, Any] = {}
-        row = Row(line, external_id, "", values, texts)
+        row = Row(line, external_id, "", values, texts, cells)
         faults = _Collected()
         for name, take, parse, label in self._plain:
             texts[name] = text = take(cells)
@@ -129,7 +132,7 @@ class Converter:
 
     def _ragged(self, record: Record) -> Row:
         reason = record.reason or f"The line has {len(record.cells)} cells; the header has {self._width}."
-        row = Row(record.line, "", "", {}, {})
+        row = Row(record.line, "", "", {}, {}, record.cells)
         row.faults.append(RowFault(record.line, None, shown(", ".join(record.cells[:20])) or None, reason))
         return row
 
@@ -160,10 +163,11 @@ class Converter:
     def _tell(self, row: Row) -> None:
         """Look at a faulty row again, field by field, and keep what is wrong with each."""
         for name, _, parse, label in self._plain:
-            faults, text = Faults(), row.texts[name]
+            faults, text, at = Faults(), row.texts[name], self.places.get(name)
             if text:
                 parse(faults, text, label)
-            row.faults += [RowFault(row.line, label, shown(text), str(fault)) for fault in faults]
+            said = shown(text if at is None else row.cells[at].strip())
+            row.faults += [RowFault(row.line, label, said, str(fault)) for fault in faults]
 
     def _compiled(self, name: str, form: Form, source: Source, reading: Reading) -> tuple[Take, Parse]:
         parse = _by_targets(source) if form is Form.STAGE else self._parsers[form]
@@ -349,10 +353,3 @@ def shown(text: str | None) -> str | None:
         return None
     text = inputs.CONTROL.sub("�", text)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def refused(row: Row, fault: DomainError, labels: Mapping[str, str]) -> RowFault:
-    """Return a fault of the domain as one of the row."""
-    told = (fault.field or ("",))[0]
-    name = next((name for name in row.texts if camel(name) == told), told)
-    return RowFault(row.line, labels.get(name), shown(row.texts.get(name)), str(fault))

@@ -312,6 +312,7 @@ async def _try(
             external_refs.subject_type(importer.noun),
             now,
             {name: source.column for name, source in checked.fields.items() if source.column},
+            converter.places,
             converter.fingerprints,
         )
         await importer.take(taking, chunk.rows)

@@ -11,6 +11,8 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 
 from domain import events
 from domain.actors import Actor
+from domain.edits import camel
+from domain.errors import DomainError
 from domain.events import Event
 from domain.imports.keys import new_key
 from domain.imports.rows import Fingerprints, Row, RowFault, shown
@@ -35,6 +37,7 @@ class Taking:
     subject_type: str
     now: datetime
     labels: Mapping[str, str]
+    places: Mapping[str, int]
     fingerprints: Fingerprints
     created: int = 0
     updated: int = 0
@@ -54,8 +57,15 @@ class Taking:
         self.faults += [*row.faults, *faults]
 
     def fault(self, row: Row, name: str, reason: str) -> RowFault:
-        """Return a fault of a row in the column that fills a field."""
-        return RowFault(row.line, self.labels.get(name), shown(row.texts.get(name)) or None, reason)
+        """Return a fault of a row in the column that fills a field, with what the file says there."""
+        at = self.places.get(name)
+        said = row.texts.get(name) if at is None else row.cells[at].strip()
+        return RowFault(row.line, self.labels.get(name), shown(said) or None, reason)
+
+    def refused(self, row: Row, fault: DomainError) -> RowFault:
+        """Return a fault of the domain, which names fields as clients do, as one of the row."""
+        told = (fault.field or ("",))[0]
+        return self.fault(row, next((name for name in row.texts if camel(name) == told), told), str(fault))
 
     def happened(self, event: type[Event], subject_id: UUID, data: Mapping[str, Any], *, at: datetime) -> None:
         """Record an event of a row that is new, and therefore has none before it."""

@@ -57,7 +57,7 @@ class UsersImport:
         self, taking: Taking, rows: Sequence[Row]
     ) -> tuple[list[tuple[Row, UUID]], list[tuple[Row, UUID]]]:
         """Return the rows of new users and those of members whom nobody else in the file claims."""
-        by_name = await names.owners(taking, rows, Missing.EMPTY, field="name")
+        by_name = await names.owners(taking, (row.values.get("name") for row in rows), Missing.EMPTY)
         addresses = [email for row in rows if (email := (row.values.get("email") or (None, None))[1])]
         accounts = {row["email"]: row for row in await taking.fetch(ACCOUNTS, taking.workspace_id, addresses)}
         fresh: list[tuple[Row, UUID]] = []

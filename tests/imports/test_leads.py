@@ -255,6 +255,7 @@ BAD = [
     (line(stage="Won"), "closed", None, "needs the date of its closing"),
     (line(stage="Won", closed="2025-10-01"), "closed", "2025-10-01", "closed before it was engaged"),
     (line(product="GTXX"), "product", "GTXX", "There is no product of this name"),
+    (line(product="GTXPro"), "product", "GTXPro", "There is no product of this name"),
     (line(stage="Lost", closed="2025-12-31", reason="Bad luck"), "reason", "Bad luck", "There is no lost reason"),
     (line(title="x" * 300), "title", "x" * 200 + "…", "title has 300 characters"),
     (line(title="nul\0byte"), "title", "nul�byte", "control characters"),
@@ -275,7 +276,16 @@ async def test_a_bad_row_is_reported_and_skipped(
     assert (number, told_column) == (3, column)
     assert told_value == value or column is None
     assert why in reason
+    assert not await Company.filter(workspace_id=actor.workspace_id).exists()
     assert await Lead.filter(workspace_id=actor.workspace_id).count() == 2
+
+
+async def test_what_only_a_skipped_row_names_is_not_created(db: str, tmp_path: Path) -> None:
+    actor = await seller()
+    row = await taken(actor, tmp_path, line(product="GTXX", company="Globex", owner="Ann Lee"), line(id="2"))
+    assert counts(row) == (1, 0, 0, 1)
+    assert not await Company.filter(workspace_id=actor.workspace_id).exists()
+    assert not await Membership.filter(workspace_id=actor.workspace_id, active=False).exists()
 
 
 async def test_everything_that_is_wrong_with_a_row_is_told(db: str, tmp_path: Path) -> None:
