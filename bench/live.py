@@ -27,9 +27,10 @@ import httpx
 import psutil
 import uvloop
 
-from domain import leads, moves, passwords, pipelines, teams
+from domain import captures, moves, passwords, pipelines, teams
 from domain.actors import ALL, Actor, ActorKind
-from domain.leads import Capture, LeadDetails
+from domain.captures import Capture
+from domain.leads import LeadDetails
 from embedded.homes import home_for
 from embedded.postgres import Postgres
 from embedded.programs import programs_for
@@ -226,7 +227,7 @@ async def measure(
     assert await wait_for(lambda: arrivals.acknowledged == wanted), arrivals.acknowledged
     from domain.events import client_mutation_id
 
-    row = await leads.capture(
+    row = await captures.capture(
         house.admin, Capture(details=LeadDetails(title="Solar roof"), owner_id=house.owner.id), now=datetime.now(UTC)
     )
     begun, number = {}, 0

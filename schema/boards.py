@@ -8,10 +8,10 @@ import strawberry
 
 from engine import boards
 from engine.boards import Totals
-from engine.conditions import Condition, Search, both
+from engine.conditions import Condition, both
 from engine.pages import Order
 from models.leads import Lead as LeadRow
-from schema.connections import Connection, SearchText, connection
+from schema.connections import Connection, SearchText, connection, searched
 from schema.context import Info
 from schema.filters import condition
 from schema.live import cursor_now
@@ -28,7 +28,7 @@ Passing = Annotated[
 
 async def _totals(root: Any, info: Info, filter: Any, search: str | None) -> Totals:
     """Load the totals of a stage, in one statement with those of all stages of the same filter."""
-    wanted: Condition = both(condition(filter), Search(search) if search else None)
+    wanted: Condition = both(condition(filter), searched(search))
 
     async def load(stage_ids: Sequence[UUID]) -> list[Totals]:
         found = await boards.totals(stage_ids, wanted, info.context.actor, now=info.context.now)

@@ -20,7 +20,7 @@ from schema.filters import condition
 from schema.orders import ordered
 
 T = TypeVar("T")
-DEFAULT_PAGE, LARGEST_PAGE = 20, 100
+DEFAULT_PAGE, LARGEST_PAGE, LONGEST_SEARCH = 20, 100, 200
 
 First = Annotated[int | None, strawberry.argument(description="How many from the start; 20 by default, at most 100.")]
 Last = Annotated[int | None, strawberry.argument(description="How many from the end; at most 100.")]
@@ -90,6 +90,14 @@ class Connection(Generic[T]):
         return await listed.count()  # type: ignore[no-any-return]
 
 
+def searched(words: str | None) -> Search | None:
+    """Return a search as data; refuses more than 200 characters."""
+    if words is not None and len(words) > LONGEST_SEARCH:
+        message = f"search has at most {LONGEST_SEARCH} characters."
+        raise GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})
+    return Search(words) if words else None
+
+
 def page_request(
     model: type[Model],
     *,
@@ -113,13 +121,11 @@ def page_request(
         raise GraphQLError(
             f"A page has 0 to {LARGEST_PAGE} entries, not {limit}.", extensions={"code": "BAD_USER_INPUT"}
         )
-    if search is not None and len(search) > 200:
-        raise GraphQLError("search has at most 200 characters.", extensions={"code": "BAD_USER_INPUT"})
     return PageRequest(
         model,
         orders,
         limit=limit,
-        condition=both(condition, Search(search) if search else None),
+        condition=both(condition, searched(search)),
         after=after,
         before=before,
         backward=last is not None,

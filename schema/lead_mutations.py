@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import strawberry
 
-from domain import closings, leads, moves
-from domain.leads import Capture, LeadDetails, NewCompany, NewContact
+from domain import captures, closings, leads, moves
+from domain.captures import Capture, NewCompany, NewContact
+from domain.leads import LeadDetails
 from domain.money import Money as MoneyValue
 from domain.moves import Place
 from domain.unset import UNSET, Unset
@@ -293,7 +294,7 @@ class LeadMutations:
     @strawberry.mutation(description="Capture a lead; its company and contact are found or created.")
     @reports_user_errors
     async def capture_lead(self, info: Info, input: Annotated[CaptureLeadInput, _about("The lead.")]) -> LeadPayload:
-        row = await leads.capture(info.context.actor, _capture(input), now=info.context.now)
+        row = await captures.capture(info.context.actor, _capture(input), now=info.context.now)
         return LeadPayload(lead=shown(row))
 
     @strawberry.mutation(description="Change a lead.")

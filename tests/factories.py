@@ -11,9 +11,10 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import leads, passwords, pipelines, sessions, teams
+from domain import captures, passwords, pipelines, sessions, teams
 from domain.actors import Actor, ActorKind
-from domain.leads import Capture, LeadDetails
+from domain.captures import Capture
+from domain.leads import LeadDetails
 from domain.pipelines import Template
 from domain.sessions import SignedIn
 from models.base import uuid7
@@ -131,7 +132,7 @@ async def seller(role: Role = Role.ADMIN, *, of: Actor | None = None) -> Actor:
 
 async def lead(actor: Actor, *, title: str = "Solar roof", now: datetime = NOW, **details: Any) -> Lead:
     """Capture a lead as the actor would."""
-    return await leads.capture(actor, Capture(details=LeadDetails(title=title, **details)), now=now)
+    return await captures.capture(actor, Capture(details=LeadDetails(title=title, **details)), now=now)
 
 
 async def stage(actor: Actor, kind: StageKind) -> Stage:

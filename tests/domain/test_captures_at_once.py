@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from domain import companies, contacts, leads, moves
+from domain import captures, companies, contacts, moves
 from domain.actors import Actor
+from domain.captures import Capture, NewCompany, NewContact
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
 from domain.external_refs import ExternalRefTaken, Ref
-from domain.leads import Capture, LeadDetails, NewCompany, NewContact
+from domain.leads import LeadDetails
 from models.companies import Company
 from models.contacts import Contact
 from models.leads import Lead
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("db")
 
 async def capture(actor: Actor, title: str, company: NewCompany | Company, contact: NewContact, *refs: Ref) -> Lead:
     known = LeadDetails(title=title, company_id=company.id) if isinstance(company, Company) else None
-    return await leads.capture(
+    return await captures.capture(
         actor,
         Capture(
             details=known or LeadDetails(title=title),
@@ -52,7 +53,7 @@ async def test_everything_that_happens_to_one_buyer_at_once_ends() -> None:
             moves.move(actor, first.id, stage_id=qualify.id, now=NOW),
             companies.update(actor, company.id, CompanyDetails(location="Hull"), now=NOW),
             contacts.update(actor, person.id, ContactDetails(language="de", company_id=company.id), now=NOW),
-            leads.capture(
+            captures.capture(
                 actor, Capture(details=LeadDetails(title="E"), contact=NewContact(email=email, phone=PHONE)), now=NOW
             ),
             return_exceptions=True,

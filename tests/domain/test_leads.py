@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from domain import leads
+from domain import captures, leads
+from domain.captures import Capture, NewCompany, NewContact
 from domain.errors import Forbidden, Invalid, NotFound, OutOfRange, Stale
 from domain.external_refs import Ref
-from domain.leads import Capture, LeadDetails, NewCompany, NewContact
+from domain.leads import LeadDetails
 from domain.money import Money
 from models.catalog import Tag
 from models.companies import Company
@@ -33,7 +34,7 @@ def captured(**details: object) -> Capture:
 
 async def test_a_captured_lead_stands_in_the_first_stage_of_the_default_pipeline() -> None:
     admin = await seller()
-    lead = await leads.capture(admin, captured(value=Money(Decimal("1200.50"), "USD")), now=NOW)
+    lead = await captures.capture(admin, captured(value=Money(Decimal("1200.50"), "USD")), now=NOW)
     stage = await lead.stage
     assert (stage.position, lead.probability, lead.value, lead.currency) == (
         0,
@@ -54,7 +55,7 @@ async def test_a_capture_finds_the_company_and_the_contact_that_are_known() -> N
         company=NewCompany(name="Acme", domain="www.acme.com"),
         contact=NewContact(name="Ann", email="Ann@Acme.com"),
     )
-    first, second = [await leads.capture(admin, new, now=NOW) for _ in range(2)]
+    first, second = [await captures.capture(admin, new, now=NOW) for _ in range(2)]
     assert first.title == "Acme"
     assert first.company_id == second.company_id is not None
     assert await Contact.filter(workspace_id=admin.workspace_id).count() == 1
@@ -66,7 +67,7 @@ async def test_captures_at_once_make_one_company_and_one_contact() -> None:
     new = Capture(
         company=NewCompany(name="Acme", domain="acme.com"), contact=NewContact(name="Ann", email="ann@acme.com")
     )
-    await asyncio.gather(*(leads.capture(admin, new, now=NOW) for _ in range(8)))
+    await asyncio.gather(*(captures.capture(admin, new, now=NOW) for _ in range(8)))
     assert await Lead.filter(workspace_id=admin.workspace_id).count() == 8
     assert await Company.filter(workspace_id=admin.workspace_id).count() == 1
     assert await Contact.filter(workspace_id=admin.workspace_id).count() == 1
@@ -75,7 +76,7 @@ async def test_captures_at_once_make_one_company_and_one_contact() -> None:
 async def test_a_rep_owns_what_they_capture_and_may_not_hand_it_out() -> None:
     admin = await seller()
     rep, other = await member(Role.REP, of=admin), await member(Role.REP, of=admin)
-    lead = await leads.capture(rep, captured(), now=NOW)
+    lead = await captures.capture(rep, captured(), now=NOW)
     assert lead.owner_id == rep.user_id
     with pytest.raises(Forbidden):
         await leads.assign(rep, lead.id, other.user_id, now=NOW)
@@ -85,7 +86,7 @@ async def test_all_faults_of_a_capture_are_told_together_and_nothing_is_written(
     admin = await seller()
     new = captured(title="x" * 201, value=Money(Decimal(-1), "EUR"), tag_ids=[admin.workspace_id])
     with pytest.raises(Invalid) as refused:
-        await leads.capture(admin, new, now=NOW)
+        await captures.capture(admin, new, now=NOW)
     assert {fault.field for fault in refused.value.faults} == {("title",), ("value", "amount"), ("tagIds",)}
     assert not await Lead.exists(workspace_id=admin.workspace_id)
 
@@ -93,14 +94,14 @@ async def test_all_faults_of_a_capture_are_told_together_and_nothing_is_written(
 async def test_nan_is_no_value() -> None:
     admin = await seller()
     with pytest.raises(Exception, match="finite"):
-        await leads.capture(admin, captured(value=Money(Decimal("NaN"), "EUR")), now=NOW)
+        await captures.capture(admin, captured(value=Money(Decimal("NaN"), "EUR")), now=NOW)
     with pytest.raises(OutOfRange):
-        await leads.capture(admin, captured(value=Money(Decimal("1e30"), "EUR")), now=NOW)
+        await captures.capture(admin, captured(value=Money(Decimal("1e30"), "EUR")), now=NOW)
 
 
 async def test_an_edit_raises_the_version_once_and_tells_what_changed() -> None:
     admin = await seller()
-    lead = await leads.capture(admin, captured(), now=NOW)
+    lead = await captures.capture(admin, captured(), now=NOW)
     tag = await Tag.create(workspace_id=admin.workspace_id, name="hot", created_at=NOW, updated_at=NOW)
     edited = await leads.update(admin, lead.id, LeadDetails(title="Roof", tag_ids=[tag.id]), now=NOW)
     assert edited.version == 2
@@ -112,7 +113,7 @@ async def test_an_edit_raises_the_version_once_and_tells_what_changed() -> None:
 
 async def test_an_edit_that_changes_nothing_records_nothing() -> None:
     admin = await seller()
-    lead = await leads.capture(admin, captured(), now=NOW)
+    lead = await captures.capture(admin, captured(), now=NOW)
     same = await leads.update(admin, lead.id, LeadDetails(title="Solar roof"), now=NOW)
     assert same.version == 1
     assert len(await events_of(lead)) == 1
@@ -120,7 +121,7 @@ async def test_an_edit_that_changes_nothing_records_nothing() -> None:
 
 async def test_of_two_edits_of_one_version_one_is_stale_and_learns_the_current_lead() -> None:
     admin = await seller()
-    lead = await leads.capture(admin, captured(), now=NOW)
+    lead = await captures.capture(admin, captured(), now=NOW)
     edits = [
         leads.update(admin, lead.id, LeadDetails(title=title), expected_version=1, now=NOW) for title in ("A", "B")
     ]
@@ -134,7 +135,7 @@ async def test_what_an_actor_may_not_see_does_not_exist() -> None:
     admin = await seller()
     rep, other = await member(Role.REP, of=admin), await member(Role.REP, of=admin)
     stranger = await member()
-    lead = await leads.capture(rep, captured(), now=NOW)
+    lead = await captures.capture(rep, captured(), now=NOW)
     for actor in (other, stranger):
         with pytest.raises(NotFound):
             await leads.update(actor, lead.id, LeadDetails(title="Mine"), now=NOW)
@@ -142,7 +143,7 @@ async def test_what_an_actor_may_not_see_does_not_exist() -> None:
 
 async def test_a_deleted_lead_comes_back_where_it_stood() -> None:
     admin = await seller()
-    lead = await leads.capture(admin, captured(), now=NOW)
+    lead = await captures.capture(admin, captured(), now=NOW)
     await leads.delete(admin, lead.id, now=NOW)
     with pytest.raises(NotFound):
         await leads.update(admin, lead.id, LeadDetails(title="Roof"), now=NOW)
@@ -153,7 +154,7 @@ async def test_a_deleted_lead_comes_back_where_it_stood() -> None:
 
 async def test_an_event_never_occurs_before_the_last_one_of_its_lead() -> None:
     admin = await seller()
-    lead = await leads.capture(admin, captured(), now=NOW)
+    lead = await captures.capture(admin, captured(), now=NOW)
     await leads.update(admin, lead.id, LeadDetails(title="Roof"), now=NOW - timedelta(hours=1))
     first, second = await events_of(lead)
     assert first.occurred_at == second.occurred_at == NOW
@@ -162,7 +163,7 @@ async def test_an_event_never_occurs_before_the_last_one_of_its_lead() -> None:
 async def test_one_contact_of_a_lead_is_primary() -> None:
     admin = await seller()
     new = Capture(contact=NewContact(name="Ann", email="ann@example.com"))
-    lead = await leads.capture(admin, new, now=NOW)
+    lead = await captures.capture(admin, new, now=NOW)
     other = await Contact.create(workspace_id=admin.workspace_id, name="Bob", created_at=NOW, updated_at=NOW)
     await leads.set_contact(admin, lead.id, other.id, role=ContactRole.PAYER, is_primary=True, now=NOW)
     rows = await LeadContact.filter(lead_id=lead.id, is_primary=True)
@@ -175,9 +176,17 @@ async def test_a_partner_who_sends_a_lead_twice_brings_one_up_to_date() -> None:
     admin = await seller()
     refs = [Ref("shop", "A-1")]
     first = Capture(details=LeadDetails(title="Roof"), external_refs=refs)
-    rows = await asyncio.gather(*(leads.capture(admin, first, now=NOW) for _ in range(4)))
+    rows = await asyncio.gather(*(captures.capture(admin, first, now=NOW) for _ in range(4)))
     assert len({row.id for row in rows}) == 1
     again = Capture(details=LeadDetails(description="Flat"), company=NewCompany(name="Acme"), external_refs=refs)
-    known = await leads.capture(admin, again, now=NOW)
+    known = await captures.capture(admin, again, now=NOW)
     assert (known.id, known.title, known.description, known.version) == (rows[0].id, "Roof", "Flat", 2)
     assert await Lead.filter(workspace_id=admin.workspace_id).count() == 1
+
+
+async def test_a_lead_of_a_known_person_is_a_lead_of_their_company() -> None:
+    admin = await seller()
+    new = Capture(company=NewCompany(name="Acme"), contact=NewContact(name="Ann", email="ann@acme.com"))
+    first = await captures.capture(admin, new, now=NOW)
+    second = await captures.capture(admin, Capture(contact=NewContact(email="ann@acme.com")), now=NOW)
+    assert second.company_id == first.company_id is not None

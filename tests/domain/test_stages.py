@@ -12,6 +12,7 @@ from tortoise.connection import get_connection
 
 from domain import closings, companies, leads, moves, pipelines, stage_archive, stages
 from domain.actors import Actor
+from domain.captures import Capture, capture
 from domain.companies import CompanyDetails
 from domain.errors import (
     AlreadyExists,
@@ -23,7 +24,7 @@ from domain.errors import (
     Required,
     Stale,
 )
-from domain.leads import Capture, LeadDetails, capture
+from domain.leads import LeadDetails
 from domain.requirements import FILLED, LeadFacts, UnknownLeadField
 from domain.stage_archive import StageNotEmpty, StageUnfit
 from domain.stages import (

@@ -22,10 +22,11 @@ from uuid import UUID
 import pytest
 from websockets.exceptions import WebSocketException
 
-from domain import closings, leads, moves, users, workspaces
+from domain import captures, closings, leads, moves, users, workspaces
 from domain.actors import Actor
+from domain.captures import Capture
 from domain.errors import DomainError
-from domain.leads import Capture, LeadDetails
+from domain.leads import LeadDetails
 from domain.money import Money
 from domain.moves import Place
 from embedded import processes
@@ -229,7 +230,7 @@ class Game:
         details = LeadDetails(title=f"Lead {self.dice.random()}", value=self.value(), tag_ids=self.some_tags())
         stage = self.dice.choice([stage for stage in self.stages if stage.kind != "FOLLOW_UP"])
         new = Capture(details=details, owner_id=self.somebody(), pipeline_id=stage.pipeline_id, stage_id=stage.id)
-        return await leads.capture(self.admin, new, now=now)
+        return await captures.capture(self.admin, new, now=now)
 
     async def update(self, now: datetime) -> None:
         row = await self.some()

@@ -15,11 +15,12 @@ from graphql import (
 )
 from tortoise.connection import get_connection
 
-from domain import catalog, companies, contacts, leads, needs, products, teams
+from domain import captures, catalog, companies, contacts, needs, products, teams
 from domain.actors import Actor
+from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
-from domain.leads import Capture, LeadDetails, NewContact
+from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
 from models.base import uuid7
@@ -97,7 +98,7 @@ async def objects(actor: Actor) -> dict[str, str]:
     company = await companies.create(actor, CompanyDetails(name="Acme", domain="acme.com"), now=NOW)
     contact = await contacts.create(actor, ContactDetails(name="Ann", email="ann@acme.com"), now=NOW)
     captured = Capture(details=LeadDetails(title="Roof"), contact=NewContact(name="Bob", email="bob@acme.com"))
-    lead = await leads.capture(actor, captured, now=NOW)
+    lead = await captures.capture(actor, captured, now=NOW)
     need = await needs.create(actor, lead.id, NeedDetails(title="Light"), now=NOW)
     product = await products.create(actor, ProductDetails(name="Panel"), now=NOW)
     source = await catalog.create_source(actor, name="Fair", now=NOW)

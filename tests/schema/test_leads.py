@@ -8,7 +8,8 @@ import pytest
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from domain import closings, moves
-from domain.leads import Capture, LeadDetails, NewCompany, NewContact, capture
+from domain.captures import Capture, NewCompany, NewContact, capture
+from domain.leads import LeadDetails
 from domain.money import Money
 from models.exchange_rates import ExchangeRate
 from models.leads import Lead, LeadStatus
