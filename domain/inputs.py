@@ -34,6 +34,8 @@ def name(faults: Faults, value: str | None, *, field: str, limit: int = NAME_LIM
     if kept is None:
         faults.add(Required(field=field))
         return ""
+    if len(kept.splitlines()) > 1:
+        faults.add(Malformed(field=field, what="a single line"))
     return kept
 
 

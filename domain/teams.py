@@ -56,9 +56,7 @@ async def create(
             await memberships_change(actor.workspace_id)
             await edits.referred(faults, actor, Team, parent_id, field="parentId")
             faults.raise_any()
-            row = await Team.create(
-                id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns
-            )
+            row = await Team.create(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
             await record(TeamCreated(actor, row.id, edits.facts(row, columns)), now=now)
     return row
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain import captures, leads
 from domain.captures import Capture, NewCompany, NewContact
-from domain.errors import Forbidden, Invalid, NotFound, OutOfRange, Stale
+from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
 from domain.external_refs import Ref
 from domain.leads import LeadDetails
 from domain.money import Money
@@ -19,7 +19,7 @@ from models.events import Event
 from models.leads import ContactRole, Lead, LeadContact
 from models.stages import StageTransition
 from models.users import Role
-from tests.factories import NOW, member, seller
+from tests.factories import NOW, lead, member, seller
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -190,3 +190,9 @@ async def test_a_lead_of_a_known_person_is_a_lead_of_their_company() -> None:
     first = await captures.capture(admin, new, now=NOW)
     second = await captures.capture(admin, Capture(contact=NewContact(email="ann@acme.com")), now=NOW)
     assert second.company_id == first.company_id is not None
+
+
+async def test_a_title_is_one_line() -> None:
+    admin = await seller()
+    with pytest.raises(Malformed, match="single line"):
+        await lead(admin, title="Roof\nBcc: everybody")
