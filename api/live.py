@@ -79,13 +79,17 @@ Renew = Callable[[], Awaitable[Actor]]
 
 
 class Occurrence:
-    """An event in this process: what it is to each group is found once, and its lead is read once."""
+    """An event in this process: what it is to each group is found once, and its lead is read once.
 
-    __slots__ = ("_lead", "_leads", "event", "messages")
+    `memo` is where whoever answers it keeps what others can use.
+    """
+
+    __slots__ = ("_lead", "_leads", "event", "memo", "messages")
 
     def __init__(self, event: LiveEvent, leads: DataLoader[UUID, Lead | None]) -> None:
         self.event = event
         self.messages: dict[Group, Message | Resync | None] = {}
+        self.memo: dict[Any, Any] = {}
         self._leads = leads
         self._lead: asyncio.Future[Lead | None] | None = None
 
@@ -98,10 +102,7 @@ class Occurrence:
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """What an event is to those who watch the same within the same scope; the root of a live answer.
-
-    `memo` is where whoever renders it keeps what the others can use.
-    """
+    """What an event is to those who watch the same within the same scope; the root of a live answer."""
 
     step: Step
     occurrence: Occurrence
@@ -120,6 +121,10 @@ class Message:
         """Return the lead as it is now; None where it has left this scope since."""
         row = await self.occurrence.lead()
         return row if row and row.deleted_at is None and self.scope.includes(row.owner_id) else None
+
+    async def in_sight(self) -> bool:
+        """Say whether the lead is shown as it would be to whoever sees everything."""
+        return self.step is Step.LEFT or await self.lead() is not None
 
 
 class Group:

@@ -5,49 +5,36 @@ only by the operation's id.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from inspect import isawaitable
-from sys import intern
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 import structlog
 from graphql import (
-    DocumentNode,
     ExecutionResult,
-    Executor,
-    FieldNode,
     GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
-    VariableDefinitionNode,
-    VariableNode,
-    Visitor,
     create_source_event_stream,
-    execute_subscription_event,
-    visit,
 )
-from graphql.language.visitor import SKIP
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from api.answers import Answers, Asked, as_json, executor_of, payload_of
 from api.identity import context_for
-from api.live import Message
 from api.persisted import Parameters, PersistedDocuments
 from domain import api_keys, sessions, users
 from domain.actors import Actor
 from domain.errors import TokenExpired, Unauthenticated
 from engine.live import read_cursor
 from schema.context import Context
-from schema.documents import Prepared, Refused
+from schema.documents import Refused
 from schema.errors import public
 from schema.execution import Schema, documents, too_costly
 from settings import Settings
@@ -85,16 +72,6 @@ WORDS = {
     TRANSPORT: Words("subscribe", "complete", "next", '{"type":"ping"}'),
     LEGACY: Words("start", "stop", "data", '{"type":"ka"}'),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An operation that may run."""
-
-    text: str
-    name: str | None
-    variables: dict[str, Any]
-    prepared: Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +238,9 @@ class Connection:
         except WebSocketDisconnect:
             pass
         except Exception as error:
+            told = public(GraphQLError("", original_error=error, path=[]), request_id=self._request_id)
             with suppress(WebSocketDisconnect):
-                await self._fail(key, [_public(GraphQLError("", original_error=error, path=[]), self._request_id)])
+                await self._fail(key, [told])
         finally:
             if self._operations.get(key) is asyncio.current_task():
                 del self._operations[key]
@@ -272,7 +250,7 @@ class Connection:
         try:
             asked = await self._prepared(given, context)
         except Refused as refused:
-            await self._fail(key, [_public(error, context.request_id) for error in refused.errors])
+            await self._fail(key, [public(error, request_id=context.request_id) for error in refused.errors])
             return False
         if asked.prepared.operation(asked.name).type is OperationType.SUBSCRIPTION:
             return await self._subscribe(key, asked, context)
@@ -282,7 +260,7 @@ class Connection:
         if result.data is None and result.errors and all(error.path is None for error in result.errors):
             await self._fail(key, result.errors)
             return False
-        await self._next(key, _payload(result.data, result.errors, result.extensions))
+        await self._next(key, payload_of(result.data, result.errors, result.extensions))
         return True
 
     async def _prepared(self, given: Parameters, context: Context) -> Asked:
@@ -306,7 +284,7 @@ class Connection:
             source = await source
         errors = source if isinstance(source, list) else source.errors if isinstance(source, ExecutionResult) else None
         if errors or isinstance(executor, list):
-            await self._fail(key, [_public(error, context.request_id) for error in errors or []])
+            await self._fail(key, [public(error, request_id=context.request_id) for error in errors or []])
             return False
         answers = Answers(self._schema._schema, asked, context)
         try:
@@ -360,7 +338,7 @@ class Connection:
 
     async def _send(self, message: Mapping[str, Any] | str) -> None:
         """Send a message. A client that does not read holds it back, and after a while is given up."""
-        text = message if isinstance(message, str) else _json(message)
+        text = message if isinstance(message, str) else as_json(message)
         clock = asyncio.get_running_loop().time
         if not self._sending:
             self._sent_at = clock()
@@ -386,117 +364,6 @@ class Connection:
     def _give_up(self) -> None:
         if self._receiver:
             self._receiver.cancel()
-
-
-class Personal(Exception):
-    """An answer depends on who asks."""
-
-
-class Anyone(Actor):
-    """Everybody who may see the same; whoever asks who exactly that is learns that the answer is personal."""
-
-    __slots__ = ()
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in ("user_id", "key_id", "session_id"):
-            raise Personal
-        return object.__getattribute__(self, name)
-
-    @classmethod
-    def like(cls, actor: Actor) -> "Anyone":
-        return cls(actor.kind, actor.workspace_id, role=actor.role, rows=actor.rows, scopes=actor.scopes)
-
-
-class Answers:
-    """The answers of a subscription: made once for all who asked the same and may see the same."""
-
-    def __init__(self, schema: GraphQLSchema, asked: Asked, context: Context) -> None:
-        self._schema = schema
-        self._asked = asked
-        self._context = context
-        actor = context.identity
-        used = used_variables(asked.prepared.document)
-        variables = {name: value for name, value in asked.variables.items() if name in used}
-        self._like = (actor.kind, actor.role, actor.scopes) if actor else None
-        self._for_all = intern(asked.text), asked.name, _json(variables, sort=True), self._like
-        self._for_one = (*self._for_all, actor.user_id, actor.key_id) if actor else None
-        self._personal = False
-
-    async def to(self, message: Any) -> str:
-        """Return the payload that answers a message."""
-        if not isinstance(message, Message):
-            return await self._execute(message, self._context) or ""
-        if not self._personal:
-            answer = await self._once(message, self._for_all)
-            if answer is not None:
-                return answer
-            self._personal = True
-        return await self._once(message, self._for_one) or ""
-
-    async def _once(self, message: Message, key: Any) -> str | None:
-        made: asyncio.Future[str | None] | None = message.memo.get(key)
-        if made is None:
-            made = message.memo[key] = asyncio.ensure_future(self._execute(message, self._context_of(message, key)))
-        # Whoever is first may go away, which must not take the others' answer along.
-        return made.result() if made.done() else await asyncio.shield(made)
-
-    def _context_of(self, message: Message, key: Any) -> Context:
-        actor = self._context.actor
-        if key is self._for_one:
-            return Context(identity=actor, request_id=self._context.request_id)
-        loaders = message.memo.setdefault(self._like, {})
-        return Context(identity=Anyone.like(actor), request_id=self._context.request_id, loaders=loaders)
-
-    async def _execute(self, message: Any, context: Context) -> str | None:
-        """Return the payload, or None where it depends on who asks and the context does not say."""
-        # An executor remembers what it collected for every event, so each event gets one of its own.
-        executor = executor_of(self._schema, self._asked, context, message)
-        assert isinstance(executor, Executor)
-        result: Any = execute_subscription_event(executor)
-        if isawaitable(result):
-            result = await result
-        errors = result.errors or []
-        if any(isinstance(error.original_error, Personal) for error in errors):
-            return None
-        return _payload(result.data, [_public(error, context.request_id) for error in errors])
-
-
-def executor_of(
-    schema: GraphQLSchema, asked: Asked, context: Context, message: Any = None
-) -> Executor[Any] | list[GraphQLError]:
-    """Return what executes an operation for a message, or what its variables lack."""
-    return Executor.build(
-        schema,
-        asked.prepared.document,
-        root_value=message,
-        context_value=context,
-        raw_variable_values=asked.variables,
-        operation_name=asked.name,
-    )
-
-
-def used_variables(document: DocumentNode) -> frozenset[str]:
-    """Return the variables that an answer depends on: arguments of a root field say what is watched, and no more."""
-    found: set[str] = set()
-    watched = {
-        argument
-        for operation in document.definitions
-        if isinstance(operation, OperationDefinitionNode)
-        for field in operation.selection_set.selections
-        if isinstance(field, FieldNode)
-        for argument in map(id, field.arguments or ())
-    }
-
-    class Collector(Visitor):
-        def enter(self, node: Any, *_: Any) -> Any:
-            if id(node) in watched or isinstance(node, VariableDefinitionNode):
-                return SKIP
-            if isinstance(node, VariableNode):
-                found.add(node.name.value)
-            return None
-
-    visit(document, Collector())
-    return frozenset(found)
 
 
 def _read(message: Mapping[str, Any], *, most: int) -> dict[str, Any]:
@@ -557,27 +424,6 @@ def _ended(error: Exception) -> Close:
     return Close(FORBIDDEN, "token-expired" if isinstance(error, TokenExpired) else "Forbidden")
 
 
-def _public(error: GraphQLError, request_id: str) -> GraphQLError:
-    return public(error, request_id=request_id)
-
-
-def _payload(data: Any, errors: Any = None, extensions: Any = None) -> str:
-    payload: dict[str, Any] = {"data": data}
-    if errors:
-        payload["errors"] = [error.formatted for error in errors]
-    if extensions:
-        payload["extensions"] = extensions
-    return _json(payload)
-
-
-def _json(value: Any, *, sort: bool = False) -> str:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None).decode()
-    except TypeError:
-        # Whole numbers beyond 64 bits, which JSON columns may hold.
-        return json.dumps(value, separators=(",", ":"), sort_keys=sort)
-
-
 @lru_cache(maxsize=4096)
 def _quoted(key: str) -> str:
-    return _json(key)
+    return as_json(key)

@@ -46,7 +46,7 @@ from tests.live.client import Socket, socket_to
 from tests.live.house import House
 
 SEEDS = [int(seed) for seed in os.environ.get("LIVE_SEEDS", "1 2").split()]
-STEPS = 96
+STEPS = 144
 SECONDS = 40.0
 
 CARD = "id title rank status version value { amount } stage { id } owner { id }"
@@ -407,6 +407,7 @@ async def test_screens_show_what_the_database_holds(
         await _until(lambda: _all_agree(screens), watching)
         assert sum(screen.told["LeadMoved"] for screen in screens) > STEPS / 4
         assert sum(screen.told["LeadLeft"] for screen in screens) > 5
+        assert sum(screen.told["reconnected"] for screen in screens) > 5
     finally:
         for task in watching:
             task.cancel()

@@ -12,11 +12,13 @@ import pytest
 from starlette.types import Message
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
-from api import live, websocket
+from api import answers, live
 from api.app import create_app
 from api.websocket import GraphQLSocket, Patience
-from domain import leads, policy, sessions, users, workspaces
+from domain import companies, leads, policy, sessions, users, workspaces
 from domain.actors import Actor
+from domain.captures import Capture, capture
+from domain.companies import CompanyDetails
 from domain.leads import LeadDetails
 from engine import boards
 from engine.live import cursor
@@ -28,7 +30,7 @@ from models.users import Role, User, Visibility
 from schema import ids
 from schema.schema import graphql_schema
 from settings import Settings
-from tests.factories import bearer, lead, member, seller, session
+from tests.factories import again, bearer, lead, member, seller, session, team
 from tests.live.client import EVENTS, Socket, socket_to
 from tests.live.conftest import Relay
 
@@ -38,6 +40,16 @@ BELL = "subscription ($p: ID!) { pipelineEvents(pipelineId: $p) { __typename ...
 PERSONAL = """
 subscription ($p: ID!) { pipelineEvents(pipelineId: $p) {
   __typename ... on SeenLeadEvent { lead { id viewerCan { move } } }
+} }
+"""
+CURSORS = """
+subscription ($p: ID!) { pipelineEvents(pipelineId: $p) {
+  __typename ... on LeadEvent { cursor } ... on SeenLeadEvent { lead { id } }
+} }
+"""
+SIBLINGS = """
+subscription ($p: ID!) { pipelineEvents(pipelineId: $p) {
+  ... on SeenLeadEvent { lead { title company { leads { totalCount } } } }
 } }
 """
 PARTLY = """
@@ -70,13 +82,13 @@ async def connect(server: str) -> AsyncIterator[Connect]:
 def executions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The messages that were executed, each as often as it was."""
     executed: list[Any] = []
-    real = websocket.Answers._execute
+    real = answers.Answers._execute
 
-    async def count(self: Any, message: Any, context: Any) -> str | None:
+    async def count(self: Any, message: Any, context: Any) -> str:
         executed.append(message)
         return await real(self, message, context)
 
-    monkeypatch.setattr(websocket.Answers, "_execute", count)
+    monkeypatch.setattr(answers.Answers, "_execute", count)
     return executed
 
 
@@ -230,24 +242,62 @@ async def test_one_execution_serves_all_who_ask_the_same_and_see_the_same(
     assert len(executions) == 2
 
 
-async def test_who_sees_or_may_do_something_else_is_executed_for_alone(
+async def test_who_sees_something_else_shares_what_is_the_same(
     connect: Connect, relay: Relay, executions: list[Any]
 ) -> None:
     admin = await seller()
-    rep = await member(Role.REP, of=admin)
-    viewer = await member(Role.VIEWER, of=admin)
-    sockets = [await connect(actor) for actor in (admin, rep, viewer)]
+    teams = [await team(admin, name=name) for name in ("North", "South")]
+    managers = [await member(Role.MANAGER, of=admin, team=one) for one in teams]
+    rep = await member(Role.REP, of=admin, team=teams[0])
+    everybody = [await again(actor) for actor in (admin, *managers, rep)]
+    sockets = [await connect(actor) for actor in everybody]
     for socket in sockets:
-        await socket.begin("1", BELL, p=await pipeline_of(admin))
-    await begun(admin, 3)
-    row = await lead(admin, now=now())
-    await leads.assign(admin, row.id, rep.user_id, now=now())
+        await socket.begin("1", CURSORS, p=await pipeline_of(admin))
+    await begun(admin, 4)
+    row = await lead(rep, now=now())
     await relay()
-    assert [(await sockets[1].event())["__typename"]] == ["LeadEntered"]
-    for socket in (sockets[0], sockets[2]):
-        assert [(await socket.event())["__typename"] for _ in range(2)] == ["LeadEntered", "LeadChanged"]
-    # Captured: admin and viewer. Assigned: admin, viewer and rep.
-    assert len(executions) == 5
+    told = {
+        actor: await socket.event() for actor, socket in zip(everybody, sockets, strict=True) if actor != managers[1]
+    }
+    # South's manager does not see it, and three roles do.
+    assert len(executions) == 3
+    for actor, event in told.items():
+        assert event == {
+            "__typename": "LeadEntered",
+            "cursor": await cursor_of(actor),
+            "lead": {"id": ids.encode("Lead", row.id)},
+        }
+    await leads.assign(admin, row.id, managers[1].user_id, now=now())
+    await relay()
+    told = {actor: await socket.event() for actor, socket in zip(everybody, sockets, strict=True)}
+    assert [told[actor]["__typename"] for actor in everybody] == ["LeadChanged", "LeadLeft", "LeadEntered", "LeadLeft"]
+    assert [event["cursor"] for event in told.values()] == [await cursor_of(actor) for actor in told]
+
+
+async def test_what_depends_on_the_scope_is_shared_within_it(
+    connect: Connect, relay: Relay, executions: list[Any]
+) -> None:
+    admin = await seller()
+    north = await team(admin, name="North")
+    south = await team(admin, name="South", parent=north)
+    managers = [await member(Role.MANAGER, of=admin, team=one) for one in (north, north, south, south)]
+    reps = [await member(Role.REP, of=admin, team=one) for one in (north, south)]
+    company = await companies.create(admin, CompanyDetails(name="Acme"), now=now())
+    for rep in reps:
+        await capture(rep, Capture(details=LeadDetails(title="Known", company_id=company.id)), now=now())
+    await relay()
+    sockets = [await connect(manager) for manager in managers]
+    for socket in sockets:
+        await socket.begin("1", SIBLINGS, p=await pipeline_of(admin))
+    await begun(admin, 4)
+    await capture(reps[1], Capture(details=LeadDetails(title="New", company_id=company.id)), now=now())
+    await relay()
+    counts = []
+    for socket in sockets:
+        counts.append((await socket.event())["lead"]["company"]["leads"]["totalCount"])
+    assert counts == [3, 3, 2, 2]
+    # Once in vain for all, and then for each of the two scopes.
+    assert len(executions) == 3
 
 
 async def test_variables_of_the_selection_make_another_answer(

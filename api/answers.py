@@ -1,0 +1,207 @@
+"""What live messages are answered with: an event is executed once for all who ask the same and see the same."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from inspect import isawaitable
+from secrets import token_hex
+from sys import intern
+from typing import Any, TypeAlias
+
+import orjson
+from graphql import (
+    DocumentNode,
+    Executor,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    execute_subscription_event,
+    visit,
+)
+from graphql.language.visitor import SKIP
+
+from api.live import Message
+from domain.actors import Actor
+from schema.context import Context
+from schema.documents import Prepared
+from schema.errors import public
+
+WHO = frozenset({"user_id", "key_id", "session_id"})
+WHAT = frozenset({"rows"})
+# Stands where each scope has a cursor of its own.
+CURSOR = f"cursor-{token_hex(8)}"
+
+Memo: TypeAlias = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation that may run."""
+
+    text: str
+    name: str | None
+    variables: dict[str, Any]
+    prepared: Prepared
+
+
+class Personal(Exception):
+    """An answer depends on something of its reader that others need not share."""
+
+
+class Reader(Actor):
+    """Any of those who may do the same; an answer that asks for more of them than that raises Personal."""
+
+    __slots__ = ("_hidden",)
+
+    @classmethod
+    def like(cls, actor: Actor, hidden: frozenset[str]) -> "Reader":
+        made = cls(actor.kind, actor.workspace_id, role=actor.role, rows=actor.rows, scopes=actor.scopes)
+        object.__setattr__(made, "_hidden", hidden)
+        return made
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in WHO or (name in WHAT and name in object.__getattribute__(self, "_hidden")):
+            raise Personal
+        return object.__getattribute__(self, name)
+
+
+class Unscoped(Message):
+    """A message as all scopes that see its lead are told of it."""
+
+    __slots__ = ()
+
+    @property
+    def cursor(self) -> str:
+        return CURSOR
+
+
+class Answers:
+    """The answers of a subscription.
+
+    They are shared with everybody of the same role first, with those of the same scope where a field asks for the
+    scope, and with nobody where a field asks who reads it: `viewerCan` may, a title does not.
+    """
+
+    def __init__(self, schema: GraphQLSchema, asked: Asked, context: Context) -> None:
+        self._schema = schema
+        self._asked = asked
+        self._context = context
+        used = used_variables(asked.prepared.document)
+        variables = {name: value for name, value in asked.variables.items() if name in used}
+        self._asks = intern(asked.text), asked.name, as_json(variables, sort=True)
+        actor = context.identity
+        self._like = (actor.kind, actor.role, actor.scopes) if actor else None
+        self._who = (actor.user_id, actor.key_id) if actor else None
+        self._by_role = self._by_scope = True
+
+    async def to(self, message: Any) -> str:
+        """Return the payload that answers a message."""
+        if not isinstance(message, Message):
+            return await self._execute(message, self._context)
+        if self._by_role and await message.in_sight():
+            try:
+                return await self._shared_by_role(message)
+            except Personal:
+                self._by_role = False
+        if self._by_scope:
+            try:
+                return await self._once(message.memo, (self._asks, self._like), message, WHO)
+            except Personal:
+                self._by_scope = False
+        return await self._once(message.memo, (self._asks, self._who), message, None)
+
+    async def _shared_by_role(self, message: Message) -> str:
+        key = self._asks, self._like, message.step
+        if key not in message.memo:
+            unscoped = Unscoped(message.step, message.occurrence, message.scope)
+            answer = await self._once(message.occurrence.memo, key, unscoped, WHO | WHAT)
+            message.memo[key] = answer.replace(CURSOR, message.cursor)
+        shared: str = message.memo[key]
+        return shared
+
+    async def _once(self, memo: Memo, key: Any, message: Message, hidden: frozenset[str] | None) -> str:
+        made: asyncio.Future[str] | None = memo.get(key)
+        if made is None:
+            made = memo[key] = asyncio.ensure_future(self._execute(message, self._reader(memo, hidden)))
+        # Whoever is first may go away, which must not take the others' answer along.
+        return made.result() if made.done() else await asyncio.shield(made)
+
+    def _reader(self, memo: Memo, hidden: frozenset[str] | None) -> Context:
+        actor, request_id = self._context.actor, self._context.request_id
+        if hidden is None:
+            return Context(identity=actor, request_id=request_id)
+        loaders = memo.setdefault(self._like, {})
+        return Context(identity=Reader.like(actor, hidden), request_id=request_id, loaders=loaders)
+
+    async def _execute(self, message: Any, context: Context) -> str:
+        # An executor remembers what it collected for every event, so each event gets one of its own.
+        executor = executor_of(self._schema, self._asked, context, message)
+        assert isinstance(executor, Executor)
+        result: Any = execute_subscription_event(executor)
+        if isawaitable(result):
+            result = await result
+        errors = result.errors or []
+        if any(isinstance(error.original_error, Personal) for error in errors):
+            raise Personal
+        return payload_of(result.data, [public(error, request_id=context.request_id) for error in errors])
+
+
+def executor_of(
+    schema: GraphQLSchema, asked: Asked, context: Context, message: Any = None
+) -> Executor[Any] | list[GraphQLError]:
+    """Return what executes an operation for a message, or what its variables lack."""
+    return Executor.build(
+        schema,
+        asked.prepared.document,
+        root_value=message,
+        context_value=context,
+        raw_variable_values=asked.variables,
+        operation_name=asked.name,
+    )
+
+
+def used_variables(document: DocumentNode) -> frozenset[str]:
+    """Return the variables that an answer depends on: arguments of a root field say what is watched, and no more."""
+    found: set[str] = set()
+    watched = {
+        argument
+        for operation in document.definitions
+        if isinstance(operation, OperationDefinitionNode)
+        for field in operation.selection_set.selections
+        if isinstance(field, FieldNode)
+        for argument in map(id, field.arguments or ())
+    }
+
+    class Collector(Visitor):
+        def enter(self, node: Any, *_: Any) -> Any:
+            if id(node) in watched or isinstance(node, VariableDefinitionNode):
+                return SKIP
+            if isinstance(node, VariableNode):
+                found.add(node.name.value)
+            return None
+
+    visit(document, Collector())
+    return frozenset(found)
+
+
+def payload_of(data: Any, errors: Any = None, extensions: Any = None) -> str:
+    """Return a GraphQL answer as JSON."""
+    payload: dict[str, Any] = {"data": data}
+    if errors:
+        payload["errors"] = [error.formatted for error in errors]
+    if extensions:
+        payload["extensions"] = extensions
+    return as_json(payload)
+
+
+def as_json(value: Any, *, sort: bool = False) -> str:
+    """Return a value as JSON."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort else None).decode()
+    except TypeError:
+        # Whole numbers beyond 64 bits, which JSON columns may hold.
+        return json.dumps(value, separators=(",", ":"), sort_keys=sort)
