@@ -97,7 +97,7 @@ class Occurrence:
         """Return the lead as it is now, or was when somebody first asked."""
         if self._lead is None:
             self._lead = asyncio.ensure_future(self._leads.load(self.event.subject_id))
-        return await asyncio.shield(self._lead)
+        return self._lead.result() if self._lead.done() else await asyncio.shield(self._lead)
 
 
 @dataclass(slots=True, eq=False)

@@ -273,12 +273,16 @@ async def measure(
             await asyncio.sleep(pause)
     await wait_for(lambda: sum(map(len, arrivals.at.values())) >= wanted * count, 10)
     busy = (sum(serve.cpu_times()[:2]) - cpu) / (time.perf_counter() - start)
-    took = sorted((at - begun[mark]) * 1000 for mark, found in arrivals.at.items() for at in found)
+    took = sorted((at - begun[mark]) * 1000 for mark, found in arrivals.at.items() for at in found if mark in begun)
     missing = wanted * count - len(took)
     print(f"{name}_median_ms {statistics.median(took):.1f}")
     print(f"{name}_p99_ms {took[int(len(took) * 0.99)]:.1f}")
-    print(f"{name}_first_median_ms {statistics.median((min(f) - begun[m]) * 1000 for m, f in arrivals.at.items()):.1f}")
-    print(f"{name}_last_median_ms {statistics.median((max(f) - begun[m]) * 1000 for m, f in arrivals.at.items()):.1f}")
+    print(
+        f"{name}_first_median_ms {statistics.median((min(f) - begun[m]) * 1000 for m, f in arrivals.at.items() if m in begun):.1f}"
+    )
+    print(
+        f"{name}_last_median_ms {statistics.median((max(f) - begun[m]) * 1000 for m, f in arrivals.at.items() if m in begun):.1f}"
+    )
     print(f"{name}_missing {missing} of {wanted * count}")
     print(f"{name}_api_core_percent {busy * 100:.0f}", flush=True)
     for transport in sockets:
