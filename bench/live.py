@@ -30,6 +30,7 @@ import uvloop
 from domain import captures, moves, passwords, pipelines, teams
 from domain.actors import ALL, Actor, ActorKind
 from domain.captures import Capture
+from domain.events import client_mutation_id
 from domain.leads import LeadDetails
 from embedded.homes import home_for
 from embedded.postgres import Postgres
@@ -187,7 +188,8 @@ def gid(noun: str, key: Any) -> str:
 
 
 async def sign_in(address: str, house: House) -> None:
-    document = "mutation ($e: Email!, $p: String!) { signIn(input: {email: $e, password: $p}) { accessToken userErrors { message } } }"
+    document = """mutation ($e: Email!, $p: String!) {
+      signIn(input: {email: $e, password: $p}) { accessToken userErrors { message } } }"""
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
         for user in house.users:
             body = {"query": document, "variables": {"e": user.email, "p": PASSWORD}}
@@ -225,8 +227,6 @@ async def measure(
     sockets = await subscribe(address, house, documents, arrivals)
     wanted = len(sockets)
     assert await wait_for(lambda: arrivals.acknowledged == wanted), arrivals.acknowledged
-    from domain.events import client_mutation_id
-
     row = await captures.capture(
         house.admin, Capture(details=LeadDetails(title="Solar roof"), owner_id=house.owner.id), now=datetime.now(UTC)
     )
@@ -245,24 +245,18 @@ async def measure(
             break
     arrivals.at.clear()
     cpu, start = sum(serve.cpu_times()[:2]), time.perf_counter()
-    async with httpx.AsyncClient(
-        base_url=address, timeout=30, headers={"Authorization": f"Bearer {house.tokens[0]}"}
-    ) as http:
+    headers = {"Authorization": f"Bearer {house.tokens[0]}"}
+    async with httpx.AsyncClient(base_url=address, timeout=30, headers=headers) as http:
         for _ in range(count):
             number += 1
             mark = f"m{number}"
             target = house.stages[number % len(house.stages)]
             if click:
                 begun[mark] = time.perf_counter()
+                wanted_move = {"id": gid("Lead", row.id), "stageId": gid("Stage", target.id), "clientMutationId": mark}
                 body = {
                     "query": "mutation ($i: MoveLeadInput!) { moveLead(input: $i) { userErrors { message } } }",
-                    "variables": {
-                        "i": {
-                            "id": gid("Lead", row.id),
-                            "stageId": gid("Stage", target.id),
-                            "clientMutationId": mark,
-                        }
-                    },
+                    "variables": {"i": wanted_move},
                 }
                 answer = (await http.post("/graphql", json=body)).json()
                 assert "errors" not in answer and not answer["data"]["moveLead"]["userErrors"], answer
@@ -273,16 +267,13 @@ async def measure(
             await asyncio.sleep(pause)
     await wait_for(lambda: sum(map(len, arrivals.at.values())) >= wanted * count, 10)
     busy = (sum(serve.cpu_times()[:2]) - cpu) / (time.perf_counter() - start)
-    took = sorted((at - begun[mark]) * 1000 for mark, found in arrivals.at.items() for at in found if mark in begun)
+    delays = [[(at - begun[mark]) * 1000 for at in found] for mark, found in arrivals.at.items() if mark in begun]
+    took = sorted(delay for each in delays for delay in each)
     missing = wanted * count - len(took)
     print(f"{name}_median_ms {statistics.median(took):.1f}")
     print(f"{name}_p99_ms {took[int(len(took) * 0.99)]:.1f}")
-    print(
-        f"{name}_first_median_ms {statistics.median((min(f) - begun[m]) * 1000 for m, f in arrivals.at.items() if m in begun):.1f}"
-    )
-    print(
-        f"{name}_last_median_ms {statistics.median((max(f) - begun[m]) * 1000 for m, f in arrivals.at.items() if m in begun):.1f}"
-    )
+    print(f"{name}_first_median_ms {statistics.median(map(min, delays)):.1f}")
+    print(f"{name}_last_median_ms {statistics.median(map(max, delays)):.1f}")
     print(f"{name}_missing {missing} of {wanted * count}")
     print(f"{name}_api_core_percent {busy * 100:.0f}", flush=True)
     for transport in sockets:
