@@ -253,7 +253,10 @@ def later(*given: str | None) -> str | None:
 
 
 async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
-    """Yield an import whenever it has changed, until it ends. A chunk takes longer than this looks away."""
+    """Yield an import whenever it has changed, until it ends. A chunk takes longer than this looks away.
+
+    What was loaded for one answer, such as its faults, is not what the next one shows.
+    """
     told: tuple[Any, ...] = ()
     while True:
         actor = await context.renew() if context.renew else context.actor
@@ -263,6 +266,7 @@ async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
         state = row.status, row.next_row, row.skipped_rows, row.total_rows
         if state != told:
             told = state
+            context.loaders.clear()
             yield row
         if row.status in (ImportStatus.COMPLETED, ImportStatus.FAILED):
             return

@@ -23,7 +23,7 @@ from domain.leads import LeadDetails
 from engine import boards
 from engine.live import cursor
 from models.base import uuid7
-from models.imports import Import, ImportKind, ImportStatus
+from models.imports import Import, ImportFault, ImportKind, ImportStatus
 from models.leads import Lead
 from models.pipelines import Pipeline
 from models.users import Role, User, Visibility
@@ -397,13 +397,15 @@ async def test_an_imports_progress_comes_until_it_ends(connect: Connect) -> None
         created_at=now(),
     )
     socket = await connect(admin)
-    document = "subscription ($id: ID!) { importProgress(id: $id) { status doneRows skippedRows } }"
+    document = "subscription ($id: ID!) { importProgress(id: $id) { status doneRows faults { nodes { line } } } }"
     await socket.begin("1", document, id=ids.encode("Import", row.id))
-    assert await socket.event() == {"status": "RUNNING", "doneRows": 10.0, "skippedRows": 0.0}
+    assert await socket.event() == {"status": "RUNNING", "doneRows": 10.0, "faults": {"nodes": []}}
+    await ImportFault.create(workspace_id=admin.workspace_id, of_import_id=row.id, line=12, reason="Why.")
     await Import.filter(id=row.id).update(next_row=20, skipped_rows=1)
-    assert await socket.event() == {"status": "RUNNING", "doneRows": 20.0, "skippedRows": 1.0}
+    faults = {"nodes": [{"line": 12.0}]}
+    assert await socket.event() == {"status": "RUNNING", "doneRows": 20.0, "faults": faults}
     await Import.filter(id=row.id).update(status=ImportStatus.COMPLETED)
-    assert await socket.event() == {"status": "COMPLETED", "doneRows": 20.0, "skippedRows": 1.0}
+    assert await socket.event() == {"status": "COMPLETED", "doneRows": 20.0, "faults": faults}
     await socket.complete()
     other = await connect(await seller())
     await other.begin("1", document, id=ids.encode("Import", row.id))
