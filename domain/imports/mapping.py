@@ -221,15 +221,19 @@ class _Loader(yaml.BaseLoader):
 def load(text: str) -> dict[str, Any]:
     """Return the mapping's YAML as plain data, every scalar a text. Raises BrokenMapping."""
     if len(text) > LARGEST_MAPPING:
-        raise BrokenMapping(reason=f"it has {len(text)} characters; at most {LARGEST_MAPPING} are allowed.")
+        reason = f"it has {len(text)} characters; at most {LARGEST_MAPPING} are allowed."
+        raise BrokenMapping(reason=reason, field="mapping")
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError as error:
+        raise BrokenMapping(reason="it nests too deep.", field="mapping") from error
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        raise BrokenMapping(reason=f"{where}{_shown(getattr(error, 'problem', None) or error)}") from error
+        reason = f"{where}{_shown(getattr(error, 'problem', None) or error)}"
+        raise BrokenMapping(reason=reason, field="mapping") from error
     if not isinstance(data, dict):
-        raise BrokenMapping(reason="it must begin with keys such as kind, system and fields.")
+        raise BrokenMapping(reason="it must begin with keys such as kind, system and fields.", field="mapping")
     return data
 
 

@@ -94,12 +94,14 @@ def test_all_faults_of_a_mapping_are_told_at_once() -> None:
         ("# " + "x" * 300_000, "at most"),
         ("a: \x00", "BROKEN_MAPPING"),
         ("? [a, b]\n: c\n", "BROKEN_MAPPING"),
+        ("x: " + "[" * 2000, "BROKEN_MAPPING The mapping is not readable as YAML: it nests too deep."),
     ],
 )
 def test_what_is_no_mapping_is_refused(text: str, said: str) -> None:
     with pytest.raises(DomainError) as refused:
         imports.load(text)
     assert said in f"{refused.value.code} {refused.value}"
+    assert refused.value.field == ("mapping",)
 
 
 def test_yaml_keeps_words_that_it_would_take_for_something_else() -> None:
