@@ -70,16 +70,16 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     """Capture a lead; find or create its company and contact.
 
     A lead that bears one of the references already is brought up to date with the details instead, and keeps its
-    stage, owner, company and people. A rep owns what they capture unless somebody else is named. Raises Forbidden,
-    NotFound, AlreadyExists (id), NoOpenStage, StageElsewhere, StageClosesLeads, NothingToCapture,
-    ExternalRefTaken, and faults of the input.
+    stage, owner, company and people. A rep, and whoever does not see every lead, owns what they capture unless
+    somebody else is named. Raises Forbidden, NotFound, AlreadyExists (id), NoOpenStage, StageElsewhere,
+    StageClosesLeads, NothingToCapture, ExternalRefTaken, and faults of the input.
     """
     policy.require(actor, Action.CAPTURE_LEAD)
     faults = Faults()
     key = edits.new_id(faults, new.id)
     columns = await leads.check(faults, actor, await _titled(faults, actor, new))
     refs = external_refs.check(faults, new.external_refs)
-    owner_id = new.owner_id or (actor.user_id if actor.role is Role.REP else None)
+    owner_id = new.owner_id or (actor.user_id if _owns(actor) else None)
     if new.owner_id is not None and new.owner_id != actor.user_id:
         policy.require(actor, Action.ASSIGN_LEAD)
     await edits.owner(faults, actor, new.owner_id, field="ownerId")
@@ -121,6 +121,11 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
                 people = [contact.id] if contact else []
                 await relationships.refresh(actor, company_ids=[lead.company_id], contact_ids=people, now=now)
     return lead
+
+
+def _owns(actor: Actor) -> bool:
+    """Say whether the actor owns what they capture: else it would be lost to those who see some owners' leads only."""
+    return actor.role is not None and (actor.role is Role.REP or actor.rows.owners is not None)
 
 
 async def _known(actor: Actor, refs: Sequence[Ref]) -> Lead | None:

@@ -289,9 +289,12 @@ async def restore(actor: Actor, lead_id: UUID, *, now: datetime) -> Lead:
 
 
 async def first_stage(actor: Actor, pipeline_id: UUID | None) -> Stage | None:
-    """Return the first stage of a pipeline, or of the default one, that open leads may stand in."""
+    """Return the first stage of a pipeline, or of the default one, that open leads may stand in.
+
+    It is found whoever asks: a key that only captures need not be able to read pipelines.
+    """
     pipeline = {"pipeline_id": pipeline_id} if pipeline_id else {"pipeline__is_default": True}
-    stages = policy.visible(actor, Stage).filter(archived_at=None, pipeline__archived_at=None, **pipeline)
+    stages = Stage.filter(workspace_id=actor.workspace_id, archived_at=None, pipeline__archived_at=None, **pipeline)
     return await stages.exclude(kind=StageKind.FOLLOW_UP).order_by("position", "id").first()
 
 

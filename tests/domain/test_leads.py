@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain import captures, leads
+from domain import captures, leads, policy
 from domain.captures import Capture, NewCompany, NewContact
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
 from domain.external_refs import Ref
@@ -17,9 +17,9 @@ from models.companies import Company
 from models.contacts import Contact
 from models.events import Event
 from models.leads import ContactRole, Lead, LeadContact
-from models.stages import StageTransition
+from models.stages import StageKind, StageTransition
 from models.users import Role
-from tests.factories import NOW, lead, member, seller
+from tests.factories import NOW, lead, member, partner, seller, stage
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -80,6 +80,22 @@ async def test_a_rep_owns_what_they_capture_and_may_not_hand_it_out() -> None:
     assert lead.owner_id == rep.user_id
     with pytest.raises(Forbidden):
         await leads.assign(rep, lead.id, other.user_id, now=NOW)
+
+
+async def test_who_sees_some_leads_only_owns_what_they_capture_and_so_sees_it() -> None:
+    admin = await seller()
+    manager, qualifier = await member(Role.MANAGER, of=admin), await member(Role.QUALIFIER, of=admin)
+    lead = await captures.capture(manager, captured(), now=NOW)
+    assert lead.owner_id == manager.user_id
+    assert await policy.visible(manager, Lead).filter(id=lead.id).exists()
+    assert (await captures.capture(qualifier, captured(), now=NOW)).owner_id is None
+
+
+async def test_a_key_that_only_writes_leads_captures_them() -> None:
+    admin = await seller()
+    lead = await captures.capture(await partner("lead:write", of=admin), captured(), now=NOW)
+    assert lead.stage_id == (await stage(admin, StageKind.PROSPECT)).id
+    assert lead.owner_id is None
 
 
 async def test_all_faults_of_a_capture_are_told_together_and_nothing_is_written() -> None:
