@@ -29,14 +29,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from api.answers import Answers, Asked, as_json, executor_of, payload_of
 from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
-from domain import api_keys, sessions, users
-from domain.actors import Actor
-from domain.errors import TokenExpired, Unauthenticated
+from domain import api_keys, sessions
+from domain.errors import RateLimited, TokenExpired, Unauthenticated
 from engine.live import read_cursor
 from schema.context import Context
 from schema.documents import Refused
 from schema.errors import public
-from schema.execution import Schema, documents, too_costly
+from schema.execution import Schema, documents, spend, too_costly
 from settings import Settings
 
 TRANSPORT, LEGACY = "graphql-transport-ws", "graphql-ws"
@@ -252,7 +251,14 @@ class Connection:
         except Refused as refused:
             await self._fail(key, [public(error, request_id=context.request_id) for error in refused.errors])
             return False
-        if asked.prepared.operation(asked.name).type is OperationType.SUBSCRIPTION:
+        operation = asked.prepared.operation(asked.name)
+        if operation.type is OperationType.SUBSCRIPTION:
+            try:
+                await spend(context, operation.cost.of(asked.variables))
+            except RateLimited as error:
+                told = GraphQLError(error.message, original_error=error)
+                await self._fail(key, [public(told, request_id=context.request_id)])
+                return False
             return await self._subscribe(key, asked, context)
         result = await self._schema.execute(
             asked.text, variable_values=asked.variables, context_value=context, operation_name=asked.name
@@ -302,15 +308,11 @@ class Connection:
     async def _context(self) -> Context:
         """Return a context for one operation, with whoever asks as they are now."""
         context = await context_for(self._websocket, credential=self._credential, connection_params=self._params)
-        context.renew = self._renew if self._credential is not None else None
         if self._acknowledged_at is not None:
             elapsed = asyncio.get_running_loop().time() - self._acknowledged_at
             # Clients send their old subscriptions again at once; what comes later begins anew.
             context.resume_after = context.resume_after if elapsed < self._patience.resume else None
         return context
-
-    async def _renew(self) -> Actor:
-        return await users.load_actor(self._credential or "", now=datetime.now(UTC))
 
     async def _keep_alive(self) -> None:
         while True:

@@ -89,11 +89,7 @@ class Execution(SchemaExtension):
         return {"cost": told}
 
     async def _spend(self) -> Throttle | None:
-        context = self._context()
-        if context.budget is None or self.cost is None:
-            return None
-        who = context.identity.name if context.identity else f"address:{context.address}"
-        return await context.budget.spend(who, self.cost)
+        return None if self.cost is None else await spend(self._context(), self.cost)
 
     def _prepare(self) -> None:
         execution, self.errors = self.execution_context, []
@@ -120,6 +116,14 @@ class Execution(SchemaExtension):
         if context.identity is None:
             return None
         return idempotency.key_of(operation, self.execution_context.variables, context.idempotency_key)
+
+
+async def spend(context: Context, cost: int) -> Throttle | None:
+    """Take a cost from the budget of whoever asks and say how it stands; raises RateLimited."""
+    if context.budget is None:
+        return None
+    who = context.identity.name if context.identity else f"address:{context.address}"
+    return await context.budget.spend(who, cost)
 
 
 class Schema(strawberry.Schema):

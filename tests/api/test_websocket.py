@@ -254,6 +254,23 @@ async def test_a_connection_has_a_limit_of_operations(socket: Socket) -> None:
     assert (await socket.errors("one more"))[0]["extensions"]["code"] == "RATE_LIMITED"
 
 
+async def test_subscriptions_are_paid_for_as_queries_are(server_settings: Settings) -> None:
+    admin = await seller()
+    pipeline = await Pipeline.get(workspace_id=admin.workspace_id)
+    app = create_app(server_settings.model_copy(update={"budget": 5, "budget_per_second": 1}))
+    async with serving(app) as address, socket_to(address) as socket:
+        await socket.initialise(await bearer(admin))
+        refused: set[str] = set()
+        for number in range(6):
+            await socket.begin(str(number), EVENTS, **watching(pipeline))
+        while not refused:
+            message = await socket.receive()
+            assert message["type"] == "error", message
+            refused = {error["extensions"]["code"] for error in message["payload"]}
+        assert refused == {"RATE_LIMITED"}
+    await app.state.redis.aclose()
+
+
 async def test_without_a_known_subprotocol_it_closes_with_4406(server: str) -> None:
     async with socket_to(server, "soap") as socket:
         assert (await socket.closed())[0] == 4406
