@@ -1,5 +1,6 @@
 """New leads of a chunk, with their history and their events, by COPY."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -27,17 +28,25 @@ async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked:
     """Write new leads: each entered a stage when it was engaged, and left it on the day of its closing."""
     keys = [new_key() for _ in wanted]
     ranks = Ranks()
-    leads: list[Record] = []
-    moves: list[Record] = []
-    for key, each in zip(keys, wanted, strict=True):
-        lead = _New(key, each, taking, sheet, looked, ranks)
-        leads.append(lead.record())
-        moves += lead.moves()
-        lead.tell()
-    await taking.copy("lead", COLUMNS, leads)
+    leads = [_New(key, each, taking, sheet, looked, ranks) for key, each in zip(keys, wanted, strict=True)]
+    # What follows from the leads is made ready while PostgreSQL takes them.
+    history = asyncio.create_task(asyncio.to_thread(_history, leads))
+    try:
+        await taking.copy("lead", COLUMNS, [lead.record() for lead in leads])
+    finally:
+        moves = await history
     await taking.copy("stage_transition", MOVES, moves)
     await taking.refer(list(zip((each.row for each in wanted), keys, strict=True)))
     taking.created += len(leads)
+
+
+def _history(leads: Sequence["_New"]) -> list[Record]:
+    """Tell of new leads, and return their moves."""
+    moves: list[Record] = []
+    for lead in leads:
+        moves += lead.moves()
+        lead.tell()
+    return moves
 
 
 class _New:

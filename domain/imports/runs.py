@@ -300,6 +300,9 @@ async def _try(
     now: datetime,
 ) -> Import:
     async with transaction() as connection:
+        # A crash of the server may undo the last chunks, whole, and the import goes on before them: only its end is
+        # waited for until it stands on the disk. What reads the log flushes it up to what it has read.
+        await connection.execute_query("SET LOCAL synchronous_commit = off")
         row = await Import.filter(id=import_id).select_for_update().get()
         if row.status is not ImportStatus.RUNNING or row.next_row != chunk.first:
             raise ImportTaken()
