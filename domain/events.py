@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -70,8 +71,15 @@ async def record(*events: Event, now: datetime) -> None:
 
 
 def dump(data: Any) -> str:
-    """Return JSON with ids, instants and decimals as strings, as the log keeps them."""
-    return orjson.dumps(data, default=str).decode()
+    """Return JSON with ids, instants and decimals as strings, as the log keeps them.
+
+    An amount is written in one way, whether it was read from a column with its four decimals or has just been given.
+    """
+    return orjson.dumps(data, default=_written).decode()
+
+
+def _written(value: Any) -> str:
+    return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Sequence[Any]]:

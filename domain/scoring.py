@@ -17,7 +17,7 @@ from tortoise.connection import get_connection
 
 from domain import jobs
 from domain.actors import system
-from domain.events import Event, record
+from domain.events import Event, changes, record
 from domain.jobs import Queue
 from domain.leads import facts, live_columns
 from models.catalog import SourceKind
@@ -275,7 +275,7 @@ def _dump(factors: Sequence[Factor]) -> str:
 
 def _event(lead: Lead, new: Score, tag_ids: Sequence[UUID], *, bulk: bool) -> LeadScored:
     before = live_columns(lead, tag_ids)
-    changed = {"score": [lead.score, new.points], "grade": [lead.grade, new.grade]}
+    changed = changes({"score": lead.score, "grade": lead.grade}, {"score": new.points, "grade": new.grade})
     lead.score, lead.grade = new.points, new.grade
     data = facts(before, lead, tag_ids, changed)
     return LeadScored(system(lead.workspace_id, task=TASK), lead.id, data | ({"bulk": True} if bulk else {}))

@@ -127,6 +127,13 @@ async def test_an_edit_raises_the_version_once_and_tells_what_changed() -> None:
     assert event.data["after"]["tag_ids"] == [str(tag.id)]
 
 
+async def test_an_amount_is_told_in_one_way_before_and_after() -> None:
+    admin = await seller()
+    lead = await captures.capture(admin, captured(value=Money(Decimal("5000"), "EUR")), now=NOW)
+    await leads.update(admin, lead.id, LeadDetails(value=Money(Decimal("12.50"), "EUR")), now=NOW)
+    assert (await events_of(lead))[-1].data["changes"] == {"value": ["5000", "12.5"]}
+
+
 async def test_an_edit_that_changes_nothing_records_nothing() -> None:
     admin = await seller()
     lead = await captures.capture(admin, captured(), now=NOW)

@@ -181,6 +181,15 @@ async def test_a_score_that_stays_is_no_event_but_a_new_look(admin: Actor) -> No
     assert [event.name for event in await events(row.id)] == ["lead.captured", "lead.scored"]
 
 
+async def test_a_grade_that_stays_is_no_change(admin: Actor) -> None:
+    row = await lead(admin)
+    await scored(row)
+    await leads.update(admin, row.id, LeadDetails(value=Money(Decimal(50), "EUR")), now=NOW)
+    after = await scored(row)
+    assert after.grade == Grade.D
+    assert (await events(row.id))[-1].data["changes"] == {"score": [20, after.score]}
+
+
 async def test_bulk_scores_are_marked_as_such(admin: Actor) -> None:
     row = await lead(admin)
     await scored(row, bulk=True)
