@@ -148,7 +148,13 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     StageTransition: "lead__owner_id",
     MoveRequest: "lead__owner_id",
 }
-ADMIN_ONLY: frozenset[type[Model]] = frozenset({ApiKey, Invitation})
+# What only some roles see. A file's faults quote its rows, whose leads the others may not see.
+SEEN_BY: dict[type[Model], frozenset[Role]] = {
+    ApiKey: frozenset({ADMIN}),
+    Invitation: frozenset({ADMIN}),
+    Import: frozenset({ADMIN, MANAGER, MARKETER}),
+    ImportFault: frozenset({ADMIN, MANAGER, MARKETER}),
+}
 API_SCOPES = frozenset(
     set(READ_SCOPES.values()) | {f"{action.noun}:write" for action in Action} - {"apikey:write"}
 )
@@ -177,9 +183,7 @@ def scope(actor: Actor, noun: type[Model]) -> Scope:
         return ALL
     if actor.scopes is not None and READ_SCOPES[noun] not in actor.scopes:
         return NONE
-    if noun in ADMIN_ONLY and actor.role is not Role.ADMIN:
-        return NONE
-    if actor.role is None:
+    if actor.role is None or actor.role not in SEEN_BY.get(noun, Role):
         return NONE
     return actor.rows if noun in ROW_VISIBILITY else ALL
 

@@ -11,6 +11,7 @@ from domain.errors import Forbidden, NotFound, Stale
 from domain.policy import Action
 from models.api_keys import ApiKey
 from models.base import uuid7
+from models.imports import Import, ImportFault
 from models.leads import Lead
 from models.products import Product
 from models.sessions import Invitation
@@ -125,6 +126,12 @@ def test_nothing_exists_for_who_has_no_role_or_no_scope() -> None:
 def test_keys_and_invitations_exist_for_admins_only(role: Role, noun: type[ApiKey | Invitation]) -> None:
     assert policy.scope(actor(role), noun) == NONE
     assert policy.scope(actor(Role.ADMIN), noun) == ALL
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("noun", [Import, ImportFault])
+def test_imports_exist_for_those_who_may_import(role: Role, noun: type[Import | ImportFault]) -> None:
+    assert policy.scope(actor(role), noun) == (ALL if LETTERS[role] in WHO_MAY["import.start"] else NONE)
 
 
 async def test_another_workspaces_row_is_not_found(db: str) -> None:
