@@ -106,6 +106,8 @@ def add_tasks() -> None:
 
 def live(role: str, log: str, env: Mapping[str, str]) -> None:
     """Be a relay or a worker in this process until told to end, or until whoever started it has ended."""
+    # Whoever runs the tests in the background may have them ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.update(env)
     settings.cache_clear()
