@@ -155,9 +155,7 @@ SEEN_BY: dict[type[Model], frozenset[Role]] = {
     Import: frozenset({ADMIN, MANAGER, MARKETER}),
     ImportFault: frozenset({ADMIN, MANAGER, MARKETER}),
 }
-API_SCOPES = frozenset(
-    set(READ_SCOPES.values()) | {f"{action.noun}:write" for action in Action} - {"apikey:write"}
-)
+API_SCOPES = frozenset(set(READ_SCOPES.values()) | {f"{action.noun}:write" for action in Action} - {"apikey:write"})
 
 Subject = TypeVar("Subject", bound=Model)
 
