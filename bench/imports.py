@@ -195,12 +195,12 @@ async def main() -> None:
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         await measure(os.environ["DATABASE_URL"], os.environ["REDIS_URL"], args)
         return
-    from embedded.servers import borrowed_servers
+    from embedded.servers import borrowed
     from settings import settings
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        async with borrowed_servers(settings(), data_dir=Path(folder) / "data", say=lambda message: None) as servers:
+        async with borrowed(settings(), data_dir=Path(folder) / "data", say=lambda message: None) as servers:
             await measure(servers.database_url, servers.redis_url, args)
 
 
