@@ -178,7 +178,7 @@ def import_(
     asked = Asked(ImportKind(kind.value.upper()), file, mapping, workspace, email, faults, chunk_size)
 
     async def work() -> None:
-        async with _database(data_dir) as url:
+        async with _database(data_dir, makes=False) as url:
             await _check_migrated(url)
             await import_file(asked, url)
 
@@ -254,10 +254,14 @@ def _needs_servers() -> None:
 
 
 @contextlib.asynccontextmanager
-async def _database(data_dir: Path | None) -> AsyncIterator[str]:
+async def _database(data_dir: Path | None, *, makes: bool = True) -> AsyncIterator[str]:
+    """Give a command the database; one that `makes` none ends with a sentence where the folder holds none."""
     from embedded.servers import borrowed
 
-    async with borrowed(_settings(), data_dir=_folder(data_dir), say=_say) as servers:
+    folder = _folder(data_dir)
+    if not makes and not _settings().database_url and not (folder / "secret-key").exists():
+        raise StartFailed(f"{folder} holds no data yet: start `salescycle up`, or name its folder with --data-dir.")
+    async with borrowed(_settings(), data_dir=folder, say=_say) as servers:
         yield servers.database_url
 
 

@@ -1,8 +1,13 @@
-"""Writes docs/settings.md and docs/errors.md from the code: `python -m docs.reference`."""
+"""Writes docs/settings.md, docs/errors.md and docs/permissions.md from the code: `python -m docs.reference`."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID
 
+from domain.actors import Actor, ActorKind
 from domain.errors import all_errors
+from domain.policy import API_SCOPES, DEFAULT_VISIBILITY, Action, may
+from models.users import Role
 from settings import Settings
 
 HERE = Path(__file__).parent
@@ -47,7 +52,46 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+def permissions_page() -> str:
+    """Return the page of who may do what, and of what API keys can be given."""
+    lines = [
+        "# Permissions",
+        "",
+        "Who may do what stands in `domain/policy.py`; this page is written from it by `make docs`. **yes**: all that",
+        "they may see; **own**: what they own; empty: no.",
+        "",
+        "| action | " + " | ".join(role.value for role in Role) + " |",
+        "| --- |" + " --- |" * len(Role),
+    ]
+    for action in Action:
+        lines.append(f"| `{action.value}` | " + " | ".join(_may(role, action) for role in Role) + " |")
+    shown = ", ".join(f"{role.value} {seen.value}" for role, seen in DEFAULT_VISIBILITY.items())
+    lines += [
+        "",
+        f"Which leads exist for a role: {shown}.",
+        "`updateWorkspace` changes it. TEAM is the member's team and its sub-teams; OWN is what the member owns.",
+        "Companies, contacts, products, pipelines and the short lists exist for every member; invitations and API keys",
+        "for admins, imports for those who may import. Whoever sees only some owners' leads owns what they capture, unless they name somebody else.",
+        "",
+        "An API key acts as a service user with a role, and needs a scope besides: " + _scopes() + ".",
+        "`tag:write` is of tags on leads, whose list `catalog:read` shows; `user:read` shows users and teams.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _may(role: Role, action: Action) -> str:
+    user, workspace = UUID(int=1), UUID(int=2)
+    actor = Actor(ActorKind.USER, workspace, user_id=user, role=role)
+    if may(actor, action, SimpleNamespace(owner_id=UUID(int=3))):
+        return "yes"
+    return "own" if may(actor, action, SimpleNamespace(owner_id=user)) else ""
+
+
+def _scopes() -> str:
+    return ", ".join(f"`{scope}`" for scope in sorted(API_SCOPES))
+
+
+PAGES = {"settings.md": settings_page, "errors.md": errors_page, "permissions.md": permissions_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

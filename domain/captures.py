@@ -12,7 +12,7 @@ from domain.errors import DomainError, Faults
 from domain.events import record
 from domain.external_refs import Ref
 from domain.leads import LeadCaptured, LeadDetails, NoOpenStage, StageClosesLeads, StageElsewhere
-from domain.policy import Action
+from domain.policy import READ_SCOPES, Action
 from domain.stages import StageArchived
 from domain.unset import UNSET
 from models.companies import Company
@@ -27,6 +27,10 @@ from models.workspaces import Workspace
 
 class NothingToCapture(DomainError):
     """A lead needs a title, a company or a contact."""
+
+
+class UpsertNeedsRead(DomainError):
+    """{system} named a lead {external_id} before; to bring it up to date, the key needs the scope lead:read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,9 @@ async def _known(actor: Actor, refs: Sequence[Ref]) -> Lead | None:
         known = await external_refs.find(actor, Lead, ref)
         if known is not None:
             return known
+        blind = actor.scopes is not None and READ_SCOPES[Lead] not in actor.scopes
+        if blind and await external_refs.is_taken(actor, Lead, ref):
+            raise UpsertNeedsRead(system=ref.system, external_id=ref.external_id, field="externalRefs")
     return None
 
 

@@ -11,12 +11,16 @@ from tortoise.models import Model
 
 from domain import policy
 from domain.actors import Actor
-from domain.errors import AlreadyExists, Faults, Malformed, NotFound
+from domain.errors import AlreadyExists, DomainError, Faults, Malformed, NotFound
 from domain.events import changes
 from models.base import EditableRow, uuid7
 from models.users import Membership
 
 Referred = TypeVar("Referred", bound=Model)
+
+
+class OwnerInactive(DomainError):
+    """This user is no active member: invite them, or name another owner."""
 
 
 def new_id(faults: Faults, value: UUID | None, *, field: str = "id") -> UUID:
@@ -82,8 +86,11 @@ async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: st
     """Check that an owner is an active member of the workspace."""
     if user_id is None:
         return
-    if not await Membership.exists(workspace_id=actor.workspace_id, user_id=user_id, active=True):
+    membership = await Membership.get_or_none(workspace_id=actor.workspace_id, user_id=user_id)
+    if membership is None:
         faults.add(NotFound(noun="user", field=field))
+    elif not membership.active:
+        faults.add(OwnerInactive(field=field))
 
 
 def camel(name: str) -> str:

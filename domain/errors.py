@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 def code_of(name: str) -> str:
     """Return a class name as a code: NotFound as NOT_FOUND."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).upper()
 
 
 class DomainError(Exception):

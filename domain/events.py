@@ -75,7 +75,7 @@ def dump(data: Any) -> str:
 
     An amount is written in one way, whether it was read from a column with its four decimals or has just been given.
     """
-    return orjson.dumps(data, default=_written).decode()
+    return orjson.dumps(data, default=_written, option=orjson.OPT_UTC_Z).decode()
 
 
 def _written(value: Any) -> str:

@@ -102,6 +102,11 @@ async def find(actor: Actor, noun: type[Subject], ref: Ref) -> Subject | None:
     return None if getattr(row, "deleted_at", None) is not None else row
 
 
+async def is_taken(actor: Actor, noun: type[WorkspaceRow], ref: Ref) -> bool:
+    """Say whether another system has named a row so, whoever may see that row."""
+    return await _row(actor, noun, ref) is not None
+
+
 async def upsert(
     actor: Actor,
     noun: type[Subject],

@@ -342,7 +342,7 @@ async def reject(actor: Actor, request_id: UUID, *, note: str | None = None, now
     faults.raise_any()
     async with transaction():
         row, lead = await _decided(actor, request_id)
-        row.note = kept or row.note
+        row.decision_note = kept
         await _decide(row, MoveRequestStatus.REJECTED, actor, now)
         await _tell(LeadMoveRejected, actor, lead, row, now)
     return row
@@ -361,7 +361,7 @@ async def _decided(actor: Actor, request_id: UUID) -> tuple[MoveRequest, Lead]:
 
 async def _decide(row: MoveRequest, status: MoveRequestStatus, actor: Actor, now: datetime) -> None:
     row.status, row.decided_by_id, row.decided_at = status, actor.user_id, now
-    await row.save(update_fields=["status", "decided_by_id", "decided_at", "note"])
+    await row.save(update_fields=["status", "decided_by_id", "decided_at", "decision_note"])
 
 
 async def _tell(event: type[Event], actor: Actor, lead: Lead, row: MoveRequest, now: datetime) -> None:

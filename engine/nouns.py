@@ -149,7 +149,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(LostReason),
         Noun(Tag),
         Noun(ExchangeRate),
-        Noun(LeadContact),
+        Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),
         Noun(StageTransition),
         Noun(MoveRequest),
         Noun(Event),

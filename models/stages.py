@@ -91,6 +91,7 @@ class MoveRequest(WorkspaceRow):
     )
     status = fields.CharEnumField(MoveRequestStatus, max_length=16, default=MoveRequestStatus.PENDING)
     note: str | None = fields.TextField(null=True)
+    decision_note: str | None = fields.TextField(null=True)
     requested_by_id: UUID | None
     requested_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL

@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from domain import api_keys
+from domain.policy import API_SCOPES
 from engine.pages import Order
 from models.api_keys import ApiKey as ApiKeyRow
 from models.users import Role
@@ -49,7 +50,9 @@ class ApiKeyQueries:
 class CreateApiKeyInput(MutationInput):
     id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
     name: str = strawberry.field(description="What it is called, and the service user that is made for it.")
-    scopes: list[str] = strawberry.field(description="What it may read and write, as noun:read and noun:write.")
+    scopes: list[str] = strawberry.field(
+        description=f"What it may read and write: any of {', '.join(sorted(API_SCOPES))}."
+    )
     role: Role | None = strawberry.field(
         default=None,
         description="The role of the service user that is made for it, which limits it besides its scopes. "

@@ -2,23 +2,21 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from domain.policy import Action
-from engine.conditions import Compare, Op
 from engine.pages import Order
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.contacts import Contact as ContactRow
-from models.external_refs import ExternalRef as ExternalRefRow
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
 from schema import ids
-from schema.connections import Connection, connection, few
+from schema.connections import Connection, connection
 from schema.context import Info
-from schema.external_refs import ExternalRef
+from schema.external_refs import ExternalRef, external_refs_of
 from schema.fields import column, computed, noun, relation, shown
 from schema.filters import (
     DateTimeFilter,
@@ -35,7 +33,7 @@ from schema.filters import (
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
-from schema.scalars import JSON, URL, CountryCode, Money, PhoneNumber, money
+from schema.scalars import URL, CountryCode, Money, PhoneNumber, money
 
 if TYPE_CHECKING:
     from schema.contacts import Contact, ContactFilter
@@ -43,6 +41,29 @@ if TYPE_CHECKING:
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
+
+
+@strawberry.type(description="A postal address.")
+class Address:
+    street: str | None = strawberry.field(description="Street and number.")
+    city: str | None = strawberry.field(description="The city.")
+    region: str | None = strawberry.field(description="State, province or region.")
+    postal_code: str | None = strawberry.field(description="The postal code.")
+    country: CountryCode | None = strawberry.field(description="The country.")
+
+
+def address(parts: dict[str, Any] | None) -> Address | None:
+    """Return an address from its JSON."""
+    if parts is None:
+        return None
+    country = parts.get("country")
+    return Address(
+        street=parts.get("street"),
+        city=parts.get("city"),
+        region=parts.get("region"),
+        postal_code=parts.get("postalCode"),
+        country=CountryCode(country) if country else None,
+    )
 
 
 @noun(CompanyRow, description="A company that buys, or may.")
@@ -59,8 +80,8 @@ class Company(Node):
     revenue: Money | None = computed(money, "What it takes in a year.", needs=("revenue", "revenue_currency"))
     founded_year: int | None = column("The year in which it was founded.")
     tax_number: str | None = column("Its tax number.")
-    billing_address: JSON | None = column("Where invoices go: street, city, region, postalCode, country.")
-    shipping_address: JSON | None = column("Where goods go: street, city, region, postalCode, country.")
+    billing_address: Address | None = computed(address, "Where invoices go.", needs=("billing_address",))
+    shipping_address: Address | None = computed(address, "Where goods go.", needs=("shipping_address",))
     relationship: Relationship = column("What it is to us; follows from its leads.")
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was first known.")
@@ -82,14 +103,7 @@ class Company(Node):
         default=NEWEST,
         description="The companies that belong to it.",
     )
-    external_refs: list[ExternalRef] = few(
-        ExternalRefRow,
-        by="subject_id",
-        default=(Order("system"), Order("external_id")),
-        most=50,
-        where=Compare("subject_type", Op.EQ, "company"),
-        description="What other systems call it.",
-    )
+    external_refs: list[ExternalRef] = external_refs_of("company")
 
 
 @strawberry.input(description="Which companies.")

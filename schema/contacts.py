@@ -16,6 +16,7 @@ from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
+from schema.external_refs import ExternalRef, external_refs_of
 from schema.fields import column, noun, relation, shown
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, ListFilter, StringFilter, junction, on, through
 from schema.nodes import Node
@@ -57,6 +58,7 @@ class Contact(Node):
         default=NEWEST,
         description="The leads that they are on.",
     )
+    external_refs: list[ExternalRef] = external_refs_of("contact")
 
 
 @strawberry.input(description="Which contacts.")

@@ -1,11 +1,15 @@
 """What other systems call our objects."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import strawberry
 
-from domain.external_refs import Ref
+from domain.external_refs import MOST_REFS, Ref
+from engine.conditions import Compare, Op
+from engine.pages import Order
 from models.external_refs import ExternalRef as ExternalRefRow
+from schema.connections import few
 from schema.fields import column, noun
 
 
@@ -13,6 +17,18 @@ from schema.fields import column, noun
 class ExternalRef:
     system: str = column("The other system.")
     external_id: str = column("The object's id there; unique per system.")
+
+
+def external_refs_of(subject_type: str) -> Any:
+    """Declare what other systems call a row of this table."""
+    return few(
+        ExternalRefRow,
+        by="subject_id",
+        default=(Order("system"), Order("external_id")),
+        most=MOST_REFS,
+        where=Compare("subject_type", Op.EQ, subject_type),
+        description="What other systems call it.",
+    )
 
 
 @strawberry.input(description="What another system calls an object.")

@@ -9,7 +9,7 @@ import strawberry
 
 from domain import moves, policy
 from domain.policy import Action
-from engine.conditions import Compare, Op
+from engine.conditions import EVERYTHING, Compare, Exists, Op
 from engine.pages import Order
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
@@ -17,7 +17,6 @@ from models.catalog import Tag as TagRow
 from models.companies import Company as CompanyRow
 from models.contacts import Contact as ContactRow
 from models.events import Event as EventRow
-from models.external_refs import ExternalRef as ExternalRefRow
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
 from models.leads import LeadContact as LeadContactRow
@@ -34,7 +33,7 @@ from schema.connections import Connection, connection, few
 from schema.context import Info
 from schema.errors import UserError, user_error
 from schema.events import HistoryEntry
-from schema.external_refs import ExternalRef
+from schema.external_refs import ExternalRef, external_refs_of
 from schema.fields import column, computed, noun, relation, shown
 from schema.filters import (
     DateFilter,
@@ -149,7 +148,8 @@ class MoveRequest(Node):
         StageRow, "Where it is to go.", by="to_stage_id"
     )
     status: MoveRequestStatus = column("How the request stands.")
-    note: str | None = column("What the requester, or who rejected it, wrote.")
+    note: str | None = column("What the requester wrote.")
+    decision_note: str | None = column("What whoever rejected it wrote.")
     requested_by: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
         UserRow, "Who asked.", by="requested_by_id"
     )
@@ -214,6 +214,7 @@ class Lead(Node):
         by="lead_id",
         default=(Order("is_primary", descending=True),),
         plain=True,
+        where=Exists("contact", EVERYTHING),
         description="The people on it, the primary one first.",
     )
     needs: Connection[Annotated["Need", strawberry.lazy("schema.needs")]] = connection(
@@ -228,14 +229,7 @@ class Lead(Node):
     tags: list[Annotated["Tag", strawberry.lazy("schema.catalog")]] = few(
         TagRow, through=("lead_tag", "lead_id", "tag_id"), default=(Order("name"),), most=50, description="Its tags."
     )
-    external_refs: list[ExternalRef] = few(
-        ExternalRefRow,
-        by="subject_id",
-        default=(Order("system"), Order("external_id")),
-        most=50,
-        where=Compare("subject_type", Op.EQ, "lead"),
-        description="What other systems call it.",
-    )
+    external_refs: list[ExternalRef] = external_refs_of("lead")
     transitions: Connection[StageTransition] = connection(
         "StageTransition",
         "schema.leads",

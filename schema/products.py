@@ -13,6 +13,7 @@ from models.products import Product as ProductRow
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
+from schema.external_refs import ExternalRef, external_refs_of
 from schema.fields import column, computed, noun, shown
 from schema.filters import DateTimeFilter, DecimalFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
@@ -45,6 +46,7 @@ class Product(Node):
         default=NEWEST,
         description="The leads that are most interested in it.",
     )
+    external_refs: list[ExternalRef] = external_refs_of("product")
 
 
 @strawberry.input(description="Which products.")

@@ -111,3 +111,12 @@ def test_a_migration_that_does_not_exist(database_url: str) -> None:
 def test_a_setting_that_is_none(folder: Path) -> None:
     sentence = refused("up", "--port", "0", "--data-dir", str(folder), env={"DATABASE_POOL_SIZE": "many"})
     assert "database_pool_size: Input should be a valid integer" in sentence
+
+
+def test_an_import_into_a_folder_without_data(tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text("title\nRoof\n")
+    (tmp_path / "mapping.yaml").write_text("fields: {title: title}\n")
+    files = (str(tmp_path / "leads.csv"), "--mapping", str(tmp_path / "mapping.yaml"))
+    sentence = refused("import", "leads", *files, "--data-dir", str(tmp_path / "nothing"), env={})
+    assert "holds no data yet" in sentence
+    assert not (tmp_path / "nothing" / "postgres").exists()

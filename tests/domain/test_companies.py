@@ -11,6 +11,7 @@ import pytest
 from domain import companies
 from domain.actors import Actor
 from domain.companies import CompanyDetails, FreeMailDomain, ParentCycle
+from domain.edits import OwnerInactive
 from domain.errors import (
     AlreadyExists,
     DomainError,
@@ -196,7 +197,7 @@ async def test_an_owner_who_left_may_stay_but_not_come() -> None:
 
     kept = await companies.update(actor, row.id, CompanyDetails(name="Beta", owner_id=left.user_id), now=NOW)
     assert kept.owner_id == left.user_id
-    with pytest.raises(NotFound, match="user"):
+    with pytest.raises(OwnerInactive):
         await company(actor, "Gamma", owner_id=left.user_id)
 
 

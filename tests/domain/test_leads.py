@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from domain import captures, leads, policy
-from domain.captures import Capture, NewCompany, NewContact
+from domain.captures import Capture, NewCompany, NewContact, UpsertNeedsRead
+from domain.edits import OwnerInactive
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
 from domain.external_refs import Ref
 from domain.leads import LeadDetails
@@ -219,3 +220,19 @@ async def test_a_title_is_one_line() -> None:
     admin = await seller()
     with pytest.raises(Malformed, match="single line"):
         await lead(admin, title="Roof\nBcc: everybody")
+
+
+async def test_a_key_that_only_writes_is_told_what_it_needs_to_bring_a_lead_up_to_date() -> None:
+    admin = await seller()
+    form = await partner("lead:write", of=admin)
+    new = Capture(details=LeadDetails(title="Roof"), external_refs=[Ref("form", "1")])
+    await captures.capture(form, new, now=NOW)
+    with pytest.raises(UpsertNeedsRead):
+        await captures.capture(form, new, now=NOW)
+
+
+async def test_a_lead_goes_to_active_members_only() -> None:
+    admin = await seller()
+    left = await member(Role.REP, of=admin, active=False)
+    with pytest.raises(OwnerInactive):
+        await leads.assign(admin, (await lead(admin)).id, left.user_id, now=NOW)

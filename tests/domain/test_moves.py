@@ -207,8 +207,9 @@ async def test_a_rejected_request_moves_nothing_and_another_move_makes_a_request
     await require(target, needs_approval=True)
     with pytest.raises(ApprovalNotNeeded):
         await moves.request(rep, row.id, stage_id=(await stage(admin, QUALIFY)).id, now=NOW)
-    wish = await moves.request(rep, row.id, stage_id=target.id, now=NOW)
-    await moves.reject(admin, wish.id, note="Not yet", now=NOW)
+    wish = await moves.request(rep, row.id, stage_id=target.id, note="They are ready", now=NOW)
+    rejected = await moves.reject(admin, wish.id, note="Not yet", now=NOW)
+    assert (rejected.note, rejected.decision_note) == ("They are ready", "Not yet")
     assert (await Lead.get(id=row.id)).stage_id == row.stage_id
     second = await moves.request(rep, row.id, stage_id=target.id, now=NOW)
     await moves.move(rep, row.id, stage_id=(await stage(admin, QUALIFY)).id, now=NOW)

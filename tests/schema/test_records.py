@@ -233,7 +233,8 @@ async def test_a_company_is_created_edited_deleted_and_restored() -> None:
     shown = """
         company {
           id name domain website phone industry country location employees foundedYear taxNumber version relationship
-          revenue { amount currencyCode } billingAddress shippingAddress parent { name } owner { id }
+          revenue { amount currencyCode } billingAddress { street city postalCode country } shippingAddress { city }
+          parent { name } owner { id }
           externalRefs { system externalId }
         }
     """
