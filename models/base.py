@@ -37,6 +37,21 @@ class WorkspaceRow(Row):
         abstract = True
 
 
+class LogRow(Row):
+    """A row of a table that grows with everything that happens, in one workspace.
+
+    No foreign key checks the workspace: each check locks the workspace's one row, for every row that is written.
+    """
+
+    workspace_id: UUID
+    workspace: fields.ForeignKeyRelation["models.Model"] = fields.ForeignKeyField(
+        "models.Workspace", related_name=False, db_constraint=False, on_delete=fields.NO_ACTION
+    )
+
+    class Meta:
+        abstract = True
+
+
 class EditableRow(WorkspaceRow):
     """A row that people edit: `version` rises with every edit of theirs."""
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from tortoise import fields, models
 
-from models.base import Row, WorkspaceRow
+from models.base import LogRow, Row
 
 
-class Event(WorkspaceRow):
+class Event(LogRow):
     """Something that happened. `position` is set by the relay: gapless and increasing per workspace.
 
     The table also has `seq`, an identity column, which only the relay reads.

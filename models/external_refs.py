@@ -2,10 +2,10 @@
 
 from tortoise import fields
 
-from models.base import WorkspaceRow
+from models.base import LogRow
 
 
-class ExternalRef(WorkspaceRow):
+class ExternalRef(LogRow):
     """`external_id` is unique per workspace, system and kind of subject."""
 
     system = fields.TextField()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise import fields
 
-from models.base import EditableRow, WorkspaceRow
+from models.base import EditableRow, LogRow, WorkspaceRow
 from models.pipelines import Pipeline
 from models.users import User
 
@@ -45,7 +45,7 @@ class Stage(EditableRow):
         table = "stage"
 
 
-class StageTransition(WorkspaceRow):
+class StageTransition(LogRow):
     """One move of a lead; `stayed_seconds` is how long it had been in the stage that it left."""
 
     lead_id: UUID
