@@ -1,5 +1,6 @@
 """Every id that a mutation takes, tried with another workspace's object, a malformed id, and a missing one."""
 
+from json import dumps
 from typing import Any
 
 import pytest
@@ -203,3 +204,30 @@ async def test_an_id_of_another_workspace_is_as_good_as_none(mutation: str, fiel
     assert refused == missing
     assert malformed == of_another_noun == ["BAD_USER_INPUT"]
     assert await state(stranger) == before
+
+
+def queries() -> list[tuple[str, list[str]]]:
+    """Return every query that takes ids, with its arguments."""
+    assert CORE.query_type
+    found = []
+    for name, field in CORE.query_type.fields.items():
+        keys = [argument for argument, each in field.args.items() if get_named_type(each.type).name == "ID"]
+        if keys:
+            found.append((name, keys))
+    return found
+
+
+@pytest.mark.parametrize(("query", "arguments"), queries(), ids=lambda value: value if isinstance(value, str) else "")
+async def test_a_query_for_another_workspaces_object_finds_nothing(query: str, arguments: list[str]) -> None:
+    admin, stranger = await seller(), await seller()
+    foreign = await objects(stranger)
+    named = {name: query[0].upper() + query[1:] if name == "id" else name[0].upper() + name[1:-2] for name in arguments}
+    keys = {name: foreign.get(noun, foreign["Lead"]) for name, noun in named.items()}
+    listed = query == "nodes"
+    given = ", ".join(f"{name}: {dumps([key] if listed else key)}" for name, key in keys.items())
+    chosen = "{ __typename }"
+    told = await answer(admin, f"{{ {query}({given}) {chosen} }}")
+    assert told["data"] == {query: [None] if listed else None}
+    malformed = ", ".join(f"{name}: {dumps(['nonsense'] if listed else 'nonsense')}" for name in arguments)
+    told = await answer(admin, f"{{ {query}({malformed}) {chosen} }}")
+    assert {error["extensions"]["code"] for error in told["errors"]} == {"BAD_USER_INPUT"}
