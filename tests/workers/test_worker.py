@@ -13,7 +13,6 @@ import pytest
 from adapters import redis as redis_adapter
 from domain.jobs import Queue
 from embedded.accounts import account_for
-from embedded.homes import home_for
 from embedded.programs import programs_for
 from embedded.valkey import Valkey
 from tests.workers.conftest import Database, House, Start, add_job, until
@@ -209,10 +208,9 @@ async def test_a_worker_that_loses_postgresql_comes_back(database: Database, sta
 
 
 async def test_a_worker_outlives_a_redis_that_is_killed_and_started_again(
-    database: Database, start: Start, tmp_path: Path
+    database: Database, start: Start, server_home: Home
 ) -> None:
-    tmp_path.chmod(0o711)
-    valkey = Valkey(home_for(tmp_path), programs_for(account_for(Path("/"))), durable=False)
+    valkey = Valkey(server_home, programs_for(account_for(Path("/"))), durable=False)
     server = await valkey.start(say=lambda _: None)
     try:
         house = await start("worker", REDIS_URL=valkey.url).ready()
