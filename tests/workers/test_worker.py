@@ -13,6 +13,7 @@ import pytest
 from adapters import redis as redis_adapter
 from domain.jobs import Queue
 from embedded.accounts import account_for
+from embedded.homes import Home
 from embedded.programs import programs_for
 from embedded.valkey import Valkey
 from tests.workers.conftest import Database, House, Start, add_job, until
