@@ -83,6 +83,7 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", socket),
         Route("/graphiql", pages.graphiql),
+        Route("/graphiql/{name}", pages.graphiql_part),
         Route("/accept-invitation", account_pages.accept_invitation, methods=["GET", "POST"]),
         Route("/reset-password", account_pages.reset_password, methods=["GET", "POST"]),
         Route("/healthz", pages.healthz),

@@ -75,7 +75,7 @@ class Answer:
 
 
 class GraphQLEndpoint:
-    """`/graphql` over HTTP, as the GraphQL-over-HTTP draft says; browsers are shown the playground."""
+    """`/graphql` over HTTP, as the GraphQL-over-HTTP draft says; browsers are shown GraphiQL."""
 
     def __init__(self, schema: Schema, documents: PersistedDocuments, settings: Settings) -> None:
         self._schema = schema
@@ -89,7 +89,7 @@ class GraphQLEndpoint:
             if request.method not in ("GET", "POST"):
                 raise Refusal(405, "Send GET or POST.", Allow="GET, POST")
             if self._wants_page(request):
-                response: Response = pages.playground()
+                response: Response = pages.graphiql_page()
             else:
                 chosen = _negotiated(request)
                 response = await self._answered(request, chosen)

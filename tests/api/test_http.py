@@ -1,6 +1,7 @@
 """GraphQL over HTTP: every media type with every outcome, and well-formed errors for everything malformed."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -302,6 +303,18 @@ async def test_a_page_for_browsers_comes_from_here_alone(db: str, door: Client) 
         assert (page.status_code, kind(page)) == (200, "text/html; charset=utf-8")
         assert "http://" not in page.text and "https://" not in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_graphiql_is_made_of_parts_that_come_from_here_and_of_nothing_else_that_lies_here(
+    db: str, door: Client
+) -> None:
+    page = await door.http.get("/graphiql")
+    parts = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert len(parts) == 5
+    for part in parts:
+        assert (await door.http.get(part)).status_code == 200
+    for name in ("index.html", "LICENSES.txt", "..%2Fpages.py", "nothing.js"):
+        assert (await door.http.get(f"/graphiql/{name}")).status_code == 404
 
 
 async def test_whoever_watches_over_us_is_answered(db: str, door: Client) -> None:
