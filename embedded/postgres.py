@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import psutil
 
 from embedded import processes
 from embedded.errors import StartFailed
@@ -137,13 +138,14 @@ class Postgres:
         self.home.give(path)
 
     def _settings(self) -> dict[str, str]:
+        memory = psutil.virtual_memory().total // 2**20
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.home.sockets()).replace("'", "''"),
             "unix_socket_permissions": "0700",
             "max_connections": "200",
-            "shared_buffers": "256MB",
-            "effective_cache_size": "1GB",
+            "shared_buffers": f"{min(max(memory // 16, 128), 1024)}MB",
+            "effective_cache_size": f"{max(memory // 4, 256)}MB",
             "work_mem": "16MB",
             "maintenance_work_mem": "128MB",
             "max_wal_size": "2GB",
@@ -158,7 +160,7 @@ class Postgres:
         }
         if not self.durable:
             settings |= dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
-            settings["max_connections"] = "500"
+            settings |= {"max_connections": "500", "shared_buffers": "128MB"}
         return settings
 
     async def _answer(self, child: subprocess.Popen[bytes], *, say: Say) -> None:
