@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, passwords, policy, sessions, teams, tokens
+from domain import edits, inputs, passwords, policy, sessions, teams, tokens, unset
 from domain.actors import Actor, ActorKind
 from domain.errors import AlreadyExists, Faults, Required
 from domain.events import Event, record
 from domain.policy import Action
 from domain.sessions import SignedIn
+from domain.unset import UNSET, Unset
 from models.database import transaction
 from models.sessions import Invitation
 from models.teams import Team
@@ -54,13 +55,14 @@ async def invite(
     actor: Actor,
     *,
     email: str,
-    role: Role = Role.REP,
-    team_id: UUID | None = None,
+    role: Role | Unset = UNSET,
+    team_id: UUID | Unset | None = UNSET,
     id: UUID | None = None,
     now: datetime,
 ) -> Invitation:
     """Invite an address; a pending invitation of the same address is changed, renewed and sent again.
 
+    Role and team that are not said stay as that invitation has them; a new one leads to a rep without a team.
     Raises Forbidden, NotFound, AlreadyExists where the address belongs to an active member.
     """
     policy.require(actor, Action.MANAGE_USERS)
@@ -72,7 +74,8 @@ async def invite(
     with edits.collisions("invitation", {"invitation_pkey": "id"}):
         async with transaction():
             await teams.lock_members(actor.workspace_id)
-            await edits.referred(faults, actor, Team, team_id, field="teamId")
+            if isinstance(team_id, UUID):
+                await edits.referred(faults, actor, Team, team_id, field="teamId")
             faults.raise_any()
             here = Membership.filter(workspace_id=actor.workspace_id, active=True)
             if await here.filter(user__email_normalised=normalised).exists():
@@ -80,8 +83,7 @@ async def invite(
             columns: dict[str, Any] = {
                 "email": given,
                 "email_normalised": normalised,
-                "role": role,
-                "team_id": team_id,
+                **unset.given(role=role, team_id=team_id),
                 "invited_by_id": actor.user_id,
                 "expires_at": now + LASTS,
             }
@@ -92,8 +94,9 @@ async def invite(
             if row:
                 await edits.write(row, columns)
             else:
+                columns = {"role": Role.REP} | columns
                 row = await Invitation.create(id=key, workspace_id=actor.workspace_id, created_at=now, **columns)
-            facts = {"email": given, "role": role, "team_id": team_id}
+            facts = {"email": given, "role": row.role, "team_id": row.team_id}
             await record(UserInvited(actor, row.id, facts), now=now)
     return row
 

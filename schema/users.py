@@ -19,6 +19,7 @@ from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, given, given_id, noun, optional, relation, shown
 from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, junction, on, through
+from schema.inputs import unless_null
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.scalars import Email, LanguageTag, TimeZone
@@ -136,8 +137,12 @@ class UserQueries:
 class InviteUserInput(MutationInput):
     id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
     email: Email = strawberry.field(description="Where the invitation goes.")
-    role: Role = strawberry.field(default=Role.REP, description="The role that it leads to.")
-    team_id: strawberry.ID | None = strawberry.field(default=None, description="The team that it leads to.")
+    role: Role | None = optional(
+        "The role that it leads to; left out or null, that of a pending invitation of the address, else REP."
+    )
+    team_id: strawberry.ID | None = optional(
+        "The team that it leads to, null for none; left out, that of a pending invitation of the address, else none."
+    )
 
 
 @strawberry.type(description="The invitation, on its way by mail.")
@@ -213,8 +218,8 @@ class UserMutations:
         row = await invitations.invite(
             info.context.actor,
             email=input.email,
-            role=input.role,
-            team_id=ids.decode_maybe(input.team_id, "Team", field="teamId"),
+            role=unless_null(input.role),
+            team_id=given_id(input.team_id, "Team", field="teamId"),
             id=ids.decode_new(input.id, "Invitation"),
             now=info.context.now,
         )

@@ -63,6 +63,24 @@ class TestInvite:
         assert second.expires_at == NOW + timedelta(days=23)
         assert await Event.filter(subject_id=first.id, name="user.invited").count() == 2
 
+    async def test_a_second_invitation_keeps_what_it_does_not_say(self, db: str) -> None:
+        admin = await factories.member()
+        team = await factories.team(admin)
+        email = address()
+        await invitations.invite(admin, email=email, role=Role.MANAGER, team_id=team.id, now=NOW)
+
+        silent = await invitations.invite(admin, email=email, now=NOW)
+        assert (silent.role, silent.team_id) == (Role.MANAGER, team.id)
+        event = (await factories.events(silent.id))[-1]
+        assert (event.data["role"], event.data["team_id"]) == ("MANAGER", str(team.id))
+
+        teamless = await invitations.invite(admin, email=email, team_id=None, now=NOW)
+        assert (teamless.role, teamless.team_id) == (Role.MANAGER, None)
+
+    async def test_who_is_invited_without_a_word_becomes_a_rep(self, db: str) -> None:
+        row = await invitations.invite(await factories.member(), email=address(), now=NOW)
+        assert (row.role, row.team_id) == (Role.REP, None)
+
     async def test_two_invitations_at_once_are_one(self, db: str) -> None:
         admin = await factories.member()
         email = address()
