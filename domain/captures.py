@@ -76,18 +76,20 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     A lead that bears one of the references already is brought up to date with the details instead, and keeps its
     stage, owner, company and people. A rep, and whoever does not see every lead, owns what they capture unless
     somebody else is named. Raises Forbidden, NotFound, AlreadyExists (id), NoOpenStage, StageElsewhere,
-    StageClosesLeads, NothingToCapture, ExternalRefTaken, and faults of the input.
+    StageClosesLeads, Archived, NothingToCapture, ExternalRefTaken, and faults of the input.
     """
     policy.require(actor, Action.CAPTURE_LEAD)
     faults = Faults()
     key = edits.new_id(faults, new.id)
-    columns = await leads.check(faults, actor, await _titled(faults, actor, new))
+    # A lead that is known already may bear what was archived since; a new one may not.
+    archived = Faults() if new.external_refs else faults
+    columns = await leads.check(faults, actor, await _titled(faults, actor, new), archived=archived)
     refs = external_refs.check(faults, new.external_refs)
     owner_id = new.owner_id or (actor.user_id if _owns(actor) else None)
     if new.owner_id is not None and new.owner_id != actor.user_id:
         policy.require(actor, Action.ASSIGN_LEAD)
     await edits.owner(faults, actor, new.owner_id, field="ownerId")
-    tag_ids = await leads.checked_tags(faults, actor, new.details.tag_ids)
+    tag_ids = await leads.checked_tags(faults, actor, new.details.tag_ids, archived=archived)
     stage = await _entry(faults, actor, new)
     faults.raise_any()
     assert stage is not None
@@ -96,6 +98,7 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
             known = await _known(actor, refs)
             if known is not None:
                 return await leads.update(actor, known.id, new.details, external_refs=refs, now=now)
+            archived.raise_any()
             stage = await stages.hold(stage, field="stageId" if new.stage_id else "pipelineId")
             await external_refs.hold(actor, Lead, refs)
             company, contact = await _find_or_create(actor, new, owner_id, now)

@@ -68,6 +68,7 @@ async def close(
         faults.add(Required(field="lostReasonId"))
     if lost_reason_id is not None:
         reason = await policy.get(actor, LostReason, lost_reason_id, field="lostReasonId")
+        leads.refuse_archived(faults, reason, field="lostReasonId")
         columns |= {"lost_reason_id": reason.id} if status is LeadStatus.LOST else {}
     if stage_id is not None:
         await policy.get(actor, Stage, stage_id, field="stageId")

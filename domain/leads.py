@@ -63,6 +63,10 @@ class StageClosesLeads(DomainError):
     """The stage {stage} holds won leads: use closeLead to get there."""
 
 
+class Archived(DomainError):
+    """{name} is archived: choose another {noun}, or restore it first."""
+
+
 class TooManyTags(DomainError):
     """A lead has at most {limit} tags, not {count}."""
 
@@ -142,8 +146,14 @@ async def change(
     return changed
 
 
-async def check(faults: Faults, actor: Actor, details: LeadDetails) -> dict[str, Any]:
-    """Check what is given and return it as columns; tags are no column."""
+async def check(
+    faults: Faults, actor: Actor, details: LeadDetails, *, current: Lead | None = None, archived: Faults | None = None
+) -> dict[str, Any]:
+    """Check what is given and return it as columns; tags are no column.
+
+    What the `current` lead refers to already may have left or been archived since. Archived things are told to
+    `archived`, where it is not `faults`.
+    """
     columns: dict[str, Any] = {}
     if details.title is not UNSET:
         columns["title"] = inputs.name(faults, details.title, field="title")
@@ -163,9 +173,17 @@ async def check(faults: Faults, actor: Actor, details: LeadDetails) -> dict[str,
     for name, noun in references:
         key = getattr(details, name)
         if key is not UNSET:
-            await referred(faults, actor, noun, key, field=edits.camel(name))
             columns[name] = key
+            if current is None or getattr(current, name) != key:
+                row = await referred(faults, actor, noun, key, field=edits.camel(name))
+                refuse_archived(faults if archived is None else archived, row, field=edits.camel(name))
     return columns
+
+
+def refuse_archived(faults: Faults, row: Any, *, field: str) -> None:
+    """Tell that a row which a lead is to refer to is archived, where it is."""
+    if getattr(row, "archived_at", None) is not None:
+        faults.add(Archived(name=row.name, noun=row._meta.db_table.replace("_", " "), field=field))
 
 
 async def update(
@@ -177,16 +195,16 @@ async def update(
     external_refs: Sequence[Ref] = (),
     now: datetime,
 ) -> Lead:
-    """Change what is given of a lead. Raises NotFound, Stale, Forbidden, ExternalRefTaken, and faults."""
+    """Change what is given of a lead. Raises NotFound, Stale, Forbidden, ExternalRefTaken, Archived, and faults."""
     faults = Faults()
-    columns = await check(faults, actor, details)
-    tag_ids = await checked_tags(faults, actor, details.tag_ids)
     refs = _checked_refs(faults, external_refs)
     async with transaction():
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.UPDATE_LEAD, lead)
-        faults.raise_any()
         had = await tags_of(lead.id)
+        columns = await check(faults, actor, details, current=lead)
+        tag_ids = await checked_tags(faults, actor, details.tag_ids, had=had)
+        faults.raise_any()
         before = live_columns(lead, had)
         kept = had if details.tag_ids is UNSET else tag_ids
         old_company = lead.company_id
@@ -326,8 +344,15 @@ async def _contacts_changed(
     await relationships.refresh(actor, contact_ids=[contact_id], now=now)
 
 
-async def checked_tags(faults: Faults, actor: Actor, tag_ids: Sequence[UUID] | Unset) -> list[UUID]:
-    """Check a lead's tags and return each once."""
+async def checked_tags(
+    faults: Faults,
+    actor: Actor,
+    tag_ids: Sequence[UUID] | Unset,
+    *,
+    had: Sequence[UUID] = (),
+    archived: Faults | None = None,
+) -> list[UUID]:
+    """Check a lead's tags and return each once; those that it `had` are not looked at. `archived` is as for check."""
     if isinstance(tag_ids, Unset):
         return []
     wanted = list(dict.fromkeys(tag_ids))
@@ -335,7 +360,9 @@ async def checked_tags(faults: Faults, actor: Actor, tag_ids: Sequence[UUID] | U
         faults.add(TooManyTags(limit=MOST_TAGS, count=len(wanted), field="tagIds"))
         return []
     for key in wanted:
-        await referred(faults, actor, Tag, key, field="tagIds")
+        if key not in had:
+            tag = await referred(faults, actor, Tag, key, field="tagIds")
+            refuse_archived(faults if archived is None else archived, tag, field="tagIds")
     return wanted
 
 

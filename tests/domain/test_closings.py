@@ -9,6 +9,7 @@ import pytest
 from domain import closings, moves
 from domain.closings import LeadAlreadyClosed, LeadAlreadyOpen, NoFollowUpStage, NotAClosing
 from domain.errors import Required
+from domain.leads import Archived
 from domain.money import Money
 from domain.moves import FieldMissing, LeadNotOpen
 from models.catalog import LostReason
@@ -49,6 +50,16 @@ async def test_a_lost_lead_needs_a_reason_and_keeps_its_stage() -> None:
     assert (lost.lost_reason_id, lost.close_note) == (reason.id, "Too dear")
     with pytest.raises(LeadNotOpen):
         await moves.move(admin, row.id, stage_id=(await stage(admin, StageKind.QUALIFY)).id, now=NOW)
+
+
+async def test_an_archived_reason_is_none() -> None:
+    admin = await seller()
+    row = await lead(admin)
+    known = {"workspace_id": admin.workspace_id, "created_at": NOW, "updated_at": NOW}
+    reason = await LostReason.create(name="Price", archived_at=NOW, **known)
+    with pytest.raises(Archived, match="choose another lost reason"):
+        await closings.close(admin, row.id, LOST, lost_reason_id=reason.id, now=NOW)
+    assert (await Lead.get(id=row.id)).status is LeadStatus.OPEN
 
 
 async def test_a_lead_is_closed_once() -> None:

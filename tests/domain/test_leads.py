@@ -1,23 +1,26 @@
 """Leads: captured, described, handed out, deleted and restored."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain import captures, leads, policy
+from domain.actors import Actor
 from domain.captures import Capture, NewCompany, NewContact, UpsertNeedsRead
 from domain.edits import OwnerInactive
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
 from domain.external_refs import Ref
-from domain.leads import LeadDetails
+from domain.leads import Archived, LeadDetails
 from domain.money import Money
-from models.catalog import Tag
+from models.catalog import Source, SourceKind, Tag
 from models.companies import Company
 from models.contacts import Contact
 from models.events import Event
 from models.leads import ContactRole, Lead, LeadContact
+from models.products import Product
 from models.stages import StageKind, StageTransition
 from models.users import Role
 from tests.factories import NOW, lead, member, partner, seller, stage
@@ -133,6 +136,58 @@ async def test_an_amount_is_told_in_one_way_before_and_after() -> None:
     lead = await captures.capture(admin, captured(value=Money(Decimal("5000"), "EUR")), now=NOW)
     await leads.update(admin, lead.id, LeadDetails(value=Money(Decimal("12.50"), "EUR")), now=NOW)
     assert (await events_of(lead))[-1].data["changes"] == {"value": ["5000", "12.5"]}
+
+
+async def choices(admin: Actor) -> tuple[Product, Source, Tag]:
+    """Make a product, a source and a tag that a lead can be given."""
+    known = {"workspace_id": admin.workspace_id, "created_at": NOW, "updated_at": NOW}
+    return (
+        await Product.create(name="Panel", name_normalised="panel", **known),
+        await Source.create(name="Fair", kind=SourceKind.TRADE_SHOW, **known),
+        await Tag.create(name="hot", **known),
+    )
+
+
+async def archive(*rows: Product | Source | Tag) -> None:
+    for row in rows:
+        await type(row).filter(id=row.id).update(archived_at=NOW)
+
+
+async def test_what_is_archived_is_given_to_no_lead_anew() -> None:
+    admin = await seller()
+    product, source, tag = await choices(admin)
+    await archive(product, source, tag)
+    chosen = {"product_id": product.id, "source_id": source.id, "tag_ids": [tag.id]}
+    plain = await captures.capture(admin, captured(), now=NOW)
+
+    with pytest.raises(Invalid) as of_capture:
+        await captures.capture(admin, captured(**chosen), now=NOW)
+    with pytest.raises(Invalid) as of_edit:
+        await leads.update(admin, plain.id, LeadDetails(**chosen), now=NOW)  # type: ignore[arg-type]
+
+    for refused in (of_capture, of_edit):
+        assert {(fault.code, fault.field, fault.message) for fault in refused.value.faults} == {
+            ("ARCHIVED", ("sourceId",), "Fair is archived: choose another source, or restore it first."),
+            ("ARCHIVED", ("productId",), "Panel is archived: choose another product, or restore it first."),
+            ("ARCHIVED", ("tagIds",), "hot is archived: choose another tag, or restore it first."),
+        }
+    assert [lead.id for lead in await Lead.filter(workspace_id=admin.workspace_id)] == [plain.id]
+
+
+async def test_a_lead_keeps_what_was_archived_since() -> None:
+    admin = await seller()
+    product, source, tag = await choices(admin)
+    chosen = {"product_id": product.id, "source_id": source.id, "tag_ids": [tag.id]}
+    ref = Ref("web", "1")
+    lead = await captures.capture(admin, replace(captured(**chosen), external_refs=[ref]), now=NOW)
+    await archive(product, source, tag)
+
+    edited = await leads.update(admin, lead.id, LeadDetails(title="Roof", **chosen), now=NOW)  # type: ignore[arg-type]
+    again = await captures.capture(admin, replace(captured(**chosen), external_refs=[ref]), now=NOW)
+
+    assert (edited.title, again.id, again.product_id) == ("Roof", lead.id, product.id)
+    with pytest.raises(Invalid):
+        await captures.capture(admin, replace(captured(**chosen), external_refs=[Ref("web", "2")]), now=NOW)
 
 
 async def test_an_edit_that_changes_nothing_records_nothing() -> None:
