@@ -1,6 +1,7 @@
 """The short lists of a workspace in the schema: sources, lost reasons, tags."""
 
 from datetime import datetime
+from enum import Enum
 
 import strawberry
 
@@ -12,7 +13,9 @@ from models.catalog import SourceKind
 from models.catalog import Tag as TagRow
 from schema.connections import Connection, connection
 from schema.fields import column, noun
+from schema.filters import DateTimeFilter, EnumFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
+from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
 
 BY_NAME = (Order("name"),)
@@ -27,12 +30,55 @@ class Source(Node):
     archived_at: datetime | None = column("When it was archived; null while it is in use.")
 
 
+@strawberry.input(description="Which sources.")
+class SourceFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Source")
+    name: StringFilter | None = on("By name.", "name")
+    kind: EnumFilter[SourceKind] | None = on("By kind.", "kind")
+    archived_at: DateTimeFilter | None = on("By when it was archived.", "archived_at")
+    and_: "list[SourceFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[SourceFilter] | None" = junction("or", "Any of these passes.")
+    not_: "SourceFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What sources can be ordered by.")
+class SourceOrderField(Enum):
+    NAME = strawberry.enum_value("name", description="Its name.")
+
+
+@strawberry.input(description="An order of sources.")
+class SourceOrder:
+    field: SourceOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
 @noun(LostReasonRow, description="Why leads are lost.")
 class LostReason(Node):
     viewer_can: ObjectPermissions = viewer_can(update=Action.MANAGE_CATALOG, delete=Action.MANAGE_CATALOG)
     name: str = column("The reason.")
     version: int = column("Rises with every edit by a person.")
     archived_at: datetime | None = column("When it was archived; null while it is in use.")
+
+
+@strawberry.input(description="Which lost reasons.")
+class LostReasonFilter:
+    id: IDFilter | None = on("By id.", "id", noun="LostReason")
+    name: StringFilter | None = on("By name.", "name")
+    archived_at: DateTimeFilter | None = on("By when it was archived.", "archived_at")
+    and_: "list[LostReasonFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[LostReasonFilter] | None" = junction("or", "Any of these passes.")
+    not_: "LostReasonFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What lost reasons can be ordered by.")
+class LostReasonOrderField(Enum):
+    NAME = strawberry.enum_value("name", description="Its name.")
+
+
+@strawberry.input(description="An order of lost reasons.")
+class LostReasonOrder:
+    field: LostReasonOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
 
 
 @noun(TagRow, description="A mark that leads can bear.")
@@ -44,19 +90,47 @@ class Tag(Node):
     archived_at: datetime | None = column("When it was archived; null while it is in use.")
 
 
+@strawberry.input(description="Which tags.")
+class TagFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Tag")
+    name: StringFilter | None = on("By name.", "name")
+    archived_at: DateTimeFilter | None = on("By when it was archived.", "archived_at")
+    and_: "list[TagFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[TagFilter] | None" = junction("or", "Any of these passes.")
+    not_: "TagFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What tags can be ordered by.")
+class TagOrderField(Enum):
+    NAME = strawberry.enum_value("name", description="Its name.")
+
+
+@strawberry.input(description="An order of tags.")
+class TagOrder:
+    field: TagOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
 @strawberry.type
 class CatalogQueries:
     sources: Connection[Source] = connection(
-        "Source", "schema.catalog", model=SourceRow, default=BY_NAME, plain=True, description="The sources by name."
+        "Source",
+        "schema.catalog",
+        model=SourceRow,
+        default=BY_NAME,
+        description="The sources by name, archived ones included.",
     )
     lost_reasons: Connection[LostReason] = connection(
         "LostReason",
         "schema.catalog",
         model=LostReasonRow,
         default=BY_NAME,
-        plain=True,
-        description="The reasons by name.",
+        description="The reasons by name, archived ones included.",
     )
     tags: Connection[Tag] = connection(
-        "Tag", "schema.catalog", model=TagRow, default=BY_NAME, plain=True, description="The tags by name."
+        "Tag",
+        "schema.catalog",
+        model=TagRow,
+        default=BY_NAME,
+        description="The tags by name, archived ones included.",
     )

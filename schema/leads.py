@@ -53,7 +53,7 @@ from schema.orders import Direction, direction
 from schema.scalars import Money, money
 
 if TYPE_CHECKING:
-    from schema.catalog import LostReason, Source, Tag
+    from schema.catalog import LostReason, Source, Tag, TagFilter
     from schema.companies import Company, CompanyFilter
     from schema.contacts import Contact, ContactFilter
     from schema.needs import Need
@@ -317,17 +317,11 @@ class LeadFilter:
     contacts: ListFilter[Annotated["ContactFilter", strawberry.lazy("schema.contacts")]] | None = through(
         "By the people on it.", "contacts"
     )
-    tags: "ListFilter[TagFilter] | None" = through("By its tags.", "tags")
+    tags: ListFilter[Annotated["TagFilter", strawberry.lazy("schema.catalog")]] | None = through("By its tags.", "tags")
     team: "OwnerTeamFilter | None" = through("By the owner's team.", "membership")
     and_: "list[LeadFilter] | None" = junction("and", "All of these pass.")
     or_: "list[LeadFilter] | None" = junction("or", "Any of these passes.")
     not_: "LeadFilter | None" = junction("not", "This does not pass.")
-
-
-@strawberry.input(description="Which tags.")
-class TagFilter:
-    id: IDFilter | None = on("By id.", "id", noun="Tag")
-    name: StringFilter | None = on("By name.", "name")
 
 
 @strawberry.input(description="Which teams owners are in.")

@@ -1,6 +1,7 @@
 """Pipelines in the schema."""
 
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -16,7 +17,9 @@ from schema.boards import PipelineBoard
 from schema.connections import Connection, connection, few
 from schema.context import Info
 from schema.fields import column, noun, shown
+from schema.filters import BooleanFilter, DateTimeFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
+from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
 
 if TYPE_CHECKING:
@@ -45,6 +48,32 @@ class Pipeline(PipelineBoard, Node):
     )
 
 
+@strawberry.input(description="Which pipelines.")
+class PipelineFilter:
+    id: IDFilter | None = on("By id.", "id", noun="Pipeline")
+    name: StringFilter | None = on("By name.", "name")
+    is_default: BooleanFilter | None = on(
+        "By whether new leads come here unless somebody says otherwise.", "is_default"
+    )
+    archived_at: DateTimeFilter | None = on("By when it was archived.", "archived_at")
+    and_: "list[PipelineFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[PipelineFilter] | None" = junction("or", "Any of these passes.")
+    not_: "PipelineFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What pipelines can be ordered by.")
+class PipelineOrderField(Enum):
+    POSITION = strawberry.enum_value("position", description="Its place among the pipelines.")
+    NAME = strawberry.enum_value("name", description="Its name.")
+    CREATED_AT = strawberry.enum_value("created_at", description="When it was made.")
+
+
+@strawberry.input(description="An order of pipelines.")
+class PipelineOrder:
+    field: PipelineOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
 @strawberry.type
 class PipelineQueries:
     pipelines: Connection[Pipeline] = connection(
@@ -52,7 +81,6 @@ class PipelineQueries:
         "schema.pipelines",
         model=PipelineRow,
         default=(Order("position"),),
-        plain=True,
         description="The pipelines in their order, archived ones included.",
     )
 

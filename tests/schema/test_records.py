@@ -487,6 +487,50 @@ async def test_an_entry_of_a_short_list_goes_and_comes(noun: str) -> None:
     assert listed[f"{name}s"] == {"totalCount": 1, "nodes": [{"name": "Second"}]}
 
 
+@pytest.mark.parametrize("noun", ["Source", "LostReason", "Tag", "Pipeline"])
+async def test_a_short_list_leaves_out_what_is_archived_and_is_ordered(noun: str) -> None:
+    actor = await member()
+    name = f"{noun[0].lower()}{noun[1:]}"
+    needed = {"template": "B2B"} if noun == "Pipeline" else {}
+    for title in ("Cold", "Warm", "Hot"):
+        made = await done(actor, f"create{noun}", f"{name} {{ id }}", name=title, **needed)
+    await done(actor, f"archive{noun}", f"{name} {{ id }}", id=made["id"])
+
+    asked = f"""query ($kept: {noun}Filter, $named: {noun}Filter, $order: [{noun}Order!]) {{
+      kept: {name}s(filter: $kept, orderBy: $order) {{ totalCount nodes {{ name }} }}
+      named: {name}s(filter: $named) {{ totalCount nodes {{ name }} }}
+    }}"""
+    listed = await ask(
+        actor,
+        asked,
+        kept={"archivedAt": {"isNull": True}},
+        named={"or": [{"id": {"eq": made["id"]}}, {"name": {"eq": "Cold"}}], "not": {"name": {"eq": "Cold"}}},
+        order=[{"field": "NAME", "direction": "DESC"}],
+    )
+
+    assert listed == {
+        "kept": {"totalCount": 2, "nodes": [{"name": "Warm"}, {"name": "Cold"}]},
+        "named": {"totalCount": 1, "nodes": [{"name": "Hot"}]},
+    }
+
+
+async def test_sources_are_found_by_kind_and_the_default_pipeline_by_its_mark() -> None:
+    actor = await seller()
+    await pipeline(actor, name="Another")
+    for title, kind in (("Fair", "TRADE_SHOW"), ("Web", "WEB_FORM")):
+        await done(actor, "createSource", "source { id }", name=title, kind=kind)
+
+    listed = await ask(
+        actor,
+        """{
+          sources(filter: {kind: {in: [TRADE_SHOW, SOCIAL]}}) { nodes { name } }
+          pipelines(filter: {isDefault: {eq: true}}) { nodes { isDefault } }
+        }""",
+    )
+
+    assert listed == {"sources": {"nodes": [{"name": "Fair"}]}, "pipelines": {"nodes": [{"isDefault": True}]}}
+
+
 async def test_sources_have_kinds_and_tags_colours() -> None:
     actor = await seller()
 
