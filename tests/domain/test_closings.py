@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ async def test_a_lost_lead_needs_a_reason_and_keeps_its_stage() -> None:
 async def test_an_archived_reason_is_none() -> None:
     admin = await seller()
     row = await lead(admin)
-    known = {"workspace_id": admin.workspace_id, "created_at": NOW, "updated_at": NOW}
+    known: Any = {"workspace_id": admin.workspace_id, "created_at": NOW, "updated_at": NOW}
     reason = await LostReason.create(name="Price", archived_at=NOW, **known)
     with pytest.raises(Archived, match="choose another lost reason"):
         await closings.close(admin, row.id, LOST, lost_reason_id=reason.id, now=NOW)

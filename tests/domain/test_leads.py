@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from domain.captures import Capture, NewCompany, NewContact, UpsertNeedsRead
 from domain.edits import OwnerInactive
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
 from domain.external_refs import Ref
-from domain.leads import Archived, LeadDetails
+from domain.leads import LeadDetails
 from domain.money import Money
 from models.catalog import Source, SourceKind, Tag
 from models.companies import Company
@@ -140,7 +141,7 @@ async def test_an_amount_is_told_in_one_way_before_and_after() -> None:
 
 async def choices(admin: Actor) -> tuple[Product, Source, Tag]:
     """Make a product, a source and a tag that a lead can be given."""
-    known = {"workspace_id": admin.workspace_id, "created_at": NOW, "updated_at": NOW}
+    known: Any = {"workspace_id": admin.workspace_id, "created_at": NOW, "updated_at": NOW}
     return (
         await Product.create(name="Panel", name_normalised="panel", **known),
         await Source.create(name="Fair", kind=SourceKind.TRADE_SHOW, **known),
