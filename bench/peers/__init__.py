@@ -1,0 +1,1 @@
+"""Salescycle beside what its users would pick instead, on the same tables, the same core and in the same minutes."""

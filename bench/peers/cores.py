@@ -1,0 +1,36 @@
+"""Which core does what: contenders take turns on one, everything that they all need shares the other."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+AVAILABLE = sorted(os.sched_getaffinity(0))
+SERVER, OTHERS = AVAILABLE[0], AVAILABLE[-1]
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep every thread of a process on one core; what it starts later stays there too."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {core})
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all that it has started."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def used(pids: Iterable[int]) -> float:
+    """Return the seconds of CPU that processes have used, to the nanosecond; those that have ended count nothing."""
+    return sum(_ran(pid) for pid in pids) / 1e9
+
+
+def _ran(pid: int) -> int:
+    total = 0
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            total += int((thread / "schedstat").read_bytes().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return total
