@@ -18,6 +18,7 @@ from models.teams import Team
 from models.users import Membership, Role, Visibility
 
 REMEMBERED = 20_000
+UNIQUE = {"team_pkey": "id", "team_sibling_idx": "name"}
 
 
 class TeamCreated(Event):
@@ -45,13 +46,13 @@ async def create(
 ) -> Team:
     """Create a team, within another one where `parent_id` says so.
 
-    Raises Forbidden, NotFound, AlreadyExists.
+    Raises Forbidden, NotFound, AlreadyExists (id, name within the same team).
     """
     policy.require(actor, Action.MANAGE_TEAMS)
     faults = Faults()
     key = edits.new_id(faults, id)
     columns: dict[str, Any] = {"name": inputs.name(faults, name, field="name"), "parent_id": parent_id}
-    with edits.collisions("team", {"team_pkey": "id"}):
+    with edits.collisions("team", UNIQUE):
         async with transaction():
             await memberships_change(actor.workspace_id)
             await edits.referred(faults, actor, Team, parent_id, field="parentId")
@@ -70,24 +71,28 @@ async def update(
     expected_version: int | None = None,
     now: datetime,
 ) -> Team:
-    """Rename a team or move it with its sub-teams. Raises Forbidden, NotFound, Stale, TeamCycle."""
+    """Rename a team or move it with its sub-teams.
+
+    Raises Forbidden, NotFound, Stale, TeamCycle, AlreadyExists (name within the same team).
+    """
     policy.require(actor, Action.MANAGE_TEAMS)
-    async with transaction():
-        await lock_members(actor.workspace_id)
-        row = await policy.locked(actor, Team, team_id, expected_version=expected_version, field="id")
-        faults = Faults()
-        columns = given(name=name, parent_id=parent_id)
-        if name is not UNSET:
-            columns["name"] = inputs.name(faults, name, field="name")
-        if isinstance(parent_id, UUID):
-            parent = await edits.referred(faults, actor, Team, parent_id, field="parentId")
-            if parent and row.id in await ancestors(parent.id):
-                faults.add(TeamCycle(field="parentId"))
-        faults.raise_any()
-        if changed := await edits.apply(row, columns, now=now):
-            if "parent_id" in changed:
-                await memberships_change(actor.workspace_id)
-            await record(TeamUpdated(actor, row.id, {"changes": changed, "version": row.version}), now=now)
+    with edits.collisions("team", UNIQUE):
+        async with transaction():
+            await lock_members(actor.workspace_id)
+            row = await policy.locked(actor, Team, team_id, expected_version=expected_version, field="id")
+            faults = Faults()
+            columns = given(name=name, parent_id=parent_id)
+            if name is not UNSET:
+                columns["name"] = inputs.name(faults, name, field="name")
+            if isinstance(parent_id, UUID):
+                parent = await edits.referred(faults, actor, Team, parent_id, field="parentId")
+                if parent and row.id in await ancestors(parent.id):
+                    faults.add(TeamCycle(field="parentId"))
+            faults.raise_any()
+            if changed := await edits.apply(row, columns, now=now):
+                if "parent_id" in changed:
+                    await memberships_change(actor.workspace_id)
+                await record(TeamUpdated(actor, row.id, {"changes": changed, "version": row.version}), now=now)
     return row
 
 

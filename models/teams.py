@@ -1,4 +1,4 @@
-"""Teams, and the teams within them."""
+"""Teams, and the teams within them; live ones beside one another differ in name, whatever its case."""
 
 from uuid import UUID
 

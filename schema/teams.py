@@ -83,7 +83,7 @@ class TeamQueries:
 @strawberry.input(description="A new team.")
 class CreateTeamInput(MutationInput):
     id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
-    name: str = strawberry.field(description="What it is called.")
+    name: str = strawberry.field(description="What it is called; no two teams beside one another share a name.")
     parent_id: strawberry.ID | None = strawberry.field(default=None, description="The team that it is within.")
 
 
@@ -95,7 +95,7 @@ class CreateTeamPayload(Payload):
 @strawberry.input(description="What is to change of a team; what is left out stays.")
 class UpdateTeamInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The team.")
-    name: str | None = optional("What it is called.")
+    name: str | None = optional("What it is called; no two teams beside one another share a name.")
     parent_id: strawberry.ID | None = optional("The team that it is within; null is none.")
     expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
 

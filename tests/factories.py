@@ -51,8 +51,9 @@ async def user(*, name: str | None = None, email: str | None = None, **columns: 
     )
 
 
-async def team(of: Workspace | Actor, *, name: str = "Team", parent: Team | None = None) -> Team:
-    """Make a team of a workspace, within `parent` where one is given."""
+async def team(of: Workspace | Actor, *, name: str | None = None, parent: Team | None = None) -> Team:
+    """Make a team of a workspace with a name nobody else has, within `parent` where one is given."""
+    name = name or f"Team {next(_number)}"
     return await Team.create(workspace_id=workspace_id(of), name=name, parent=parent, created_at=NOW, updated_at=NOW)
 
 

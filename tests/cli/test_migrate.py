@@ -42,3 +42,46 @@ def test_a_filled_database_goes_back_to_the_first_version_and_forward_again_and_
     run(empty_database_url, "migrate")
     assert figures(empty_database_url) == filled
     run(empty_database_url, "migrate", "--check")
+
+
+TWINS = """
+WITH home AS (SELECT id FROM workspace LIMIT 1),
+top AS (SELECT gen_random_uuid() AS id)
+INSERT INTO team (id, workspace_id, version, name, parent_id, created_at, updated_at, deleted_at)
+SELECT coalesce(given, gen_random_uuid()), home.id, 1, name, parent_id,
+       timestamptz '2026-01-01' + at * interval '1 day', now(), deleted_at
+FROM home, top, LATERAL (VALUES
+    (top.id, 'Crew', NULL::uuid, 1, NULL::timestamptz),
+    (NULL, 'crew', NULL, 2, NULL),
+    (NULL, 'Crew 2', NULL, 3, NULL),
+    (NULL, 'CREW', NULL, 4, now()),
+    (NULL, 'CREW', NULL, 5, NULL),
+    (NULL, 'Crew', top.id, 6, NULL),
+    (NULL, repeat('x', 200), top.id, 7, NULL),
+    (NULL, repeat('x', 200), top.id, 8, NULL)
+) AS twin (given, name, parent_id, at, deleted_at)
+"""
+NAMES = "SELECT array_agg(name ORDER BY created_at) FROM team WHERE lower(name) ~ '^(crew|xxx)'"
+
+
+def test_teams_that_share_a_name_are_numbered(empty_database_url: str) -> None:
+    run(empty_database_url, "migrate")
+    run(empty_database_url, "demo", "--leads", "10")
+    run(empty_database_url, "migrate", "--to", "0005_log_rows")
+
+    async def twins() -> None:
+        connection = await asyncpg.connect(empty_database_url)
+        await connection.execute(TWINS)
+        await connection.close()
+
+    async def names() -> list[str]:
+        connection = await asyncpg.connect(empty_database_url)
+        found: list[str] = await connection.fetchval(NAMES)
+        await connection.close()
+        return found
+
+    asyncio.run(twins())
+    run(empty_database_url, "migrate")
+
+    crews = ["Crew", "crew 3", "Crew 2", "CREW", "CREW 4", "Crew"]
+    assert asyncio.run(names()) == [*crews, "x" * 200, "x" * 190 + " 2"]

@@ -43,6 +43,44 @@ async def test_renaming_and_moving(db: str) -> None:
         await teams.update(admin, north.id, name=" ", now=NOW)
 
 
+async def test_teams_beside_one_another_have_names_of_their_own(db: str) -> None:
+    admin, stranger = await factories.member(), await factories.member()
+    sales = await teams.create(admin, name="Sales", now=NOW)
+    north = await teams.create(admin, name="North", parent_id=sales.id, now=NOW)
+    within = await teams.create(admin, name="Sales", parent_id=sales.id, now=NOW)
+    await teams.create(stranger, name="Sales", now=NOW)
+    attempts = [
+        teams.create(admin, name=" SALES ", now=NOW),
+        teams.create(admin, name="north", parent_id=sales.id, now=NOW),
+        teams.update(admin, north.id, name="sales", now=NOW),
+        teams.update(admin, within.id, parent_id=None, now=NOW),
+    ]
+
+    for attempt in attempts:
+        with pytest.raises(AlreadyExists) as refused:
+            await attempt
+        assert (refused.value.field, refused.value.message) == (
+            ("name",),
+            "There is a team with this name already.",
+        )
+
+    assert (await Team.get(id=within.id)).parent_id == sales.id
+    assert await Event.filter(workspace_id=admin.workspace_id).count() == 3
+    await teams.delete(admin, north.id, now=NOW)
+    await teams.create(admin, name="North", parent_id=sales.id, now=NOW)
+
+
+async def test_of_teams_made_at_once_under_one_name_there_is_one(db: str) -> None:
+    admin = await factories.member()
+
+    outcomes = await asyncio.gather(
+        *(teams.create(admin, name="Sales", now=NOW) for _ in range(5)), return_exceptions=True
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == [*["AlreadyExists"] * 4, "Team"]
+    assert await Team.filter(workspace_id=admin.workspace_id).count() == 1
+
+
 async def test_a_team_is_never_within_itself(db: str) -> None:
     admin = await factories.member()
     top = await factories.team(admin)
