@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from tortoise.connection import get_connection
@@ -15,7 +14,6 @@ from engine.conditions import Condition
 from engine.nouns import NOUNS
 from engine.sql import Params, visible, where
 from models.leads import Lead
-from models.pipelines import Pipeline
 
 
 @dataclass(slots=True)
@@ -80,25 +78,10 @@ async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, 
     return found
 
 
-HEAD = "SELECT position FROM event_head WHERE workspace_id = {workspace}"
-
-
-async def pipeline(key: UUID, actor: Actor) -> Any:
-    """Read a pipeline together with where the event log stands, as its `head`; None where it does not exist."""
-    params = Params()
-    bound, tests = params.add(key, "uuid"), visible(Pipeline, actor, params, "r")
-    log = HEAD.format(workspace="r.workspace_id")
-    sql = f"SELECT r.*, ({log}) AS head FROM pipeline r WHERE r.id = {bound} AND {tests}"
-    rows = await get_connection("default").execute_query_dict(sql, params.values)
-    if not rows:
-        return None
-    position = rows[0].pop("head") or 0
-    row: Any = Pipeline._init_from_db(**rows[0])
-    row.head = position
-    return row
+HEAD = "SELECT position FROM event_head WHERE workspace_id = $1"
 
 
 async def head(workspace_id: UUID) -> int:
     """Return the last position of the workspace's event log that this transaction's snapshot shows."""
-    rows = await get_connection("default").execute_query_dict(HEAD.format(workspace="$1"), [workspace_id])
+    rows = await get_connection("default").execute_query_dict(HEAD, [workspace_id])
     return int(rows[0]["position"]) if rows else 0

@@ -53,12 +53,16 @@ class Link:
 
 @dataclass(frozen=True)
 class Noun:
-    """A readable noun: its search expression, its links, and the condition on rows that live."""
+    """A readable noun: its search expression, its links, and the condition on rows that live.
+
+    `derived` are values that are read with a row like its columns, each by an expression.
+    """
 
     model: type[Model]
     search: str = ""
     links: dict[str, Link] = field(default_factory=dict)
     live: str = ""
+    derived: dict[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> str:
@@ -143,7 +147,11 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Need, live=LIVE),
         Noun(Team, live=LIVE),
         Noun(Membership),
-        Noun(Pipeline),
+        Noun(
+            Pipeline,
+            # Where the event log stands, in the same snapshot.
+            derived={"head": "(SELECT h.position FROM event_head h WHERE h.workspace_id = {alias}.workspace_id)"},
+        ),
         Noun(Stage),
         Noun(Source),
         Noun(LostReason),

@@ -1,22 +1,24 @@
 """Pages of rows by keyset: one statement for a page, or for a page of each of many parents."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2s
 from typing import Any
 from uuid import UUID
 
 import orjson
-from tortoise.connection import get_connection
 from tortoise.models import Model
 
 from domain.actors import Actor
 from domain.errors import DomainError
 from engine.boards import on_board
 from engine.conditions import EVERYTHING, Condition
-from engine.nouns import NOUNS, Noun
+from engine.nouns import NOUNS, Noun, columns
+from engine.select import Select, fetch
 from engine.sql import Params, visible, where
 
 
@@ -73,33 +75,75 @@ class Page:
 
     def cursor(self, row: Any) -> str:
         """Return the cursor of a row of this page."""
-        values = [_plain(getattr(row, order.column)) for order in self.request.orders]
-        packed = orjson.dumps([self.request.signature, values, row.id.hex])
-        return urlsafe_b64encode(packed).decode().rstrip("=")
+        return cursor_of(self.request.signature, [getattr(row, order.column) for order in self.request.orders], row.id)
+
+
+def cursor_of(signature: str, values: Iterable[Any], key: UUID) -> str:
+    """Return the cursor of a row, given what it is ordered by."""
+    packed = orjson.dumps([signature, [_plain(value) for value in values], key.hex])
+    return urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 async def page(request: PageRequest, actor: Actor) -> Page:
     """Read one page of a list without a parent."""
-    params = Params()
-    noun = NOUNS[request.model]
-    sql = f"SELECT r.* FROM {noun.table} r WHERE {_tests(request, noun, actor, params)} {_tail(request, params)}"
-    return _page(request, await _rows(request.model, sql, params))
+    return paged(request, [_row(request.model, record) for record in await page_records(request, actor)])
 
 
 async def pages(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, Page]:
-    """Read a page of each parent's list in one statement, by a lateral join."""
+    """Read a page of each parent's list in one statement."""
+    found: dict[UUID, list[Any]] = {parent: [] for parent in parents}
+    for place, *record in await pages_records(request, parents, actor):
+        found[parents[place - 1]].append(_row(request.model, record))
+    return {parent: paged(request, rows) for parent, rows in found.items()}
+
+
+async def by_keys(model: type[Model], keys: list[UUID], actor: Actor) -> dict[UUID, Any]:
+    """Read rows by their keys; those that do not exist for the actor are absent."""
+    rows = [_row(model, record) for record in await key_records(model, keys, actor)]
+    return {row.id: row for row in rows}
+
+
+async def page_records(request: PageRequest, actor: Actor, select: Select | None = None) -> list[Any]:
+    """Read what is selected of one page of a list without a parent, with one row more where there is more."""
     params = Params()
+    select = select or whole(request.model)
+    noun = NOUNS[request.model]
+    inner = f"FROM {noun.table} r WHERE {_tests(request, noun, actor, params)} {_tail(request, params)}"
+    columns, joins = select.rendered(actor, params)
+    if not joins:
+        return await fetch(f"SELECT {columns} {inner}", params)
+    return await fetch(f"SELECT {columns} FROM (SELECT r.* {inner}) r {joins} {_order(request)}", params)
+
+
+async def pages_records(
+    request: PageRequest, parents: list[UUID], actor: Actor, select: Select | None = None
+) -> list[Any]:
+    """Read what is selected of a page of each parent's list, by a lateral join.
+
+    The place of the parent, from 1, comes before what is selected; each parent has one row more where there is more.
+    """
+    params = Params()
+    select = select or whole(request.model)
     noun = NOUNS[request.model]
     keys = params.add(parents, "uuid[]")
     inner = (
         f"SELECT r.* FROM {_source(request, noun)} WHERE {_link(request)} AND"
         f" {_tests(request, noun, actor, params)} {_tail(request, params)}"
     )
-    sql = f"SELECT parent.id AS parent_key, page.* FROM unnest({keys}) AS parent(id), LATERAL ({inner}) page"
-    found: dict[UUID, list[Any]] = {parent: [] for parent in parents}
-    for row in await get_connection("default").execute_query_dict(sql, params.values):
-        found[row.pop("parent_key")].append(request.model._init_from_db(**row))
-    return {parent: _page(request, rows) for parent, rows in found.items()}
+    columns, joins = select.rendered(actor, params)
+    source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({inner}) r {joins}"
+    return await fetch(f"SELECT parent.place, {columns} FROM {source} {_order(request, 'parent.place')}", params)
+
+
+async def key_records(
+    model: type[Model], keys: list[UUID], actor: Actor, select: Select | None = None, *, live: bool = True
+) -> list[Any]:
+    """Read what is selected of the rows with these keys, in any order."""
+    params = Params()
+    bound = params.add(keys, "uuid[]")
+    columns, joins = (select or whole(model)).rendered(actor, params)
+    tests = f"r.id = ANY({bound}) AND {visible(model, actor, params, 'r', live=live)}"
+    return await fetch(f"SELECT {columns} FROM {NOUNS[model].table} r {joins} WHERE {tests}", params)
 
 
 async def count(request: PageRequest, actor: Actor) -> int:
@@ -107,10 +151,8 @@ async def count(request: PageRequest, actor: Actor) -> int:
     params = Params()
     noun = NOUNS[request.model]
     tests = _tests(request, noun, actor, params, bounded=False)
-    rows = await get_connection("default").execute_query_dict(
-        f"SELECT count(*) AS n FROM {noun.table} r WHERE {tests}", params.values
-    )
-    return int(rows[0]["n"])
+    [row] = await fetch(f"SELECT count(*) FROM {noun.table} r WHERE {tests}", params)
+    return int(row[0])
 
 
 async def counts(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, int]:
@@ -120,27 +162,23 @@ async def counts(request: PageRequest, parents: list[UUID], actor: Actor) -> dic
     keys = params.add(parents, "uuid[]")
     column = f't."{request.through[1]}"' if request.through else f'r."{request.by}"'
     sql = (
-        f"SELECT {column} AS parent_key, count(*) AS n FROM {_source(request, noun)}"
+        f"SELECT {column}, count(*) FROM {_source(request, noun)}"
         f" WHERE {column} = ANY({keys}) AND {_tests(request, noun, actor, params, bounded=False)} GROUP BY 1"
     )
-    rows = await get_connection("default").execute_query_dict(sql, params.values)
-    return dict.fromkeys(parents, 0) | {row["parent_key"]: row["n"] for row in rows}
+    return dict.fromkeys(parents, 0) | dict(await fetch(sql, params))
 
 
-async def by_keys(model: type[Model], keys: list[UUID], actor: Actor, *, live: bool = False) -> dict[UUID, Any]:
-    """Read rows by their keys; those that do not exist for the actor are absent."""
-    params = Params()
-    noun = NOUNS[model]
-    bound = params.add(keys, "uuid[]")
-    sql = (
-        f"SELECT r.* FROM {noun.table} r WHERE r.id = ANY({bound}) AND {visible(model, actor, params, 'r', live=live)}"
-    )
-    return {row.id: row for row in await _rows(model, sql, params)}
+@cache
+def whole(model: type[Model]) -> Select:
+    """Return the selection of all columns, in the order of the model's own."""
+    select = Select(model)
+    for column in columns(model):
+        select.column("r", column)
+    return select
 
 
-async def _rows(model: type[Model], sql: str, params: Params) -> list[Any]:
-    rows = await get_connection("default").execute_query_dict(sql, params.values)
-    return [model._init_from_db(**row) for row in rows]
+def _row(model: type[Model], record: Any) -> Any:
+    return model._init_from_db(**dict(zip(columns(model), record, strict=True)))
 
 
 def _source(request: PageRequest, noun: Noun) -> str:
@@ -170,14 +208,18 @@ def _tests(request: PageRequest, noun: Noun, actor: Actor, params: Params, *, bo
 
 def _tail(request: PageRequest, params: Params) -> str:
     """Return ORDER BY and LIMIT; one row more than asked for tells whether there are more."""
+    return f"{_order(request)} LIMIT {params.add(request.limit + 1, 'int')}"
+
+
+def _order(request: PageRequest, *first: str) -> str:
     nullable = NOUNS[request.model].nullable
-    terms = []
+    terms = [*first]
     for order in (*request.orders, _tie(request)):
         down = order.descending != request.backward
         # An index without a NULLS clause serves only an ORDER BY without one, even on a column without nulls.
         nulls = f" NULLS {'FIRST' if request.backward else 'LAST'}" if nullable(order.column) else ""
         terms.append(f'r."{order.column}" {"DESC" if down else "ASC"}{nulls}')
-    return f"ORDER BY {', '.join(terms)} LIMIT {params.add(request.limit + 1, 'int')}"
+    return f"ORDER BY {', '.join(terms)}"
 
 
 def _tie(request: PageRequest) -> Order:
@@ -237,7 +279,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def _page(request: PageRequest, rows: list[Any]) -> Page:
+def paged(request: PageRequest, rows: list[Any]) -> Page:
+    """Return a page of the rows that were read for it, of which one too many says that there are more."""
     more = len(rows) > request.limit
     kept = rows[: request.limit]
     if request.backward:

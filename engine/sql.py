@@ -21,11 +21,18 @@ class Params:
 
     def __init__(self) -> None:
         self.values: list[Any] = []
+        self._known: dict[str, str] = {}
 
     def add(self, value: Any, cast: str) -> str:
         """Bind a value; return its placeholder."""
         self.values.append(value)
         return f"${len(self.values)}::{cast}"
+
+    def once(self, what: str, value: Any, cast: str) -> str:
+        """Bind a value that one statement asks for again and again; return its placeholder."""
+        if what not in self._known:
+            self._known[what] = self.add(value, cast)
+        return self._known[what]
 
 
 def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias: str) -> str:
@@ -50,7 +57,7 @@ def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, liv
     noun = NOUNS[model]
     if model is User and policy.scope(actor, Membership).owners is not None:
         return "FALSE"
-    workspace = params.add(actor.workspace_id, "uuid")
+    workspace = params.once("workspace", actor.workspace_id, "uuid")
     if model is Workspace:
         return f"{alias}.id = {workspace}"
     if model is User:
@@ -68,7 +75,7 @@ def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, liv
 def _owned(model: type[Model], owners: frozenset[Any], params: Params, alias: str) -> str:
     if not owners or model not in policy.ROW_VISIBILITY:
         return "FALSE"
-    bound = params.add(sorted(owners), "uuid[]")
+    bound = params.once("owners", sorted(owners), "uuid[]")
     if model is Lead:
         return f"{alias}.owner_id = ANY({bound})"
     return f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"

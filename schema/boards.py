@@ -13,6 +13,7 @@ from engine.pages import Order
 from models.leads import Lead as LeadRow
 from schema.connections import Connection, SearchText, connection, searched
 from schema.context import Info
+from schema.fields import batch
 from schema.filters import condition
 from schema.live import cursor_now
 from schema.scalars import CurrencyCode, Money
@@ -26,15 +27,47 @@ Passing = Annotated[
 ]
 
 
-async def _totals(root: Any, info: Info, filter: Any, search: str | None) -> Totals:
-    """Load the totals of a stage, in one statement with those of all stages of the same filter."""
+async def _totals(stages: list[Any], info: Info, filter: Any, search: str | None) -> list[Totals]:
+    """Load the totals of stages, in one statement however many fields ask for them with the same filter."""
     wanted: Condition = both(condition(filter), searched(search))
 
     async def load(stage_ids: Sequence[UUID]) -> list[Totals]:
         found = await boards.totals(stage_ids, wanted, info.context.actor, now=info.context.now)
         return [found[key] for key in stage_ids]
 
-    return await info.context.loader(("totals", wanted), load).load(root.id)  # type: ignore[no-any-return]
+    return await info.context.loader(("totals", wanted), load).load_many([stage.id for stage in stages])
+
+
+async def _lead_counts(stages: list[Any], info: Info, filter: Passing = None, search: SearchText = None) -> list[int]:
+    return [totals.count for totals in await _totals(stages, info, filter, search)]
+
+
+async def _lead_value(
+    stages: list[Any], info: Info, filter: Passing = None, search: SearchText = None
+) -> list[Money | None]:
+    found = await _totals(stages, info, filter, search)
+    return [
+        None if stage.is_intake else Money(amount=totals.base, currency_code=CurrencyCode(totals.base_currency))
+        for stage, totals in zip(stages, found, strict=True)
+    ]
+
+
+async def _lead_values(
+    stages: list[Any], info: Info, filter: Passing = None, search: SearchText = None
+) -> list[list[Money]]:
+    found = await _totals(stages, info, filter, search)
+    return [
+        []
+        if stage.is_intake
+        else [Money(amount=value, currency_code=CurrencyCode(code)) for code, value in totals.by_currency.items()]
+        for stage, totals in zip(stages, found, strict=True)
+    ]
+
+
+async def _cursors(pipelines: list[Any], info: Info) -> list[str]:
+    """Return the cursor of the log: read with the pipeline where it was, and otherwise once for all."""
+    known = next((head for pipeline in pipelines if (head := getattr(pipeline, "head", None)) is not None), None)
+    return [await cursor_now(info.context, known)] * len(pipelines)
 
 
 @strawberry.type
@@ -51,39 +84,25 @@ class StageBoard:
         description="The leads on the board: open ones, and in FOLLOW_UP the wins of the workspace's last days.",
     )
 
-    @strawberry.field(description="How many leads are on the board.")
-    async def lead_count(self, info: Info, filter: Passing = None, search: SearchText = None) -> int:
-        return (await _totals(self, info, filter, search)).count
-
-    @strawberry.field(
-        description="Their value in the base currency, at today's rates or, once closed, at those of that day; "
-        "a currency without a rate is left out. Null in an intake stage, whose leads count in no value."
+    lead_count: int = batch(_lead_counts, "How many leads are on the board.")
+    lead_value: Money | None = batch(
+        _lead_value,
+        "Their value in the base currency, at today's rates or, once closed, at those of that day; "
+        "a currency without a rate is left out. Null in an intake stage, whose leads count in no value.",
+        needs=("is_intake",),
     )
-    async def lead_value(self, info: Info, filter: Passing = None, search: SearchText = None) -> Money | None:
-        stage: Any = self
-        if stage.is_intake:
-            return None
-        totals = await _totals(self, info, filter, search)
-        return Money(amount=totals.base, currency_code=CurrencyCode(totals.base_currency))
-
-    @strawberry.field(description="Their value per currency; empty in an intake stage.")
-    async def lead_values(self, info: Info, filter: Passing = None, search: SearchText = None) -> list[Money]:
-        stage: Any = self
-        if stage.is_intake:
-            return []
-        totals = await _totals(self, info, filter, search)
-        return [Money(amount=value, currency_code=CurrencyCode(code)) for code, value in totals.by_currency.items()]
+    lead_values: list[Money] = batch(
+        _lead_values, "Their value per currency; empty in an intake stage.", needs=("is_intake",)
+    )
 
 
 @strawberry.type
 class PipelineBoard:
     """Fields of a pipeline for those who go on from a picture of it to its events."""
 
-    @strawberry.field(
-        description="Where the event log stands, read in the same snapshot as everything else in this query; "
-        "pass it to pipelineEvents as `after`, and nothing is missed."
+    cursor: str = batch(
+        _cursors,
+        "Where the event log stands, read in the same snapshot as everything else in this query; "
+        "pass it to pipelineEvents as `after`, and nothing is missed.",
+        needs=("head",),
     )
-    async def cursor(self, info: Info) -> str:
-        pipeline: Any = self
-        known = getattr(pipeline, "head", None)
-        return await cursor_now(info.context, known)

@@ -13,11 +13,9 @@ from models.companies import Relationship
 from models.contacts import Contact as ContactRow
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
-from schema import ids
 from schema.connections import Connection, connection
-from schema.context import Info
 from schema.external_refs import ExternalRef, external_refs_of
-from schema.fields import column, computed, noun, relation, shown
+from schema.fields import by_id, column, computed, group, noun, relation
 from schema.filters import (
     DateTimeFilter,
     DecimalFilter,
@@ -33,7 +31,7 @@ from schema.filters import (
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
-from schema.scalars import URL, CountryCode, Money, PhoneNumber, money
+from schema.scalars import URL, CountryCode, Money, PhoneNumber
 
 if TYPE_CHECKING:
     from schema.contacts import Contact, ContactFilter
@@ -77,7 +75,7 @@ class Company(Node):
     country: CountryCode | None = column("Where it sits.")
     location: str | None = column("Where it sits, in words.")
     employees: int | None = column("How many work there.")
-    revenue: Money | None = computed(money, "What it takes in a year.", needs=("revenue", "revenue_currency"))
+    revenue: Money | None = group(Money, "What it takes in a year.", amount="revenue", currency_code="revenue_currency")
     founded_year: int | None = column("The year in which it was founded.")
     tax_number: str | None = column("Its tax number.")
     billing_address: Address | None = computed(address, "Where invoices go.", needs=("billing_address",))
@@ -150,8 +148,4 @@ class CompanyQueries:
         "Company", "schema.companies", model=CompanyRow, default=NEWEST, description="The companies."
     )
 
-    @strawberry.field(description="A company.")
-    async def company(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Company | None:
-        return shown(await info.context.row(CompanyRow, ids.decode(id, "Company")))  # type: ignore[no-any-return]
+    company: Company | None = by_id(CompanyRow, "Company", "A company.")

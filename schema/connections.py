@@ -14,8 +14,8 @@ from tortoise.models import Model
 from engine.conditions import EVERYTHING, Condition, Search, both
 from engine.nouns import NOUNS
 from engine.pages import Order, Page, PageRequest, count, page
+from engine.reads import ConnectionOf, FewOf
 from schema.context import Context, Info
-from schema.fields import ConnectionOf
 from schema.filters import condition
 from schema.orders import ordered
 
@@ -167,20 +167,23 @@ def connection(
     """
     searchable = bool(NOUNS[model].search) and not plain
 
-    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
+    def request(now: datetime, **arguments: Any) -> PageRequest:
         arguments = {name: value for name, value in arguments.items() if value is not strawberry.UNSET}
         passing, orders = arguments.pop("filter", None), arguments.pop("order_by", None)
-        request = page_request(
+        return page_request(
             model,
             orders=ordered(orders, default=default),
             condition=both(where, condition(passing)),
             by=by,
             through=through,
             live=live,
-            board_at=info.context.now if board else None,
+            board_at=now if board else None,
             **arguments,
         )
-        return await listed(request, info.context, root.id if by or through else None)
+
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
+        asked = request(info.context.now, **arguments)
+        return await listed(asked, info.context, root.id if by or through else None)
 
     lazy = strawberry.lazy(module)
     types: dict[str, Any] = {"first": First, "after": After, "last": Last, "before": Before}
@@ -202,9 +205,7 @@ def connection(
         return_annotation=Connection[Annotated[name, lazy]],  # type: ignore[valid-type]
     )
     resolve.__annotations__ = {"root": Any, "info": Info, **types}
-    return strawberry.field(
-        resolver=resolve, description=description, metadata={"read": ConnectionOf(model, by or "", through)}
-    )
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": ConnectionOf(model, request)})
 
 
 def few(
@@ -224,5 +225,4 @@ def few(
     async def resolve(root: Any, info: Info) -> Any:
         return (await info.context.page_of(request, root.id)).rows
 
-    read = ConnectionOf(model, by or "", through)
-    return strawberry.field(resolver=resolve, description=description, metadata={"read": read})
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": FewOf(model, request)})

@@ -13,11 +13,9 @@ from models.companies import Relationship
 from models.contacts import Contact as ContactRow
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
-from schema import ids
 from schema.connections import Connection, connection
-from schema.context import Info
 from schema.external_refs import ExternalRef, external_refs_of
-from schema.fields import column, noun, relation, shown
+from schema.fields import by_id, column, noun, relation
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, ListFilter, StringFilter, junction, on, through
 from schema.nodes import Node
 from schema.orders import Direction, direction
@@ -100,8 +98,4 @@ class ContactQueries:
         "Contact", "schema.contacts", model=ContactRow, default=NEWEST, description="The contacts."
     )
 
-    @strawberry.field(description="A contact.")
-    async def contact(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Contact | None:
-        return shown(await info.context.row(ContactRow, ids.decode(id, "Contact")))  # type: ignore[no-any-return]
+    contact: Contact | None = by_id(ContactRow, "Contact", "A contact.")

@@ -1,6 +1,7 @@
 """What a resolver finds in `info.context`: who asks, when, and the loaders of this operation."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
@@ -92,10 +93,14 @@ class Context:
             return None
 
         async def load(keys: list[UUID]) -> list[Any]:
-            found = await by_keys(model, keys, self.actor, live=True)
+            found = await by_keys(model, keys, self.actor)
             return [found.get(key) for key in keys]
 
         return await self.loader(model, load).load(key)
+
+    async def rows(self, model: type[Model], keys: Sequence[UUID | None]) -> list[Any]:
+        """Load rows by their keys, in one statement with their like; None for those that do not exist for the actor."""
+        return list(await asyncio.gather(*(self.row(model, key) for key in keys)))
 
     async def page_of(self, request: PageRequest, parent: UUID) -> Page:
         """Load a page of a parent's list, in one statement with those of its siblings."""

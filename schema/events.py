@@ -10,9 +10,8 @@ from domain.actors import ActorKind
 from models.events import Event as EventRow
 from models.users import User as UserRow
 from schema import ids
-from schema.context import Info
 from schema.enums import described
-from schema.fields import column, computed, noun
+from schema.fields import column, computed, noun, relation
 from schema.scalars import JSON
 
 if TYPE_CHECKING:
@@ -48,9 +47,9 @@ class EventActor:
     task: str | None = strawberry.field(description="Which task, where it was Salescycle itself.")
     user_key: strawberry.Private[UUID | None]
 
-    @strawberry.field(description="Which user, or the service user of an API key.")
-    async def user(self, info: Info) -> Annotated["User", strawberry.lazy("schema.users")] | None:
-        return await info.context.row(UserRow, self.user_key)  # type: ignore[no-any-return]
+    user: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
+        UserRow, "Which user, or the service user of an API key.", by="user_key"
+    )
 
 
 @strawberry.type(description="A field that changed.")

@@ -4,50 +4,19 @@ Each helper returns an ordinary Strawberry field with an ordinary, batched resol
 says the same as data, which is what the reading engine compiles.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 from tortoise.models import Model
 
 from domain.unset import UNSET
+from engine.reads import Batch, Column, Computed, Group, One, Relation
 from schema import ids
 from schema.context import Info
 
 T = TypeVar("T", bound=type)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The value of a column."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """The row of another noun whose key stands in column `by`; null where it does not exist for the actor."""
-
-    model: type[Model]
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A pure function of columns of the row."""
-
-    needs: tuple[str, ...]
-    fn: Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionOf:
-    """A list of another noun whose column `by` holds this row's key, perhaps through a third table."""
-
-    model: type[Model]
-    by: str
-    through: tuple[str, str, str] | None = None
 
 
 def column(description: str, *, of: str | None = None, deprecation: str | None = None) -> Any:
@@ -59,6 +28,16 @@ def column(description: str, *, of: str | None = None, deprecation: str | None =
         return getattr(root, of)
 
     return strawberry.field(resolver=resolve, description=description, metadata={"read": Column(of)})
+
+
+def group(of: Callable[..., Any], description: str, **columns: str) -> Any:
+    """Declare a field that is an object of this type made of columns; null where one of them is."""
+
+    def resolve(root: Any) -> Any:
+        values = {name: getattr(root, column) for name, column in columns.items()}
+        return None if None in values.values() else of(**values)
+
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": Group(columns)})
 
 
 def relation(model: type[Model], description: str, *, by: str) -> Any:
@@ -77,6 +56,40 @@ def computed(fn: Callable[..., Any], description: str, *, needs: tuple[str, ...]
         return fn(*(getattr(root, name) for name in needs))
 
     return strawberry.field(resolver=resolve, description=description, metadata={"read": Computed(needs, fn)})
+
+
+def batch(fn: Callable[..., Awaitable[Sequence[Any]]], description: str, *, needs: tuple[str, ...] | None = ()) -> Any:
+    """Declare a field that is computed for many rows at once: `await fn(rows, info, **arguments)`.
+
+    Its arguments are those of `fn` after the first two; `needs` names the columns that `fn` looks at beside the id,
+    None being all.
+    """
+    _, *others = signature(fn).parameters.values()
+
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
+        async def load(keys: list[Any]) -> Sequence[Any]:
+            return await fn(keys, info, **arguments)
+
+        return await info.context.loader((fn, repr(arguments)), load).load(root)
+
+    root = Parameter("root", Parameter.POSITIONAL_OR_KEYWORD, annotation=Any)
+    resolve.__signature__ = Signature([root, *others])  # type: ignore[attr-defined]
+    resolve.__annotations__ = {"root": Any} | {other.name: other.annotation for other in others}
+    return strawberry.field(resolver=resolve, description=description, metadata={"read": Batch(needs, fn)})
+
+
+def by_id(model: type[Model], noun: str, description: str, *, name: str | None = None) -> Any:
+    """Declare a root field that is the row with a global id; null where it does not exist for the actor."""
+
+    def key(id: strawberry.ID) -> Any:
+        return ids.decode(id, noun)
+
+    async def resolve(
+        root: Any, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> Any:
+        return await info.context.row(model, key(id))
+
+    return strawberry.field(resolver=resolve, description=description, name=name, metadata={"read": One(model, key)})
 
 
 def noun(model: type[Model], *, description: str, name: str | None = None) -> Callable[[T], T]:

@@ -2,16 +2,32 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
+from binascii import b2a_base64
+from collections.abc import Callable
 from functools import lru_cache
 from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError
 
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 def encode(noun: str, key: UUID) -> strawberry.ID:
     """Return the global id of a row."""
     return strawberry.ID(urlsafe_b64encode(f"{noun}:".encode() + key.bytes).decode().rstrip("="))
+
+
+def encoder(noun: str) -> Callable[[UUID], str]:
+    """Return what makes global ids of a noun, fast: an answer has hundreds."""
+    prefix = f"{noun}:".encode()
+    padding = -(len(prefix) + 16) % 3
+    end = -padding if padding else None
+
+    def encode(key: UUID) -> str:
+        return b2a_base64(prefix + key.bytes, newline=False)[:end].translate(URL_SAFE).decode()
+
+    return encode
 
 
 @lru_cache(maxsize=8192)

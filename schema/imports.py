@@ -16,7 +16,7 @@ from schema import fields, ids
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
-from schema.fields import column, noun, relation, shown
+from schema.fields import by_id, column, noun, relation, shown
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, junction, on
 from schema.inputs import about
 from schema.nodes import Node
@@ -94,11 +94,7 @@ class ImportQueries:
         "Import", "schema.imports", model=ImportRow, default=NEWEST, description="The imports."
     )
 
-    @strawberry.field(name="import", description="An import.")
-    async def one_import(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Import | None:
-        return shown(await info.context.row(ImportRow, ids.decode(id, "Import")))  # type: ignore[no-any-return]
+    one_import: Import | None = by_id(ImportRow, "Import", "An import.", name="import")
 
 
 @strawberry.input(description="A file of leads to import.")

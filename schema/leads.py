@@ -34,7 +34,7 @@ from schema.context import Info
 from schema.errors import UserError, user_error
 from schema.events import HistoryEntry
 from schema.external_refs import ExternalRef, external_refs_of
-from schema.fields import column, computed, noun, relation, shown
+from schema.fields import batch, by_id, column, computed, group, noun, relation
 from schema.filters import (
     DateFilter,
     DateTimeFilter,
@@ -50,7 +50,7 @@ from schema.filters import (
 )
 from schema.nodes import Node
 from schema.orders import Direction, direction
-from schema.scalars import Money, money
+from schema.scalars import Money
 
 if TYPE_CHECKING:
     from schema.catalog import LostReason, Source, Tag, TagFilter
@@ -85,9 +85,7 @@ class LeadMove:
         description="What stands against it, as moveLead would say; empty where it is allowed."
     )
 
-    @strawberry.field(description="The stage.")
-    async def stage(self, info: Info) -> Annotated["Stage", strawberry.lazy("schema.stages")]:
-        return await info.context.row(StageRow, self.stage_key)  # type: ignore[no-any-return]
+    stage: Annotated["Stage", strawberry.lazy("schema.stages")] = relation(StageRow, "The stage.", by="stage_key")
 
 
 @strawberry.type(description="What the viewer may do with a lead.")
@@ -110,6 +108,27 @@ PERMISSIONS = {
     "reopen": Action.REOPEN_LEAD,
     "delete": Action.DELETE_LEAD,
 }
+
+
+async def _permissions(leads: list[Any], info: Info) -> list[LeadPermissions]:
+    actor = info.context.actor
+    return [
+        LeadPermissions(**{name: policy.may(actor, action, lead) for name, action in PERMISSIONS.items()})
+        for lead in leads
+    ]
+
+
+async def _moves(leads: list[LeadRow], info: Info) -> list[list[LeadMove]]:
+    board = await _board(leads, info)
+    return [
+        [_move(info, lead, stage, board) for stage in board.pipeline(lead.pipeline_id) if stage.id != lead.stage_id]
+        for lead in leads
+    ]
+
+
+async def _board(leads: list[LeadRow], info: Info) -> moves.Board:
+    """Load what moves of leads are judged by."""
+    return await moves.board(info.context.actor.workspace_id, [lead.id for lead in leads])
 
 
 @noun(LeadContactRow, description="A person in a role on a lead.")
@@ -164,7 +183,9 @@ class MoveRequest(Node):
 class Lead(Node):
     title: str = column("What it is about.")
     description: str | None = column("More about it.")
-    value: Money | None = computed(money, "What it may be worth; null where nobody knows.", needs=("value", "currency"))
+    value: Money | None = group(
+        Money, "What it may be worth; null where nobody knows.", amount="value", currency_code="currency"
+    )
     pipeline: Annotated["Pipeline", strawberry.lazy("schema.pipelines")] | None = relation(
         PipelineRow, "The pipeline that it walks.", by="pipeline_id"
     )
@@ -259,26 +280,10 @@ class Lead(Node):
         description="Everything that happened to it, the newest first.",
     )
 
-    @strawberry.field(description="What the viewer may do with it.")
-    def viewer_can(self, info: Info) -> LeadPermissions:
-        actor = info.context.actor
-        return LeadPermissions(**{name: policy.may(actor, action, self) for name, action in PERMISSIONS.items()})
-
-    @strawberry.field(description="The stages of its pipeline, each with what stands against moving there.")
-    async def moves(self, info: Info) -> list[LeadMove]:
-        row: Any = self
-        board = await _board(info, row)
-        return [_move(info, row, stage, board) for stage in board.pipeline(row.pipeline_id) if stage.id != row.stage_id]
-
-
-async def _board(info: Info, row: LeadRow) -> moves.Board:
-    """Load what a lead's moves are judged by, together with those of the others in this operation."""
-
-    async def load(keys: list[UUID]) -> list[moves.Board]:
-        board = await moves.board(info.context.actor.workspace_id, keys)
-        return [board for _ in keys]
-
-    return await info.context.loader("moves", load).load(row.id)  # type: ignore[no-any-return]
+    viewer_can: LeadPermissions = batch(_permissions, "What the viewer may do with it.", needs=("owner_id",))
+    moves: list[LeadMove] = batch(
+        _moves, "The stages of its pipeline, each with what stands against moving there.", needs=None
+    )
 
 
 def _move(info: Info, row: LeadRow, stage: StageRow, board: moves.Board) -> LeadMove:
@@ -352,11 +357,7 @@ class LeadQueries:
         "Lead", "schema.leads", model=LeadRow, default=NEWEST, description="The leads that the viewer may see."
     )
 
-    @strawberry.field(description="A lead; null where it is missing, deleted or may not be seen.")
-    async def lead(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Lead | None:
-        return shown(await info.context.row(LeadRow, ids.decode(id, "Lead")))  # type: ignore[no-any-return]
+    lead: Lead | None = by_id(LeadRow, "Lead", "A lead; null where it is missing, deleted or may not be seen.")
 
     @strawberry.field(description="Whether a lead may move to a stage, and what stands against it.")
     async def can_move_lead(
@@ -367,4 +368,4 @@ class LeadQueries:
     ) -> LeadMove | None:
         row = await info.context.row(LeadRow, ids.decode(lead_id, "Lead", field="leadId"))
         stage = await info.context.row(StageRow, ids.decode(stage_id, "Stage", field="stageId"))
-        return _move(info, row, stage, await _board(info, row)) if row and stage else None
+        return _move(info, row, stage, await _board([row], info)) if row and stage else None

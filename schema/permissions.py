@@ -7,6 +7,7 @@ import strawberry
 from domain import policy
 from domain.policy import Action
 from schema.context import Info
+from schema.fields import batch
 
 
 @strawberry.type(description="What the viewer may do with an object.")
@@ -18,8 +19,11 @@ class ObjectPermissions:
 def viewer_can(*, update: Action, delete: Action) -> Any:
     """Declare what the viewer may do with an object."""
 
-    def resolve(root: Any, info: Info) -> ObjectPermissions:
+    async def allowed(rows: list[Any], info: Info) -> list[ObjectPermissions]:
         actor = info.context.actor
-        return ObjectPermissions(update=policy.may(actor, update, root), delete=policy.may(actor, delete, root))
+        return [
+            ObjectPermissions(update=policy.may(actor, update, row), delete=policy.may(actor, delete, row))
+            for row in rows
+        ]
 
-    return strawberry.field(resolver=resolve, description="What the viewer may do with it.")
+    return batch(allowed, "What the viewer may do with it.")

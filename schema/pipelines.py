@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from domain.policy import Action
-from engine import boards
 from engine.conditions import Compare, Op
 from engine.pages import Order
 from models.pipelines import Pipeline as PipelineRow
 from models.stages import Stage as StageRow
-from schema import ids
 from schema.boards import PipelineBoard
 from schema.connections import Connection, connection, few
-from schema.context import Info
-from schema.fields import column, noun, shown
+from schema.fields import by_id, column, noun
 from schema.filters import BooleanFilter, DateTimeFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
@@ -84,8 +81,4 @@ class PipelineQueries:
         description="The pipelines in their order, archived ones included.",
     )
 
-    @strawberry.field(description="A pipeline.")
-    async def pipeline(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Pipeline | None:
-        return shown(await boards.pipeline(ids.decode(id, "Pipeline"), info.context.actor))  # type: ignore[no-any-return]
+    pipeline: Pipeline | None = by_id(PipelineRow, "Pipeline", "A pipeline.")

@@ -10,16 +10,14 @@ from domain.policy import Action
 from engine.pages import Order
 from models.leads import Lead as LeadRow
 from models.products import Product as ProductRow
-from schema import ids
 from schema.connections import Connection, connection
-from schema.context import Info
 from schema.external_refs import ExternalRef, external_refs_of
-from schema.fields import column, computed, noun, shown
+from schema.fields import by_id, column, group, noun
 from schema.filters import DateTimeFilter, DecimalFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
-from schema.scalars import Money, money
+from schema.scalars import Money
 
 if TYPE_CHECKING:
     from schema.leads import Lead
@@ -34,7 +32,7 @@ class Product(Node):
     sku: str | None = column("The number under which it is stocked.")
     family: str | None = column("The series or family that it belongs to.")
     description: str | None = column("More about it.")
-    price: Money | None = computed(money, "What one costs.", needs=("price", "price_currency"))
+    price: Money | None = group(Money, "What one costs.", amount="price", currency_code="price_currency")
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made known.")
     archived_at: datetime | None = column("When it was archived; null while it is sold.")
@@ -84,8 +82,4 @@ class ProductQueries:
         description="The products, archived ones included.",
     )
 
-    @strawberry.field(description="A product.")
-    async def product(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Product | None:
-        return shown(await info.context.row(ProductRow, ids.decode(id, "Product")))  # type: ignore[no-any-return]
+    product: Product | None = by_id(ProductRow, "Product", "A product.")

@@ -135,8 +135,3 @@ class Money:
 class MoneyInput:
     amount: Decimal = strawberry.field(description="The amount, with at most four decimals.")
     currency_code: CurrencyCode = strawberry.field(description="The currency of the amount.")
-
-
-def money(amount: Decimal | None, currency: str | None) -> Money | None:
-    """Return the amount as Money, or None where there is none."""
-    return None if amount is None or currency is None else Money(amount=amount, currency_code=CurrencyCode(currency))

@@ -11,10 +11,8 @@ from models.pipelines import Pipeline as PipelineRow
 from models.stages import Stage as StageRow
 from models.stages import StageKind
 from models.users import Role
-from schema import ids
 from schema.boards import StageBoard
-from schema.context import Info
-from schema.fields import column, computed, noun, relation, shown
+from schema.fields import by_id, column, computed, noun, relation
 from schema.nodes import Node
 from schema.permissions import ObjectPermissions, viewer_can
 
@@ -69,8 +67,4 @@ class Stage(StageBoard, Node):
 
 @strawberry.type
 class StageQueries:
-    @strawberry.field(description="A stage.")
-    async def stage(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Stage | None:
-        return shown(await info.context.row(StageRow, ids.decode(id, "Stage")))  # type: ignore[no-any-return]
+    stage: Stage | None = by_id(StageRow, "Stage", "A stage.")

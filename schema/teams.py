@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import strawberry
 
@@ -15,7 +15,7 @@ from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
-from schema.fields import column, given, given_id, noun, optional, relation, shown
+from schema.fields import by_id, column, given, given_id, noun, optional, relation, shown
 from schema.filters import IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
@@ -73,11 +73,7 @@ class TeamQueries:
         "Team", "schema.teams", model=TeamRow, default=BY_NAME, description="The teams, those within others included."
     )
 
-    @strawberry.field(description="A team.")
-    async def team(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
-    ) -> Team | None:
-        return shown(await info.context.row(TeamRow, ids.decode(id, "Team")))  # type: ignore[no-any-return]
+    team: Team | None = by_id(TeamRow, "Team", "A team.")
 
 
 @strawberry.input(description="A new team.")

@@ -17,7 +17,7 @@ from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
-from schema.fields import column, given, given_id, noun, optional, relation, shown
+from schema.fields import batch, by_id, column, given, given_id, noun, optional, relation, shown
 from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, junction, on, through
 from schema.inputs import unless_null
 from schema.nodes import Node
@@ -32,8 +32,8 @@ BY_NAME = (Order("name"),)
 NEWEST = (Order("created_at", descending=True),)
 
 
-async def place_of(user: Any, info: Info) -> Membership:
-    """Return a user's place in the workspace, in one statement with those of the users beside them."""
+async def places_of(users: list[Any], info: Info) -> list[Membership]:
+    """Return the places of users in the workspace, in one statement however many fields ask for them."""
     workspace_id = info.context.actor.workspace_id
 
     async def load(keys: list[UUID]) -> list[Membership]:
@@ -41,7 +41,19 @@ async def place_of(user: Any, info: Info) -> Membership:
         found = {row.user_id: row for row in rows}
         return [found[key] for key in keys]
 
-    return await info.context.loader("place", load).load(user.id)  # type: ignore[no-any-return]
+    return await info.context.loader("place", load).load_many([user.id for user in users])
+
+
+async def _roles(users: list[Any], info: Info) -> list[Role]:
+    return [place.role for place in await places_of(users, info)]
+
+
+async def _active(users: list[Any], info: Info) -> list[bool]:
+    return [place.active for place in await places_of(users, info)]
+
+
+async def _teams(users: list[Any], info: Info) -> list[Any]:
+    return await info.context.rows(TeamRow, [place.team_id for place in await places_of(users, info)])
 
 
 @noun(UserRow, description="A member of the workspace: a person, or a service that acts through API keys.")
@@ -54,18 +66,9 @@ class User(Node):
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When they were first known.")
 
-    @strawberry.field(description="Their role in this workspace.")
-    async def role(self, info: Info) -> Role:
-        return (await place_of(self, info)).role
-
-    @strawberry.field(description="Whether they may sign in to this workspace; inactive members still own leads.")
-    async def active(self, info: Info) -> bool:
-        return (await place_of(self, info)).active
-
-    @strawberry.field(description="Their team in this workspace.")
-    async def team(self, info: Info) -> Annotated["Team", strawberry.lazy("schema.teams")] | None:
-        place = await place_of(self, info)
-        return shown(await info.context.row(TeamRow, place.team_id))  # type: ignore[no-any-return]
+    role: Role = batch(_roles, "Their role in this workspace.")
+    active: bool = batch(_active, "Whether they may sign in to this workspace; inactive members still own leads.")
+    team: Annotated["Team", strawberry.lazy("schema.teams")] | None = batch(_teams, "Their team in this workspace.")
 
 
 @strawberry.input(description="Which places in the workspace.")
@@ -126,11 +129,7 @@ class UserQueries:
         description="The invitations, newest first; empty for who may not invite.",
     )
 
-    @strawberry.field(description="A member.")
-    async def user(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Their id.")]
-    ) -> User | None:
-        return shown(await info.context.row(UserRow, ids.decode(id, "User")))  # type: ignore[no-any-return]
+    user: User | None = by_id(UserRow, "User", "A member.")
 
 
 @strawberry.input(description="Whom to invite, and to what.")
