@@ -68,7 +68,7 @@ class PersistedDocuments:
         if name is not None and (trusted := self._trusted.get(name.removeprefix("sha256:"))):
             return trusted
         if self._only_trusted:
-            raise _not_found() if name else coded("Only trusted documents are allowed: send documentId.", "FORBIDDEN")
+            raise _untrusted() if name else coded("Only trusted documents are allowed: send documentId.", "FORBIDDEN")
         if asked.query:
             if asked.sha256 and asked.sha256 != _hash(asked.query):
                 raise _bad("The document does not have the hash that extensions.persistedQuery says.")
@@ -77,7 +77,7 @@ class PersistedDocuments:
             if found := await self._find(asked.sha256):
                 return found
             raise _not_found()
-        raise _not_found() if name else _bad("Send a document in query.")
+        raise _untrusted() if name else _bad("Send a document in query.")
 
     async def remember(self, asked: Parameters) -> None:
         """Keep a document that its client will name from now on, and that was found to be valid."""
@@ -134,7 +134,13 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _untrusted() -> GraphQLError:
+    message = "This server knows no such trusted document: deploy it there before the client that names it."
+    return coded(message, "TRUSTED_DOCUMENT_NOT_FOUND")
+
+
 def _not_found() -> GraphQLError:
+    # Clients send the whole document after this very message.
     return coded("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
 
 

@@ -131,4 +131,4 @@ class TokenExpired(Unauthenticated):
 
 
 class RateLimited(DomainError):
-    """Too many attempts: try again in {seconds} seconds."""
+    """Too many attempts: try again in {seconds} s."""

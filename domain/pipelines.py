@@ -68,7 +68,7 @@ class PipelineIsDefault(DomainError):
 
 
 class PipelineOccupied(DomainError):
-    """{count} leads are open in this pipeline: close them or move them to another first."""
+    """Leads are open in this pipeline ({count}): close them or move them to another first."""
 
 
 def _stage(

@@ -6,6 +6,7 @@ all derived. An API key needs the scope `noun:write` for an action besides, and 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -32,30 +33,40 @@ from models.users import Membership, Role, Visibility
 
 
 class Action(StrEnum):
-    UPDATE_WORKSPACE = "workspace.update"
-    MANAGE_USERS = "user.manage"
-    MANAGE_TEAMS = "team.manage"
-    MANAGE_API_KEYS = "apikey.manage"
-    MANAGE_PIPELINES = "pipeline.manage"
-    MANAGE_CATALOG = "catalog.manage"
-    MANAGE_PRODUCTS = "product.manage"
-    SET_EXCHANGE_RATE = "exchangerate.set"
-    IMPORT = "import.start"
-    CAPTURE_LEAD = "lead.capture"
-    UPDATE_LEAD = "lead.update"
-    ASSIGN_LEAD = "lead.assign"
-    MOVE_LEAD = "lead.move"
-    APPROVE_MOVE = "lead.approve_move"
-    CLOSE_LEAD = "lead.close"
-    REOPEN_LEAD = "lead.reopen"
-    DELETE_LEAD = "lead.delete"
-    CREATE_COMPANY = "company.create"
-    UPDATE_COMPANY = "company.update"
-    DELETE_COMPANY = "company.delete"
-    CREATE_CONTACT = "contact.create"
-    UPDATE_CONTACT = "contact.update"
-    DELETE_CONTACT = "contact.delete"
-    TAG = "tag.manage"
+    """What a member may do, or may not: each with its words, as in "You may not import files"."""
+
+    UPDATE_WORKSPACE = "workspace.update", "change what is set for the whole workspace"
+    MANAGE_USERS = "user.manage", "invite members, and change their role and team"
+    MANAGE_TEAMS = "team.manage", "make, change and delete teams"
+    MANAGE_API_KEYS = "apikey.manage", "make and revoke API keys"
+    MANAGE_PIPELINES = "pipeline.manage", "make and change pipelines and stages"
+    MANAGE_CATALOG = "catalog.manage", "make and change sources and lost reasons"
+    MANAGE_PRODUCTS = "product.manage", "make and change products"
+    SET_EXCHANGE_RATE = "exchangerate.set", "set exchange rates"
+    IMPORT = "import.start", "import files"
+    CAPTURE_LEAD = "lead.capture", "capture leads"
+    UPDATE_LEAD = "lead.update", "change leads"
+    ASSIGN_LEAD = "lead.assign", "hand leads to their owners"
+    MOVE_LEAD = "lead.move", "move leads between stages"
+    APPROVE_MOVE = "lead.approve_move", "approve and reject requested moves"
+    CLOSE_LEAD = "lead.close", "close leads as won, lost or disqualified"
+    REOPEN_LEAD = "lead.reopen", "reopen closed leads"
+    DELETE_LEAD = "lead.delete", "delete and restore leads"
+    CREATE_COMPANY = "company.create", "add companies"
+    UPDATE_COMPANY = "company.update", "change companies"
+    DELETE_COMPANY = "company.delete", "delete and restore companies"
+    CREATE_CONTACT = "contact.create", "add contacts"
+    UPDATE_CONTACT = "contact.update", "change contacts"
+    DELETE_CONTACT = "contact.delete", "delete and restore contacts"
+    TAG = "tag.manage", "make tags, and tag leads"
+
+    words: str
+
+    def __new__(cls, value: str, words: str) -> "Action":
+        action = str.__new__(cls, value)
+        action._value_ = value
+        action.words = words
+        return action
 
     @property
     def noun(self) -> str:
@@ -164,15 +175,36 @@ def may(actor: Actor, action: Action, subject: Any = None) -> bool:
     """Say whether the actor may do this, to this subject where it has one."""
     if actor.kind is ActorKind.SYSTEM:
         return True
-    if actor.scopes is not None and f"{action.noun}:write" not in actor.scopes:
-        return False
-    return any(rule(actor, subject) for rule in RULES[action])
+    return _is_in_scopes(actor, action) and any(rule(actor, subject) for rule in RULES[action])
+
+
+def may_own(actor: Actor, action: Action) -> bool:
+    """Say whether the actor may do this to what they own."""
+    return may(actor, action, _Owned(actor.user_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    owner_id: UUID | None
+
+
+def _is_in_scopes(actor: Actor, action: Action) -> bool:
+    return actor.scopes is None or f"{action.noun}:write" in actor.scopes
 
 
 def require(actor: Actor, action: Action, subject: Any = None) -> None:
     """Raise Forbidden unless the actor may do this."""
     if not may(actor, action, subject):
-        raise Forbidden(action=action.value)
+        raise Forbidden(action=_refused(actor, action))
+
+
+def _refused(actor: Actor, action: Action) -> str:
+    """Say in words what the actor may not do, and how far they may."""
+    if not _is_in_scopes(actor, action):
+        return f"{action.words}, since the API key lacks the scope {action.noun}:write"
+    if may_own(actor, action):
+        return f"{action.words}, except those that you own"
+    return action.words
 
 
 def scope(actor: Actor, noun: type[Model]) -> Scope:

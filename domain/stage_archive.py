@@ -28,7 +28,7 @@ class StageRestored(Event):
 
 
 class StageNotEmpty(DomainError):
-    """{count} leads stand in this stage: say to which other one they go."""
+    """Leads stand in this stage ({count}): say to which other one they go."""
 
 
 class StageUnfit(DomainError):

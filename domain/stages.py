@@ -75,7 +75,7 @@ class IntakeKind(DomainError):
 
 
 class StageOccupied(DomainError):
-    """{count} leads here are {status}, and a stage of kind {kind} holds none of these."""
+    """A stage of kind {kind} holds no leads that are {status}; this one has {count}."""
 
 
 class StageArchived(DomainError):

@@ -38,7 +38,7 @@ class TeamCycle(DomainError):
 
 
 class TeamNotEmpty(DomainError):
-    """The team still has {members} members and {teams} sub-teams: move them to another team first."""
+    """The team is not empty (members: {members}, sub-teams: {teams}): move them to another team first."""
 
 
 async def create(

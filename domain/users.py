@@ -218,12 +218,7 @@ async def memberships(actor: Actor) -> list[Membership]:
 def permissions(actor: Actor) -> dict[Action, bool]:
     """Return what the actor may do, and whether only on what they own."""
 
-    @dataclass
-    class Owned:
-        owner_id: UUID | None = actor.user_id
-
-    allowed = [action for action in Action if policy.may(actor, action, Owned())]
-    return {action: not policy.may(actor, action) for action in allowed}
+    return {action: not policy.may(actor, action) for action in Action if policy.may_own(actor, action)}
 
 
 @dataclass(frozen=True, slots=True)

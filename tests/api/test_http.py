@@ -73,7 +73,7 @@ async def test_what_is_not_spoken_is_not_acceptable(db: str, door: Client, accep
         ("subscription {ticks(count: 1)}", {}, 200, 400, "BAD_USER_INPUT"),
         ("", {}, 200, 400, "BAD_USER_INPUT"),
         (None, {}, 200, 400, "BAD_USER_INPUT"),
-        (None, {"documentId": "sha256:none"}, 200, 400, "PERSISTED_QUERY_NOT_FOUND"),
+        (None, {"documentId": "sha256:none"}, 200, 400, "TRUSTED_DOCUMENT_NOT_FOUND"),
         ("{limited}", {}, 200, 200, "RATE_LIMITED"),
         ("{me}", {}, 200, 200, "UNAUTHENTICATED"),
         ("{fails}", {}, 200, 200, "INTERNAL"),

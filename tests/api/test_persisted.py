@@ -104,7 +104,8 @@ async def test_production_allows_trusted_documents_and_nothing_else(
 
     refusals: list[tuple[dict[str, Any], str]] = [
         ({"query": "{cursor}"}, "FORBIDDEN"),
-        ({"query": "{cursor}", "extensions": apq("{cursor}")}, "PERSISTED_QUERY_NOT_FOUND"),
+        ({"query": "{cursor}", "extensions": apq("{cursor}")}, "TRUSTED_DOCUMENT_NOT_FOUND"),
+        ({"query": "{cursor}", "documentId": "unknown"}, "TRUSTED_DOCUMENT_NOT_FOUND"),
     ]
     for asked, code in refusals:
         if environment == "development":

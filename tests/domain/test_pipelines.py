@@ -285,7 +285,7 @@ async def test_the_default_pipeline_and_one_with_open_leads_are_not_archived() -
 
     with pytest.raises(PipelineIsDefault):
         await pipelines.archive(actor, default.id, now=NOW)
-    with pytest.raises(PipelineOccupied, match="1 leads"):
+    with pytest.raises(PipelineOccupied, match=r"open in this pipeline \(1\)"):
         await pipelines.archive(actor, busy.id, now=NOW)
 
 

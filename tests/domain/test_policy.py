@@ -103,8 +103,20 @@ def test_no_scope_lets_a_key_make_keys() -> None:
 
 
 def test_require_names_what_is_forbidden() -> None:
-    with pytest.raises(Forbidden, match=r"lead\.capture"):
-        policy.require(actor(Role.VIEWER), Action.CAPTURE_LEAD)
+    lead = Lead(owner_id=uuid7())
+    attempts = {
+        "capture leads.": (actor(Role.VIEWER), Action.CAPTURE_LEAD, None),
+        "change leads, except those that you own.": (actor(Role.REP), Action.UPDATE_LEAD, lead),
+        "import files, since the API key lacks the scope import:write.": (
+            actor(Role.ADMIN, scopes=frozenset({"lead:write"})),
+            Action.IMPORT,
+            None,
+        ),
+    }
+    for words, (who, action, subject) in attempts.items():
+        with pytest.raises(Forbidden) as refused:
+            policy.require(who, action, subject)
+        assert refused.value.message == f"You may not do this: {words}"
 
 
 def test_leads_exist_as_row_visibility_says_and_other_nouns_for_every_member() -> None:

@@ -512,7 +512,7 @@ class TestArchive:
         other = (await board(await member()))[1][1]
         elsewhere = (await stages.live((await pipeline(actor, name="Elsewhere")).id))[0]
 
-        with pytest.raises(StageNotEmpty, match="1 leads"):
+        with pytest.raises(StageNotEmpty, match=r"stand in this stage \(1\)"):
             await stage_archive.archive(actor, new.id, now=NOW)
         for wrong in (new, won, elsewhere):
             with pytest.raises(StageUnfit):

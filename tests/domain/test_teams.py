@@ -113,9 +113,9 @@ async def test_only_an_empty_team_is_deleted(db: str) -> None:
     rep = await factories.member(Role.REP, of=admin, team=bottom)
     assert rep.user_id
 
-    with pytest.raises(TeamNotEmpty, match="0 members and 1 sub-teams"):
+    with pytest.raises(TeamNotEmpty, match="members: 0, sub-teams: 1"):
         await teams.delete(admin, top.id, now=NOW)
-    with pytest.raises(TeamNotEmpty, match="1 members and 0 sub-teams"):
+    with pytest.raises(TeamNotEmpty, match="members: 1, sub-teams: 0"):
         await teams.delete(admin, bottom.id, now=NOW)
     await users.update_member(admin, rep.user_id, team_id=None, now=NOW)
     await teams.delete(admin, bottom.id, now=NOW)
