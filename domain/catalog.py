@@ -2,27 +2,24 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from domain import edits, inputs, locks, policy
+from domain import edits, inputs, locks, policy, removals
 from domain.actors import Actor
 from domain.errors import Conflict, Faults, Malformed
 from domain.events import Event, record
 from domain.policy import Action
 from domain.unset import UNSET, Unset
+from models.base import EditableRow
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.database import transaction
 
 TAG_LIMIT = 50
 COLOR = re.compile(r"^#[0-9a-f]{6}$")
-UNIQUE: dict[type[Source | LostReason | Tag], dict[str, str]] = {
-    Source: {"source_pkey": "id", "source_name_idx": "name"},
-    LostReason: {"lost_reason_pkey": "id", "lost_reason_name_idx": "name"},
-    Tag: {"tag_pkey": "id", "tag_name_idx": "name"},
-}
-Entry = TypeVar("Entry", Source, LostReason, Tag)
+Entry = TypeVar("Entry", bound=Source | LostReason | Tag)
 
 DEFAULT_SOURCES: dict[str, SourceKind] = {
     "Website": SourceKind.WEB_FORM,
@@ -95,6 +92,46 @@ class TagRestored(Event):
     name = "tag.restored"
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What differs between the lists: who may change an entry, what happens then, and what is unique."""
+
+    action: Action
+    created: type[Event]
+    updated: type[Event]
+    archived: type[Event]
+    restored: type[Event]
+    unique: Mapping[str, str]
+
+
+KINDS: dict[type[EditableRow], Kind] = {
+    Source: Kind(
+        Action.MANAGE_CATALOG,
+        SourceCreated,
+        SourceUpdated,
+        SourceArchived,
+        SourceRestored,
+        {"source_pkey": "id", "source_name_idx": "name"},
+    ),
+    LostReason: Kind(
+        Action.MANAGE_CATALOG,
+        LostReasonCreated,
+        LostReasonUpdated,
+        LostReasonArchived,
+        LostReasonRestored,
+        {"lost_reason_pkey": "id", "lost_reason_name_idx": "name"},
+    ),
+    Tag: Kind(
+        Action.TAG,
+        TagCreated,
+        TagUpdated,
+        TagArchived,
+        TagRestored,
+        {"tag_pkey": "id", "tag_name_idx": "name"},
+    ),
+}
+
+
 async def create_defaults(actor: Actor, *, now: datetime) -> None:
     """Give a new workspace its first sources and lost reasons; names that it has already stay as they are."""
     async with transaction():
@@ -123,7 +160,7 @@ async def create_source(
     policy.require(actor, Action.MANAGE_CATALOG)
     faults = Faults()
     columns = {"name": inputs.name(faults, name, field="name"), "kind": kind}
-    return await _create(SourceCreated, actor, Source, faults, columns, id=id, now=now)
+    return await _create(actor, Source, faults, columns, id=id, now=now)
 
 
 async def update_source(
@@ -139,31 +176,14 @@ async def update_source(
 
     Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
     """
-    with edits.collisions("source", UNIQUE[Source]):
+    with edits.collisions("source", KINDS[Source].unique):
         async with transaction():
-            row = await _locked(actor, Action.MANAGE_CATALOG, Source, source_id, expected_version)
+            row = await _locked(actor, Source, source_id, expected_version)
             faults = Faults()
             columns: dict[str, Any] = {} if kind is UNSET else {"kind": kind}
             if name is not UNSET:
                 columns["name"] = inputs.name(faults, name, field="name")
-            return await _update(SourceUpdated, actor, row, faults, columns, now=now)
-
-
-async def archive_source(
-    actor: Actor, source_id: UUID, *, expected_version: int | None = None, now: datetime
-) -> Source:
-    """Offer a source no more; leads keep it. Raises NotFound, Stale, Forbidden."""
-    async with transaction():
-        row = await policy.locked(actor, Source, source_id, expected_version=expected_version, field="id")
-        return await _archive(SourceArchived, actor, Action.MANAGE_CATALOG, row, now=now)
-
-
-async def restore_source(actor: Actor, source_id: UUID, *, now: datetime) -> Source:
-    """Offer a source again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
-    with edits.collisions("source", UNIQUE[Source]):
-        async with transaction():
-            row = await policy.locked(actor, Source, source_id, field="id")
-            return await _restore(SourceRestored, actor, Action.MANAGE_CATALOG, row, now=now)
+            return await _update(actor, row, faults, columns, now=now)
 
 
 async def create_lost_reason(actor: Actor, *, id: UUID | None = None, name: str | None, now: datetime) -> LostReason:
@@ -171,7 +191,7 @@ async def create_lost_reason(actor: Actor, *, id: UUID | None = None, name: str 
     policy.require(actor, Action.MANAGE_CATALOG)
     faults = Faults()
     columns = {"name": inputs.name(faults, name, field="name")}
-    return await _create(LostReasonCreated, actor, LostReason, faults, columns, id=id, now=now)
+    return await _create(actor, LostReason, faults, columns, id=id, now=now)
 
 
 async def update_lost_reason(
@@ -186,29 +206,12 @@ async def update_lost_reason(
 
     Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
     """
-    with edits.collisions("lost reason", UNIQUE[LostReason]):
+    with edits.collisions("lost reason", KINDS[LostReason].unique):
         async with transaction():
-            row = await _locked(actor, Action.MANAGE_CATALOG, LostReason, lost_reason_id, expected_version)
+            row = await _locked(actor, LostReason, lost_reason_id, expected_version)
             faults = Faults()
             columns = {} if name is UNSET else {"name": inputs.name(faults, name, field="name")}
-            return await _update(LostReasonUpdated, actor, row, faults, columns, now=now)
-
-
-async def archive_lost_reason(
-    actor: Actor, lost_reason_id: UUID, *, expected_version: int | None = None, now: datetime
-) -> LostReason:
-    """Offer a lost reason no more; leads keep it. Raises NotFound, Stale, Forbidden."""
-    async with transaction():
-        row = await policy.locked(actor, LostReason, lost_reason_id, expected_version=expected_version, field="id")
-        return await _archive(LostReasonArchived, actor, Action.MANAGE_CATALOG, row, now=now)
-
-
-async def restore_lost_reason(actor: Actor, lost_reason_id: UUID, *, now: datetime) -> LostReason:
-    """Offer a lost reason again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
-    with edits.collisions("lost reason", UNIQUE[LostReason]):
-        async with transaction():
-            row = await policy.locked(actor, LostReason, lost_reason_id, field="id")
-            return await _restore(LostReasonRestored, actor, Action.MANAGE_CATALOG, row, now=now)
+            return await _update(actor, row, faults, columns, now=now)
 
 
 async def create_tag(
@@ -221,7 +224,7 @@ async def create_tag(
         "name": inputs.name(faults, name, field="name", limit=TAG_LIMIT),
         "color": _color(faults, color),
     }
-    return await _create(TagCreated, actor, Tag, faults, columns, id=id, now=now)
+    return await _create(actor, Tag, faults, columns, id=id, now=now)
 
 
 async def update_tag(
@@ -237,29 +240,39 @@ async def update_tag(
 
     Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
     """
-    with edits.collisions("tag", UNIQUE[Tag]):
+    with edits.collisions("tag", KINDS[Tag].unique):
         async with transaction():
-            row = await _locked(actor, Action.TAG, Tag, tag_id, expected_version)
+            row = await _locked(actor, Tag, tag_id, expected_version)
             faults = Faults()
             columns: dict[str, Any] = {} if color is UNSET else {"color": _color(faults, color)}
             if name is not UNSET:
                 columns["name"] = inputs.name(faults, name, field="name", limit=TAG_LIMIT)
-            return await _update(TagUpdated, actor, row, faults, columns, now=now)
+            return await _update(actor, row, faults, columns, now=now)
 
 
-async def archive_tag(actor: Actor, tag_id: UUID, *, expected_version: int | None = None, now: datetime) -> Tag:
-    """Offer a tag no more; leads keep it. Raises NotFound, Stale, Forbidden."""
-    async with transaction():
-        row = await policy.locked(actor, Tag, tag_id, expected_version=expected_version, field="id")
-        return await _archive(TagArchived, actor, Action.TAG, row, now=now)
+async def archive(
+    actor: Actor, noun: type[Entry], key: UUID, *, expected_version: int | None = None, now: datetime
+) -> Entry:
+    """Offer an entry of a list no more; leads keep it. Raises NotFound, Stale, Forbidden."""
+    kind = KINDS[noun]
+    return await removals.remove(
+        kind.archived,
+        actor,
+        kind.action,
+        noun,
+        key,
+        column="archived_at",
+        expected_version=expected_version,
+        now=now,
+    )
 
 
-async def restore_tag(actor: Actor, tag_id: UUID, *, now: datetime) -> Tag:
-    """Offer a tag again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
-    with edits.collisions("tag", UNIQUE[Tag]):
-        async with transaction():
-            row = await policy.locked(actor, Tag, tag_id, field="id")
-            return await _restore(TagRestored, actor, Action.TAG, row, now=now)
+async def restore(actor: Actor, noun: type[Entry], key: UUID, *, now: datetime) -> Entry:
+    """Offer an entry of a list again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
+    kind = KINDS[noun]
+    return await removals.restore(
+        kind.restored, actor, kind.action, noun, key, column="archived_at", unique=kind.unique, now=now
+    )
 
 
 def _color(faults: Faults, value: str | None) -> str | None:
@@ -269,16 +282,15 @@ def _color(faults: Faults, value: str | None) -> str | None:
     return color
 
 
-async def _locked(actor: Actor, action: Action, noun: type[Entry], key: UUID, expected_version: int | None) -> Entry:
+async def _locked(actor: Actor, noun: type[Entry], key: UUID, expected_version: int | None) -> Entry:
     row = await policy.locked(actor, noun, key, expected_version=expected_version, field="id")
-    policy.require(actor, action, row)
+    policy.require(actor, KINDS[noun].action, row)
     if row.archived_at is not None:
         raise Conflict(reason=f"{row.name} is archived: restore it first.")
     return row
 
 
 async def _create(
-    event: type[Event],
     actor: Actor,
     noun: type[Entry],
     faults: Faults,
@@ -289,16 +301,15 @@ async def _create(
 ) -> Entry:
     key = edits.new_id(faults, id)
     faults.raise_any()
-    with edits.collisions(noun._meta.db_table.replace("_", " "), UNIQUE[noun]):
+    with edits.collisions(noun._meta.db_table.replace("_", " "), KINDS[noun].unique):
         async with transaction():
             row = noun(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
             await row.save(force_create=True)
-            await record(event(actor, row.id, edits.facts(row, columns)), now=now)
+            await record(KINDS[noun].created(actor, row.id, edits.facts(row, columns)), now=now)
     return row
 
 
 async def _update(
-    event: type[Event],
     actor: Actor,
     row: Entry,
     faults: Faults,
@@ -308,20 +319,6 @@ async def _update(
 ) -> Entry:
     faults.raise_any()
     if changed := await edits.apply(row, columns, now=now):
-        await record(event(actor, row.id, {"changes": changed, "version": row.version}), now=now)
-    return row
-
-
-async def _archive(event: type[Event], actor: Actor, action: Action, row: Entry, *, now: datetime) -> Entry:
-    policy.require(actor, action, row)
-    if row.archived_at is None:
-        await edits.apply(row, {"archived_at": now}, now=now)
-        await record(event(actor, row.id, {"version": row.version}), now=now)
-    return row
-
-
-async def _restore(event: type[Event], actor: Actor, action: Action, row: Entry, *, now: datetime) -> Entry:
-    policy.require(actor, action, row)
-    if await edits.apply(row, {"archived_at": None}, now=now):
-        await record(event(actor, row.id, {"version": row.version}), now=now)
+        facts = {"changes": changed, "version": row.version}
+        await record(KINDS[type(row)].updated(actor, row.id, facts), now=now)
     return row

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import edits, inputs, locks, money, policy
+from domain import edits, inputs, locks, money, policy, removals
 from domain import external_refs as references
 from domain.actors import Actor
 from domain.edits import path
@@ -20,7 +20,7 @@ from domain.money import Money
 from domain.policy import Action
 from domain.unset import UNSET, Unset
 from models.companies import Company
-from models.database import transaction
+from models.database import in_one_go, transaction
 
 MOST_EMPLOYEES = 10_000_000
 OLDEST_COMPANY = 578  # Kongō Gumi
@@ -156,6 +156,7 @@ async def create(
     return company
 
 
+@in_one_go
 async def update(
     actor: Actor,
     company_id: UUID,
@@ -186,28 +187,30 @@ async def update(
     return company
 
 
+@in_one_go
 async def delete(actor: Actor, company_id: UUID, *, expected_version: int | None = None, now: datetime) -> Company:
     """Delete a company; its leads and contacts stay. Raises NotFound, Stale, Forbidden."""
-    async with transaction():
-        company = await policy.locked(actor, Company, company_id, expected_version=expected_version, field="id")
-        policy.require(actor, Action.DELETE_COMPANY, company)
-        await edits.apply(company, {"deleted_at": now}, now=now)
-        await record(CompanyDeleted(actor, company.id, {"version": company.version}), now=now)
-    return company
+    return await removals.remove(
+        CompanyDeleted,
+        actor,
+        Action.DELETE_COMPANY,
+        Company,
+        company_id,
+        column="deleted_at",
+        expected_version=expected_version,
+        now=now,
+    )
 
 
+@in_one_go
 async def restore(actor: Actor, company_id: UUID, *, now: datetime) -> Company:
     """Bring a deleted company back; one that is not deleted stays as it is.
 
     Raises NotFound, Forbidden, AlreadyExists where another company has its domain by now.
     """
-    with edits.collisions("company", UNIQUE):
-        async with transaction():
-            company = await policy.locked(actor, Company, company_id, deleted=True, field="id")
-            policy.require(actor, Action.DELETE_COMPANY, company)
-            if await edits.apply(company, {"deleted_at": None}, now=now):
-                await record(CompanyRestored(actor, company.id, {"version": company.version}), now=now)
-    return company
+    return await removals.restore(
+        CompanyRestored, actor, Action.DELETE_COMPANY, Company, company_id, column="deleted_at", unique=UNIQUE, now=now
+    )
 
 
 async def find_or_create(

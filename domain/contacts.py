@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, locks, policy
+from domain import edits, inputs, locks, policy, removals
 from domain import external_refs as references
 from domain.actors import Actor
 from domain.edits import path
@@ -17,7 +17,7 @@ from domain.policy import Action
 from domain.unset import UNSET, Unset
 from models.companies import Company
 from models.contacts import Contact
-from models.database import transaction
+from models.database import in_one_go, transaction
 
 UNIQUE = {"contact_pkey": "id", "contact_email_idx": "email"}
 
@@ -98,6 +98,7 @@ async def create(
     return contact
 
 
+@in_one_go
 async def update(
     actor: Actor,
     contact_id: UUID,
@@ -126,28 +127,30 @@ async def update(
     return contact
 
 
+@in_one_go
 async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None = None, now: datetime) -> Contact:
     """Delete a contact; their leads stay. Raises NotFound, Stale, Forbidden."""
-    async with transaction():
-        contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version, field="id")
-        policy.require(actor, Action.DELETE_CONTACT, contact)
-        await edits.apply(contact, {"deleted_at": now}, now=now)
-        await record(ContactDeleted(actor, contact.id, {"version": contact.version}), now=now)
-    return contact
+    return await removals.remove(
+        ContactDeleted,
+        actor,
+        Action.DELETE_CONTACT,
+        Contact,
+        contact_id,
+        column="deleted_at",
+        expected_version=expected_version,
+        now=now,
+    )
 
 
+@in_one_go
 async def restore(actor: Actor, contact_id: UUID, *, now: datetime) -> Contact:
     """Bring a deleted contact back; one that is not deleted stays as it is.
 
     Raises NotFound, Forbidden, AlreadyExists where another contact has their email by now.
     """
-    with edits.collisions("contact", UNIQUE):
-        async with transaction():
-            contact = await policy.locked(actor, Contact, contact_id, deleted=True, field="id")
-            policy.require(actor, Action.DELETE_CONTACT, contact)
-            if await edits.apply(contact, {"deleted_at": None}, now=now):
-                await record(ContactRestored(actor, contact.id, {"version": contact.version}), now=now)
-    return contact
+    return await removals.restore(
+        ContactRestored, actor, Action.DELETE_CONTACT, Contact, contact_id, column="deleted_at", unique=UNIQUE, now=now
+    )
 
 
 async def find_or_create(

@@ -1,6 +1,6 @@
 """The names that other systems give our rows: attached once per system, and found again by upserts."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,7 +10,6 @@ from domain.actors import Actor
 from domain.edits import path
 from domain.errors import DomainError, Faults
 from models.base import WorkspaceRow
-from models.database import transaction
 from models.external_refs import ExternalRef
 
 SYSTEM_LIMIT = 100
@@ -105,31 +104,6 @@ async def find(actor: Actor, noun: type[Subject], ref: Ref) -> Subject | None:
 async def is_taken(actor: Actor, noun: type[WorkspaceRow], ref: Ref) -> bool:
     """Say whether another system has named a row so, whoever may see that row."""
     return await _row(actor, noun, ref) is not None
-
-
-async def upsert(
-    actor: Actor,
-    noun: type[Subject],
-    ref: Ref,
-    *,
-    create: Callable[[], Awaitable[Subject]],
-    update: Callable[[Subject], Awaitable[Subject]],
-) -> tuple[Subject, bool]:
-    """Update the row that another system calls so, or create and attach it; say whether it was created.
-
-    Two at once create one. Raises ExternalRefTaken where the row exists but not for this actor.
-    """
-    faults = Faults()
-    [ref] = check(faults, [ref])
-    faults.raise_any()
-    async with transaction():
-        await hold(actor, noun, [ref])
-        known = await find(actor, noun, ref)
-        if known is not None:
-            return await update(known), False
-        row = await create()
-        await attach(actor, row, [ref])
-        return row, True
 
 
 async def _row(actor: Actor, noun: type[WorkspaceRow], ref: Ref) -> ExternalRef | None:

@@ -1,6 +1,5 @@
-"""Amounts of money: rounded to their currency's minor unit, and never added across currencies as they are."""
+"""Amounts of money, rounded to their currency's minor unit."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -15,14 +14,6 @@ from domain.errors import Faults
 class Money:
     amount: Decimal
     currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class BaseSum:
-    """A sum in the base currency, without the currencies that had no rate on the day."""
-
-    amount: Decimal
-    missing: frozenset[str]
 
 
 def check(faults: Faults, value: Money | None, *, field: str) -> Money | None:
@@ -43,18 +34,3 @@ def minor_unit(currency: str) -> Decimal:
 def quantize(amount: Decimal, currency: str) -> Decimal:
     """Round to the currency's minor unit, halves away from zero, as invoices do."""
     return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP)
-
-
-def totals(amounts: Iterable[Money]) -> dict[str, Decimal]:
-    """Return the sum per currency, in the order of the codes."""
-    sums: dict[str, Decimal] = {}
-    for money in amounts:
-        sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
-    return dict(sorted(sums.items()))
-
-
-def to_base(sums: Mapping[str, Decimal], rates: Mapping[str, Decimal], *, base: str) -> BaseSum:
-    """Return sums per currency as one in the base currency, rounded once, at the end."""
-    known = [amount * rates[currency] for currency, amount in sums.items() if currency in rates]
-    missing = frozenset(currency for currency in sums if currency not in rates)
-    return BaseSum(quantize(sum(known, Decimal(0)), base), missing)

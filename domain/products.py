@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, money, policy
+from domain import edits, inputs, money, policy, removals
 from domain import external_refs as references
 from domain.actors import Actor
 from domain.errors import Conflict, Faults
@@ -123,13 +123,16 @@ async def update(
 
 async def archive(actor: Actor, product_id: UUID, *, expected_version: int | None = None, now: datetime) -> Product:
     """Sell a product no more; leads keep it. Raises NotFound, Stale, Forbidden."""
-    async with transaction():
-        product = await policy.locked(actor, Product, product_id, expected_version=expected_version, field="id")
-        policy.require(actor, Action.MANAGE_PRODUCTS, product)
-        if product.archived_at is None:
-            await edits.apply(product, {"archived_at": now}, now=now)
-            await record(ProductArchived(actor, product.id, {"version": product.version}), now=now)
-    return product
+    return await removals.remove(
+        ProductArchived,
+        actor,
+        Action.MANAGE_PRODUCTS,
+        Product,
+        product_id,
+        column="archived_at",
+        expected_version=expected_version,
+        now=now,
+    )
 
 
 async def restore(actor: Actor, product_id: UUID, *, now: datetime) -> Product:
@@ -137,13 +140,16 @@ async def restore(actor: Actor, product_id: UUID, *, now: datetime) -> Product:
 
     Raises NotFound, Forbidden, AlreadyExists where another product has its name or SKU by now.
     """
-    with edits.collisions("product", UNIQUE):
-        async with transaction():
-            product = await policy.locked(actor, Product, product_id, field="id")
-            policy.require(actor, Action.MANAGE_PRODUCTS, product)
-            if await edits.apply(product, {"archived_at": None}, now=now):
-                await record(ProductRestored(actor, product.id, {"version": product.version}), now=now)
-    return product
+    return await removals.restore(
+        ProductRestored,
+        actor,
+        Action.MANAGE_PRODUCTS,
+        Product,
+        product_id,
+        column="archived_at",
+        unique=UNIQUE,
+        now=now,
+    )
 
 
 async def _edit(

@@ -5,7 +5,10 @@ from typing import Annotated, ClassVar
 import strawberry
 
 from domain import catalog
+from models.catalog import LostReason as LostReasonRow
+from models.catalog import Source as SourceRow
 from models.catalog import SourceKind
+from models.catalog import Tag as TagRow
 from schema import ids
 from schema.catalog import LostReason, Source, Tag
 from schema.context import Info
@@ -84,8 +87,9 @@ class SourceMutations:
     async def archive_source(
         self, info: Info, input: Annotated[ArchiveSourceInput, about("The source.")]
     ) -> SourcePayload:
-        row = await catalog.archive_source(
+        row = await catalog.archive(
             info.context.actor,
+            SourceRow,
             ids.decode(input.id, "Source"),
             expected_version=input.expected_version,
             now=info.context.now,
@@ -97,7 +101,7 @@ class SourceMutations:
     async def restore_source(
         self, info: Info, input: Annotated[RestoreSourceInput, about("The source.")]
     ) -> SourcePayload:
-        row = await catalog.restore_source(info.context.actor, ids.decode(input.id, "Source"), now=info.context.now)
+        row = await catalog.restore(info.context.actor, SourceRow, ids.decode(input.id, "Source"), now=info.context.now)
         return SourcePayload(source=shown(row))
 
 
@@ -167,8 +171,9 @@ class LostReasonMutations:
     async def archive_lost_reason(
         self, info: Info, input: Annotated[ArchiveLostReasonInput, about("The lost reason.")]
     ) -> LostReasonPayload:
-        row = await catalog.archive_lost_reason(
+        row = await catalog.archive(
             info.context.actor,
+            LostReasonRow,
             ids.decode(input.id, "LostReason"),
             expected_version=input.expected_version,
             now=info.context.now,
@@ -180,8 +185,8 @@ class LostReasonMutations:
     async def restore_lost_reason(
         self, info: Info, input: Annotated[RestoreLostReasonInput, about("The lost reason.")]
     ) -> LostReasonPayload:
-        row = await catalog.restore_lost_reason(
-            info.context.actor, ids.decode(input.id, "LostReason"), now=info.context.now
+        row = await catalog.restore(
+            info.context.actor, LostReasonRow, ids.decode(input.id, "LostReason"), now=info.context.now
         )
         return LostReasonPayload(lost_reason=shown(row))
 
@@ -250,8 +255,9 @@ class TagMutations:
     @strawberry.mutation(description="Offer a tag no more; leads keep it.")
     @reports_user_errors
     async def archive_tag(self, info: Info, input: Annotated[ArchiveTagInput, about("The tag.")]) -> TagPayload:
-        row = await catalog.archive_tag(
+        row = await catalog.archive(
             info.context.actor,
+            TagRow,
             ids.decode(input.id, "Tag"),
             expected_version=input.expected_version,
             now=info.context.now,
@@ -261,7 +267,7 @@ class TagMutations:
     @strawberry.mutation(description="Offer an archived tag again.")
     @reports_user_errors
     async def restore_tag(self, info: Info, input: Annotated[RestoreTagInput, about("The tag.")]) -> TagPayload:
-        row = await catalog.restore_tag(info.context.actor, ids.decode(input.id, "Tag"), now=info.context.now)
+        row = await catalog.restore(info.context.actor, TagRow, ids.decode(input.id, "Tag"), now=info.context.now)
         return TagPayload(tag=shown(row))
 
 

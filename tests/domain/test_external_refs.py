@@ -1,7 +1,6 @@
 """External references: one row per system and name, found again by upserts."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -85,46 +84,3 @@ async def test_bad_references_are_refused() -> None:
     ]
     with pytest.raises(TooManyExternalRefs):
         await company(await member(), "Acme", *(Ref("erp", str(n)) for n in range(51)))
-
-
-class TestUpsert:
-    async def upsert(self, actor: Actor, name: str, ref: Ref = REF, **other: Any) -> tuple[Company, bool]:
-        async def update(row: Company) -> Company:
-            return await companies.update(actor, row.id, CompanyDetails(name=name, **other), now=NOW)
-
-        return await external_refs.upsert(
-            actor,
-            Company,
-            ref,
-            create=lambda: companies.create(actor, CompanyDetails(name=name, **other), now=NOW),
-            update=update,
-        )
-
-    async def test_the_first_creates_and_the_next_updates(self) -> None:
-        actor = await member()
-
-        made, created = await self.upsert(actor, "Acme")
-        edited, again = await self.upsert(actor, "Acme AG")
-
-        assert (created, again) == (True, False)
-        assert (edited.id, edited.name) == (made.id, "Acme AG")
-
-    async def test_many_at_once_create_one(self) -> None:
-        actor = await member()
-
-        outcomes = await asyncio.gather(*(self.upsert(actor, f"Acme {n}") for n in range(6)))
-
-        assert sum(created for _, created in outcomes) == 1
-        assert await Company.filter(workspace_id=actor.workspace_id).count() == 1
-
-    async def test_what_fails_leaves_no_reference(self) -> None:
-        actor = await member()
-
-        with pytest.raises(Required):
-            await self.upsert(actor, "")
-
-        assert not await ExternalRef.exists(workspace_id=actor.workspace_id)
-
-    async def test_a_bad_reference_is_refused(self) -> None:
-        with pytest.raises(Required):
-            await self.upsert(await member(), "Acme", Ref("", "1"))

@@ -1,4 +1,4 @@
-"""Money: rounded once, and never added across currencies as it is."""
+"""Money: rounded once, to the minor unit of its currency."""
 
 from decimal import Decimal
 
@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.money import Money, minor_unit, quantize, to_base, totals
+from domain.money import minor_unit, quantize
 
 CURRENCIES = ("EUR", "JPY", "KWD", "USD")
 amounts = st.decimals(min_value=0, max_value=10**12, places=4)
-sums = st.lists(st.builds(Money, amounts, st.sampled_from(CURRENCIES)))
-RATES = {"EUR": Decimal(1), "USD": Decimal("0.9"), "JPY": Decimal("0.006")}
 
 
 @pytest.mark.parametrize(
@@ -34,25 +32,3 @@ def test_rounding_twice_is_rounding_once_and_never_off_by_more_than_half(amount:
 
     assert quantize(once, currency) == once
     assert abs(once - amount) <= minor_unit(currency) / 2
-
-
-@given(sums)
-def test_a_sum_stands_beside_the_others_by_currency(given: list[Money]) -> None:
-    found = totals(given)
-
-    assert list(found) == sorted({money.currency for money in given})
-    for currency, amount in found.items():
-        assert amount == sum(money.amount for money in given if money.currency == currency)
-
-
-@given(sums)
-def test_the_base_holds_what_has_a_rate_and_names_what_has_none(given: list[Money]) -> None:
-    found = to_base(totals(given), RATES, base="EUR")
-
-    exact = sum((money.amount * RATES[money.currency] for money in given if money.currency in RATES), Decimal(0))
-    assert abs(found.amount - exact) <= Decimal("0.005")
-    assert found.missing == {money.currency for money in given} - RATES.keys()
-
-
-def test_nothing_is_zero() -> None:
-    assert to_base({}, RATES, base="EUR").amount == 0
