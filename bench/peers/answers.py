@@ -15,7 +15,7 @@ def content(kind: str, data: dict[str, Any]) -> Any:
         page = data["leads"]
         assert page["pageInfo"]["endCursor"]
         return [_lead(edge["node"]) for edge in page["edges"]], page["pageInfo"]["hasNextPage"]
-    return _plain(data["lead"])
+    return _keyed(data) if kind == "board" else _plain(data["lead"])
 
 
 def _lead(node: dict[str, Any]) -> Any:
@@ -33,6 +33,14 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     if "createdAt" in row:
         shown["createdAt"] = datetime.fromisoformat(row["createdAt"]).astimezone(UTC)
     return shown
+
+
+def _keyed(said: Any) -> Any:
+    if isinstance(said, list):
+        return [_keyed(one) for one in said]
+    if not isinstance(said, dict):
+        return said
+    return {name: key(value) if name == "id" else _keyed(value) for name, value in said.items()}
 
 
 def key(given: str) -> UUID:

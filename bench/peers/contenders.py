@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,12 @@ from uuid import UUID
 
 from bench.demo import EMAIL, PASSWORD
 from bench.house import ROOT, command, environment
-from bench.peers import cores, documents
+from bench.peers import cores, documents, npm
 from bench.peers.ground import CACHE, Ground
 from bench.peers.load import request
 
 START_SECONDS = 60
+NAMES = ("salescycle", "graphql_core", "strawberry", "postgraphile", "mercurius", "limit")
 SIGN_IN = """
 mutation ($email: Email!, $password: String!) {
   signIn(input: {email: $email, password: $password}) { accessToken userErrors { message } }
@@ -48,7 +49,7 @@ class Contender:
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    documents: dict[str, str] = field(default_factory=lambda: documents.OURS)
+    documents: dict[str, str] = field(default_factory=lambda: documents.PEERS)
     global_ids: bool = False
     signs_in: bool = False
     path: str = "/graphql"
@@ -60,13 +61,13 @@ class Contender:
 def salescycle(name: str = "salescycle", **more: str) -> Contender:
     """Return Salescycle as it is run: signed in, limited, priced, logged."""
     argv = tuple(command("serve", "--port", "{port}"))
-    return Contender(name, argv, OURS | more, global_ids=True, signs_in=True)
+    return Contender(name, argv, OURS | more, documents.OURS, global_ids=True, signs_in=True)
 
 
 def limit(ground: Ground) -> Contender:
     """Return the bare handler."""
     workspace = {"LIMIT_WORKSPACE": str(ground.workspace_id)}
-    known = dict.fromkeys(("page", "one"), "")
+    known = dict.fromkeys(("page", "one", "board"), "")
     return Contender("limit", uvicorn("bench.peers.limit:app"), workspace, known, path="/{kind}")
 
 
@@ -76,10 +77,31 @@ def uvicorn(app: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "uvicorn", app, *how, "--port", "{port}")
 
 
-def contenders(ground: Ground) -> dict[str, Contender]:
-    """Return all that can be compared, by name."""
-    known = (salescycle(), salescycle("graphql_core", **WITHOUT_ENGINE), limit(ground))
-    return {contender.name: contender for contender in known}
+def strawberry(ground: Ground) -> Contender:
+    """Return plain Strawberry with Tortoise and data loaders."""
+    return Contender("strawberry", uvicorn("bench.peers.plain:app"), {"PEER_WORKSPACE": str(ground.workspace_id)})
+
+
+def on_node(name: str, ground: Ground, spoken: dict[str, str]) -> Contender:
+    """Return one of those that run on Node.js."""
+    argv = (str(npm.node()), str(npm.TARGET / f"{name}.mjs"), "{port}")
+    production = {"NODE_ENV": "production", "GRAPHILE_ENV": "production"}
+    return Contender(name, argv, production | {"PEER_WORKSPACE": str(ground.workspace_id)}, spoken)
+
+
+def contenders(ground: Ground, names: Sequence[str]) -> list[Contender]:
+    """Return those with these names; what they need is installed first."""
+    if {"postgraphile", "mercurius"} & set(names):
+        npm.installed()
+    known: dict[str, Callable[[], Contender]] = {
+        "salescycle": salescycle,
+        "graphql_core": lambda: salescycle("graphql_core", **WITHOUT_ENGINE),
+        "strawberry": lambda: strawberry(ground),
+        "postgraphile": lambda: on_node("postgraphile", ground, documents.graphile(ground.workspace_id)),
+        "mercurius": lambda: on_node("mercurius", ground, documents.PEERS),
+        "limit": lambda: limit(ground),
+    }
+    return [known[name]() for name in names]
 
 
 @dataclass(frozen=True)
@@ -139,10 +161,10 @@ def signed_in(address: str, email: str = EMAIL) -> str:
 
 
 @contextmanager
-def running(wanted: list[Contender], ground: Ground) -> Iterator[dict[str, Running]]:
+def running(wanted: Sequence[Contender], ground: Ground) -> Iterator[list[Running]]:
     """Start contenders, all on the same core, and end them afterwards."""
     with ExitStack() as stack:
-        yield {contender.name: stack.enter_context(started(contender, ground)) for contender in wanted}
+        yield [stack.enter_context(started(contender, ground)) for contender in wanted]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -12,8 +13,9 @@ SERVER, OTHERS = AVAILABLE[0], AVAILABLE[-1]
 
 def pin(pid: int, core: int) -> None:
     """Keep every thread of a process on one core; what it starts later stays there too."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
 
 
 def tree(pid: int) -> list[int]:
@@ -28,9 +30,7 @@ def used(pids: Iterable[int]) -> float:
 
 def _ran(pid: int) -> int:
     total = 0
-    try:
+    with suppress(FileNotFoundError, ProcessLookupError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             total += int((thread / "schedstat").read_bytes().split()[0])
-    except (FileNotFoundError, ProcessLookupError):
-        pass
     return total

@@ -15,6 +15,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from domain import money
+
 PAGE = """
 SELECT l.id, l.title, l.status, l.score, l.created_at, l.value, l.currency,
        s.id, s.name, u.id, u.name, c.id, c.name
@@ -36,6 +38,36 @@ FROM unnest($1::uuid[]) AS parent(id), LATERAL (
 ONE = """
 SELECT id, title, status, score, version, created_at FROM lead
 WHERE id = $1 AND workspace_id = $2 AND deleted_at IS NULL
+"""
+STAGES = """
+SELECT p.id, p.name, s.id, s.name, s.kind, s.is_intake FROM pipeline p JOIN stage s ON s.pipeline_id = p.id
+WHERE p.id = $1 AND p.workspace_id = $2 AND s.archived_at IS NULL ORDER BY s.position, s.id
+"""
+TOTALS = """
+WITH rate AS (
+    SELECT DISTINCT ON (currency) currency, rate FROM exchange_rate
+    WHERE workspace_id = $2 AND valid_on <= current_date ORDER BY currency, valid_on DESC
+), home AS (SELECT base_currency, wins_window_days FROM workspace WHERE id = $2)
+SELECT l.stage_id, home.base_currency, count(*),
+       sum(l.value * coalesce(l.closing_rate, CASE WHEN l.currency = home.base_currency THEN 1 ELSE rate.rate END))
+FROM lead l CROSS JOIN home LEFT JOIN rate ON rate.currency = l.currency
+WHERE l.stage_id = ANY($1::uuid[]) AND l.workspace_id = $2 AND l.deleted_at IS NULL AND l.status IN ('OPEN', 'WON')
+  AND (l.status = 'OPEN' OR l.closed_at >= now() - make_interval(days => home.wins_window_days))
+GROUP BY 1, 2
+"""
+CARDS = """
+SELECT parent.place, l.id, l.title, l.rank, l.version, l.status, l.score, l.grade, l.value, l.currency,
+       u.id, u.name, c.id, c.name
+FROM unnest($1::uuid[]) WITH ORDINALITY AS parent(id, place), LATERAL (
+    SELECT * FROM lead l
+    WHERE l.stage_id = parent.id AND l.workspace_id = $2 AND l.deleted_at IS NULL AND l.status IN ('OPEN', 'WON')
+      AND (l.status = 'OPEN'
+           OR l.closed_at >= now() - make_interval(days => (SELECT wins_window_days FROM workspace WHERE id = $2)))
+    ORDER BY l.rank, l.id LIMIT $3
+) l
+LEFT JOIN user_account u ON u.id = l.owner_id
+LEFT JOIN company c ON c.id = l.company_id
+ORDER BY parent.place, l.rank, l.id
 """
 SAFE = bytes.maketrans(b"+/", b"-_")
 HEAD = [(b"content-type", b"application/json")]
@@ -111,6 +143,53 @@ async def one(pool: Any, key: UUID) -> bytes:
     return encoded({"lead": lead | {"version": version, "createdAt": created}})
 
 
+async def board(pool: Any, pipeline: UUID, first: int) -> bytes:
+    """Answer the board."""
+    async with pool.acquire() as connection:
+        stages = await connection.fetch(STAGES, pipeline, WORKSPACE)
+        keys = [row[2] for row in stages]
+        totals = {row[0]: row for row in await connection.fetch(TOTALS, keys, WORKSPACE)}
+        found = await connection.fetch(CARDS, keys, WORKSPACE, first + 1)
+    cards: list[list[Any]] = [[] for _ in keys]
+    for row in found:
+        cards[row[0] - 1].append(row)
+    shown = [stage_of(row, totals.get(row[2]), cards[place], first) for place, row in enumerate(stages)]
+    return encoded({"pipeline": {"id": gid(b"Pipeline:", pipeline), "name": stages[0][1], "stages": shown}})
+
+
+def stage_of(row: Any, total: Any, cards: list[Any], first: int) -> dict[str, Any]:
+    _, _, key, name, kind, is_intake = row
+    _, currency, count, base = total or (None, "EUR", 0, Decimal(0))
+    worth = {"amount": amount(money.quantize(base or Decimal(0), currency)), "currencyCode": currency}
+    return {
+        "id": gid(b"Stage:", key),
+        "name": name,
+        "kind": kind,
+        "leadCount": count,
+        "leadValue": None if is_intake else worth,
+        "leads": {
+            "edges": [{"node": card_of(card)} for card in cards[:first]],
+            "pageInfo": {"hasNextPage": len(cards) > first},
+        },
+    }
+
+
+def card_of(row: Any) -> dict[str, Any]:
+    _, key, title, rank, version, status, score, grade, value, currency, owner, owner_name, company, name = row
+    return {
+        "id": gid(b"Lead:", key),
+        "title": title,
+        "rank": rank,
+        "version": version,
+        "status": status,
+        "score": score,
+        "grade": grade,
+        "value": None if value is None else {"amount": amount(value), "currencyCode": currency},
+        "owner": {"id": gid(b"User:", owner), "name": owner_name} if owner else None,
+        "company": {"id": gid(b"Company:", company), "name": name} if company else None,
+    }
+
+
 class Limit:
     """The ASGI application."""
 
@@ -125,10 +204,13 @@ class Limit:
             await send({"type": "http.response.body"})
             return
         variables = orjson.loads((await receive())["body"])["variables"]
-        if scope["path"] == "/page":
-            body = await page(self.pool, variables["first"])
-        else:
-            body = await one(self.pool, UUID(variables["id"]))
+        match scope["path"]:
+            case "/page":
+                body = await page(self.pool, variables["first"])
+            case "/board":
+                body = await board(self.pool, UUID(variables["id"]), variables["first"])
+            case _:
+                body = await one(self.pool, UUID(variables["id"]))
         size = str(len(body)).encode()
         head = {"type": "http.response.start", "status": 200, "headers": [*HEAD, (b"content-length", size)]}
         await send(head)

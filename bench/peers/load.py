@@ -6,7 +6,6 @@ what is measured.
 
 import asyncio
 import re
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -155,8 +154,3 @@ async def _connected(address: str, stream: Requests, tally: Tally) -> Connection
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(lambda: Connection(stream, tally), parts.hostname, parts.port)
     return connection
-
-
-def median(measures: Sequence[Measure], of: Callable[[Measure], float]) -> float:
-    """Return the median of a figure over the rounds."""
-    return statistics.median(of(measure) for measure in measures)

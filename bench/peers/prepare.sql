@@ -7,10 +7,11 @@ FROM lead, (VALUES ('Energy costs are too high', 5), ('Power cuts stop productio
     AS need (title, importance);
 
 WITH home AS (
-    SELECT id AS workspace_id, memberships_version FROM workspace
+    SELECT id AS workspace_id FROM workspace
 ), team AS (
     INSERT INTO team (id, workspace_id, name, version, created_at, updated_at)
-    SELECT uuidv7(), workspace_id, 'Newcomers', 1, now(), now() FROM home RETURNING id, workspace_id
+    SELECT uuidv7(), workspace_id, 'Newcomers', 1, now(), now() FROM home
+    WHERE NOT EXISTS (SELECT FROM team WHERE name = 'Newcomers') RETURNING id, workspace_id
 ), newcomer AS (
     INSERT INTO user_account (id, email, email_normalised, name, is_service, version, created_at, updated_at)
     VALUES (uuidv7(), 'newcomer@bench.example', 'newcomer@bench.example', 'New Comer', FALSE, 1, now(), now())
@@ -26,3 +27,25 @@ WHERE id = (SELECT owner_id FROM lead JOIN membership m ON m.user_id = owner_id 
 
 UPDATE user_account SET password_hash = (SELECT password_hash FROM user_account WHERE email = 'demo@sunfield.example')
 WHERE email IN ('rep@bench.example', 'newcomer@bench.example');
+
+-- PostGraphile's way to change a row and record an event.
+CREATE OR REPLACE FUNCTION edit_lead(lead_id uuid, expected_version int, new_title text) RETURNS lead
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    was lead;
+    becomes lead;
+BEGIN
+    SELECT * INTO was FROM lead WHERE id = lead_id AND deleted_at IS NULL FOR UPDATE;
+    IF was.version IS DISTINCT FROM expected_version THEN
+        RAISE EXCEPTION 'STALE';
+    END IF;
+    UPDATE lead SET title = new_title, version = version + 1, updated_at = now() WHERE id = lead_id
+    RETURNING * INTO becomes;
+    INSERT INTO event (id, workspace_id, name, subject_type, subject_id, actor, data, occurred_at)
+    VALUES (uuidv7(), becomes.workspace_id, 'lead.updated', 'lead', lead_id, '{"kind": "USER"}',
+            jsonb_build_object('version', becomes.version,
+                               'changes', jsonb_build_object('title', jsonb_build_array(was.title, new_title))),
+            now());
+    RETURN becomes;
+END
+$$;

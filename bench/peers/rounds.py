@@ -1,24 +1,19 @@
 """Rounds in which contenders take turns, so that whatever else the machine does hits them alike."""
 
+import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from os import getpid
-from uuid import UUID
 
-import asyncpg
-
-from bench.peers import answers
+from bench.house import told
 from bench.peers.contenders import Running
-from bench.peers.ground import Ground
 from bench.peers.load import Measure, measured
+from bench.peers.questions import Questions
 
-PAGE_SIZE = 50
-KEYS = 640
-
-Streams = list[Iterator[bytes]]
 Measures = dict[str, list[Measure]]
+Figure = Callable[[Measure], float]
+OURS, LIMIT = "salescycle", "limit"
 
 
 @dataclass(frozen=True)
@@ -30,52 +25,67 @@ class Length:
     connections: int
 
 
-async def some_leads(ground: Ground) -> list[UUID]:
-    """Return leads to ask for one by one."""
-    connection = await asyncpg.connect(ground.database_url)
-    try:
-        rows = await connection.fetch("SELECT id FROM lead WHERE deleted_at IS NULL ORDER BY id LIMIT $1", KEYS)
-        return [row["id"] for row in rows]
-    finally:
-        await connection.close()
-
-
-def streams(kind: str, at: Running, keys: Sequence[UUID], connections: int) -> Streams:
-    """Return what each connection asks, one request after the other."""
-    if kind == "page":
-        requests = [at.request(kind, {"first": PAGE_SIZE})]
-    else:
-        requests = [at.request(kind, {"id": at.id_of("Lead", key)}) for key in keys]
-    apart = len(requests) // connections
-    return [cycle(requests[apart * number :] + requests[: apart * number]) for number in range(connections)]
-
-
-def check(kind: str, running: Sequence[Running], keys: Sequence[UUID]) -> None:
-    """Ask each once; raises SystemExit where two do not say the same."""
-    said = {}
-    for at in running:
-        variables = {"first": PAGE_SIZE} if kind == "page" else {"id": at.id_of("Lead", keys[0])}
-        said[at.contender.name] = answers.content(kind, at.ask(kind, variables))
-    first, *others = said
-    for other in others:
-        if said[other] != said[first]:
-            raise SystemExit(f"{first} and {other} answer {kind} differently:\n{said[first]}\n{said[other]}")
-
-
-async def take_turns(
-    running: Sequence[Running], length: Length, of: Callable[[Running], Streams], ground: Ground
-) -> Measures:
+async def take_turns(kind: str, running: Sequence[Running], asking: Questions, length: Length) -> Measures:
     """Measure each for some seconds, and all of them again, round by round."""
     found: Measures = defaultdict(list)
     for _ in range(length.rounds):
         for at in running:
             measure = await measured(
                 at.address,
-                of(at),
+                asking.streams(kind, at, length.connections),
                 length.seconds,
                 server=at.pids,
-                postgres=ground.postgres_pids,
+                postgres=asking.ground.postgres_pids,
                 generator=getpid(),
             )
             found[at.contender.name].append(measure)
     return found
+
+
+def tell(kind: str, measures: Measures) -> None:
+    """Print the ratios, then what each contender came to."""
+    tell_ratios(kind, measures)
+    for name, found in measures.items():
+        told(f"{kind}_{name}_rate", median(found, rate), "requests/s")
+        told(f"{kind}_{name}_cpu", median(found, server_cpu), "ms of server CPU a request")
+        told(f"{kind}_{name}_postgres_cpu", median(found, lambda m: m.per_request(m.postgres_cpu)), "ms a request")
+        told(f"{kind}_{name}_median", median(found, lambda m: m.percentile(0.5)), "ms")
+        told(f"{kind}_{name}_p99", median(found, lambda m: m.percentile(0.99)), "ms")
+        told(f"{kind}_{name}_other_core", 100 * median(found, other_core), "% busy")
+
+
+def tell_ratios(kind: str, measures: Measures) -> None:
+    """Print how many times as much as each other Salescycle answers, and how much CPU it takes of the limit's."""
+    ours = measures.get(OURS)
+    if ours is None:
+        return
+    for name, theirs in measures.items():
+        if name not in (OURS, LIMIT):
+            told(f"{kind}_vs_{name}", ratio(ours, theirs, rate), "x")
+    if LIMIT in measures:
+        told(f"{kind}_cpu_vs_limit", ratio(ours, measures[LIMIT], server_cpu), "x")
+    if kind == "page":
+        told("page_tail", median(ours, lambda m: m.percentile(0.99) / m.percentile(0.5)), "x")
+
+
+def ratio(ours: Sequence[Measure], theirs: Sequence[Measure], of: Figure) -> float:
+    """Return the median of the rounds' ratios: two of one round have had the same machine."""
+    return statistics.median(of(one) / of(other) for one, other in zip(ours, theirs, strict=True))
+
+
+def median(measures: Sequence[Measure], of: Figure) -> float:
+    """Return the median of a figure over the rounds."""
+    return statistics.median(of(measure) for measure in measures)
+
+
+def rate(measure: Measure) -> float:
+    return measure.rate
+
+
+def server_cpu(measure: Measure) -> float:
+    return measure.per_request(measure.server_cpu)
+
+
+def other_core(measure: Measure) -> float:
+    """Return how busy the core of PostgreSQL and the load generator was."""
+    return (measure.postgres_cpu + measure.generator_cpu) / measure.seconds
