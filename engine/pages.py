@@ -92,7 +92,7 @@ async def page(request: PageRequest, actor: Actor) -> Page:
 async def pages(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, Page]:
     """Read a page of each parent's list in one statement."""
     found: dict[UUID, list[Any]] = {parent: [] for parent in parents}
-    for place, *record in await pages_records(request, parents, actor):
+    for *record, place in await pages_records(request, parents, actor):
         found[parents[place - 1]].append(_row(request.model, record))
     return {parent: paged(request, rows) for parent, rows in found.items()}
 
@@ -103,24 +103,31 @@ async def by_keys(model: type[Model], keys: list[UUID], actor: Actor) -> dict[UU
     return {row.id: row for row in rows}
 
 
-async def page_records(request: PageRequest, actor: Actor, select: Select | None = None) -> list[Any]:
-    """Read what is selected of one page of a list without a parent, with one row more where there is more."""
+async def page_records(
+    request: PageRequest, actor: Actor, select: Select | None = None, *, cursors: bool = False
+) -> list[Any]:
+    """Read what is selected of one page of a list without a parent, with one row more where there is more.
+
+    With `cursors`, what rows are ordered by and their ids follow.
+    """
     params = Params()
     select = select or whole(request.model)
     noun = NOUNS[request.model]
     inner = f"FROM {noun.table} r WHERE {_tests(request, noun, actor, params)} {_tail(request, params)}"
     columns, joins = select.rendered(actor, params)
+    columns += _cursor_columns(request) if cursors else ""
     if not joins:
         return await fetch(f"SELECT {columns} {inner}", params)
     return await fetch(f"SELECT {columns} FROM (SELECT r.* {inner}) r {joins} {_order(request)}", params)
 
 
 async def pages_records(
-    request: PageRequest, parents: list[UUID], actor: Actor, select: Select | None = None
+    request: PageRequest, parents: list[UUID], actor: Actor, select: Select | None = None, *, cursors: bool = False
 ) -> list[Any]:
     """Read what is selected of a page of each parent's list, by a lateral join.
 
-    The place of the parent, from 1, comes before what is selected; each parent has one row more where there is more.
+    The parent's place, from 1, comes last; each parent has one row more where there is more. With `cursors`, what
+    rows are ordered by and their ids follow what is selected.
     """
     params = Params()
     select = select or whole(request.model)
@@ -131,8 +138,9 @@ async def pages_records(
         f" {_tests(request, noun, actor, params)} {_tail(request, params)}"
     )
     columns, joins = select.rendered(actor, params)
+    columns += _cursor_columns(request) if cursors else ""
     source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({inner}) r {joins}"
-    return await fetch(f"SELECT parent.place, {columns} FROM {source} {_order(request, 'parent.place')}", params)
+    return await fetch(f"SELECT {columns}, parent.place FROM {source} {_order(request, 'parent.place')}", params)
 
 
 async def key_records(
@@ -179,6 +187,10 @@ def whole(model: type[Model]) -> Select:
 
 def _row(model: type[Model], record: Any) -> Any:
     return model._init_from_db(**dict(zip(columns(model), record, strict=True)))
+
+
+def _cursor_columns(request: PageRequest) -> str:
+    return "".join(f', r."{order.column}"' for order in (*request.orders, _tie(request)))
 
 
 def _source(request: PageRequest, noun: Noun) -> str:

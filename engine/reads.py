@@ -96,4 +96,7 @@ class Some:
     keys: Callable[..., Sequence[tuple[type[Model], UUID]]]
 
 
+# The model behind each GraphQL type with a global id; the schema's declarations fill it.
+MODELS: dict[str, type[Model]] = {}
+
 Read: TypeAlias = Key | Column | Group | Computed | Batch | Relation | ConnectionOf | FewOf | One | Some

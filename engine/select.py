@@ -44,6 +44,11 @@ class Select:
             expression = f'{alias}."{name}"'
         return self._columns.setdefault(template.format(expression), len(self._columns))
 
+    @property
+    def width(self) -> int:
+        """Return how many columns there are."""
+        return max(len(self._columns), 1)
+
     def join(self, model: type[Model], source: str, by: str) -> str:
         """Join the row that column `by` of another one points to; return its alias."""
         NOUNS[self._models[source]].cast(by)

@@ -21,6 +21,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from engine.plans import Plans
 from schema import limits
 from schema.costs import Cost, costs
 from settings import Settings
@@ -38,6 +39,7 @@ class Operation:
     type: OperationType
     cost: Cost
     roots: tuple[tuple[str, ValueNode | None], ...]
+    plans: Plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Documents:
         deepest = max((cost.list_depth for cost in found.values()), default=0)
         if deepest > self.settings.max_list_depth:
             raise Refused([limits.too_much("list depth", self.settings.max_list_depth)])
-        return Prepared(document, document.token_count or 0, dict(_operations(document, found)))
+        return Prepared(document, document.token_count or 0, dict(_operations(self.schema, document, found)))
 
     def _rules(self) -> tuple[Any, ...]:
         return RULES if self.settings.allows_introspection else (*RULES, NoSchemaIntrospectionCustomRule)
@@ -128,13 +130,16 @@ def _parsed(text: str, max_tokens: int) -> DocumentNode:
         raise Refused([error]) from error
 
 
-def _operations(document: DocumentNode, costs: dict[str, Cost]) -> Iterator[tuple[str, Operation]]:
+def _operations(
+    schema: GraphQLSchema, document: DocumentNode, costs: dict[str, Cost]
+) -> Iterator[tuple[str, Operation]]:
     fragments = limits.fragments_of(document)
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             name = definition.name.value if definition.name else ""
             roots = tuple((node.name.value, _input(node)) for node in _roots(definition, fragments))
-            yield name, Operation(name, definition.operation, costs[name], roots)
+            plans = Plans(schema, document, name)
+            yield name, Operation(name, definition.operation, costs[name], roots, plans)
 
 
 def _roots(operation: OperationDefinitionNode, fragments: limits.Fragments) -> Iterator[FieldNode]:

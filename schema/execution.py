@@ -14,6 +14,7 @@ from strawberry.schema.schema import DEFAULT_ALLOWED_OPERATION_TYPES
 from strawberry.types import ExecutionContext
 
 from domain.errors import DomainError
+from engine.executor import PlanningExecutor
 from schema import idempotency
 from schema.context import Context, Throttle
 from schema.documents import Documents, Operation, Refused
@@ -100,6 +101,8 @@ class Execution(SchemaExtension):
         if error := too_costly(self.cost, settings()):
             raise error
         execution.graphql_document = prepared.document
+        context = self._context()
+        context.plans = self.operation.plans if context.engine else None
 
     def _refuse(self, errors: list[GraphQLError]) -> None:
         execution, self.errors = self.execution_context, errors
@@ -130,10 +133,15 @@ class Schema(strawberry.Schema):
     """Strawberry's schema with a context of its own for every operation, and errors as clients may see them."""
 
     def __init__(self, *, extensions: Iterable[type[SchemaExtension]] = (), **parts: Any) -> None:
-        super().__init__(extensions=(Execution, *extensions), **parts)
+        super().__init__(extensions=(Execution, *extensions), execution_context_class=PlanningExecutor, **parts)
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
-        return await super().execute(*args, **_own_context(kwargs))
+        own = _own_context(kwargs)
+        result = await super().execute(*args, **own)
+        given, used = kwargs.get("context_value"), own.get("context_value")
+        if isinstance(given, Context) and isinstance(used, Context):
+            given.compiled, given.why_not = used.compiled, used.why_not
+        return result
 
     async def subscribe(self, *args: Any, **kwargs: Any) -> Any:
         return await super().subscribe(*args, **_own_context(kwargs))

@@ -12,7 +12,7 @@ import strawberry
 from tortoise.models import Model
 
 from domain.unset import UNSET
-from engine.reads import Batch, Column, Computed, Group, One, Relation
+from engine.reads import MODELS, Batch, Column, Computed, Group, One, Relation
 from schema import ids
 from schema.context import Info
 
@@ -99,13 +99,10 @@ def noun(model: type[Model], *, description: str, name: str | None = None) -> Ca
         cls.is_type_of = classmethod(lambda own, obj, info: isinstance(obj, model | own))  # type: ignore[attr-defined]
         declared = strawberry.type(cls, description=description, name=name)
         if any(base.__name__ == "Node" for base in declared.__mro__):
-            NOUN_TYPES[declared.__name__] = (declared, model)
+            MODELS[declared.__name__] = model
         return declared
 
     return declare
-
-
-NOUN_TYPES: dict[str, tuple[type, type[Model]]] = {}
 
 
 def shown(row: Any) -> Any:

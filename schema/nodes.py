@@ -9,10 +9,9 @@ from graphql import GraphQLError
 from tortoise.models import Model
 
 from engine.pages import by_keys
-from engine.reads import Key, Some
+from engine.reads import MODELS, Key, Some
 from schema import ids
 from schema.context import Info
-from schema.fields import NOUN_TYPES
 
 MOST_NODES = 100
 
@@ -45,9 +44,9 @@ def _parsed(value: strawberry.ID) -> tuple[type[Model], UUID]:
         name, key = ids.parse(value)
     except ValueError:
         name, key = "", UUID(int=0)
-    if name not in NOUN_TYPES:
+    if name not in MODELS:
         ids.decode(value, "Node")
-    return NOUN_TYPES[name][1], key
+    return MODELS[name], key
 
 
 async def _load(keys: Sequence[tuple[type[Model], UUID]], info: Info) -> list[Any]:

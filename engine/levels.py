@@ -1,0 +1,394 @@
+"""Plans as they run: levels of rows, each shaped at once, with the levels below them loaded for all rows together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from inspect import isawaitable
+from itertools import islice
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from graphql import GraphQLAbstractType, GraphQLList, GraphQLNonNull, GraphQLOutputType
+from graphql.execution.values import VariableValues
+from tortoise.models import Model
+
+from domain.actors import Actor
+from engine.arguments import Arguments
+from engine.pages import Page, PageRequest, count, counts, cursor_of, key_records, page_records, paged, pages_records
+from engine.reads import Batch, ConnectionOf, Some
+from engine.select import Select
+
+Shape: TypeAlias = Callable[..., list[Any]]
+Get: TypeAlias = Callable[[Sequence[Any]], list[Any]]
+
+
+class Trouble(Exception):
+    """Something went wrong that graphql-core knows how to tell."""
+
+
+class Context(Protocol):
+    """What an operation runs in, as the engine sees it."""
+
+    @property
+    def actor(self) -> Actor: ...
+
+    @property
+    def now(self) -> datetime: ...
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a plan; `info` makes what resolvers are given from a field's own facts."""
+
+    context: Context
+    variables: VariableValues
+    info: Callable[..., Any]
+
+    @property
+    def actor(self) -> Actor:
+        return self.context.actor
+
+
+class Child(Protocol):
+    """What hangs on the rows of a level."""
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        """Return an answer a row."""
+        ...
+
+
+class Finish(Protocol):
+    """What makes answers of values."""
+
+    async def answers(self, values: Sequence[Any], run: Run) -> list[Any]: ...
+
+
+@dataclass(slots=True)
+class Level:
+    """Rows of one type: what hangs on them is loaded first, then all are shaped at once."""
+
+    children: list[Child] = field(default_factory=list)
+    shape: Shape = list
+
+    async def answers(self, rows: Sequence[Any], run: Run, *beside: Sequence[Any]) -> list[Any]:
+        if not rows:
+            return []
+        loaded = [await child.load(rows, run) for child in self.children]
+        return self.shape(rows, *beside, *loaded)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Values of scalars and enums, or lists of them."""
+
+    complete: Callable[[Any], Any]
+
+    async def answers(self, values: Sequence[Any], run: Run) -> list[Any]:
+        return [self.complete(value) for value in values]
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """Values that are objects of one type, or lists of them at any depth; all are shaped as one level."""
+
+    type: GraphQLOutputType
+    level: Level
+
+    async def answers(self, values: Sequence[Any], run: Run) -> list[Any]:
+        flat: list[Any] = []
+        places = [_flatten(self.type, value, flat) for value in values]
+        shaped = await self.level.answers(flat, run)
+        return [_filled(place, shaped) for place in places]
+
+
+@dataclass(frozen=True, slots=True)
+class AbstractObjects:
+    """Values of an interface or union: each is shaped by the level of its own type."""
+
+    type: GraphQLOutputType
+    of: GraphQLAbstractType
+    levels: Mapping[str, Level]
+    name_of: Callable[[Any, Run, GraphQLAbstractType], str]
+
+    async def answers(self, values: Sequence[Any], run: Run) -> list[Any]:
+        flat: list[Any] = []
+        places = [_flatten(self.type, value, flat) for value in values]
+        sorted_out: dict[str, list[int]] = {}
+        for index, value in enumerate(flat):
+            sorted_out.setdefault(self.name_of(value, run, self.of), []).append(index)
+        shaped: list[Any] = [None] * len(flat)
+        for name, indexes in sorted_out.items():
+            answers = await self.levels[name].answers([flat[index] for index in indexes], run)
+            for index, answer in zip(indexes, answers, strict=True):
+                shaped[index] = answer
+        return [_filled(place, shaped) for place in places]
+
+
+def _flatten(type_: GraphQLOutputType, value: Any, flat: list[Any]) -> Any:
+    """Put the objects of a value into one list; return the value with their places in their stead."""
+    if isinstance(type_, GraphQLNonNull):
+        place = _flatten(type_.of_type, value, flat)
+        if place is None:
+            raise Trouble("null where none may be")
+        return place
+    if value is None:
+        return None
+    if isinstance(value, Exception):
+        raise Trouble from value
+    if isinstance(type_, GraphQLList):
+        return [_flatten(type_.of_type, item, flat) for item in value]
+    flat.append(value)
+    return len(flat) - 1
+
+
+def _filled(place: Any, shaped: list[Any]) -> Any:
+    if isinstance(place, list):
+        return [_filled(item, shaped) for item in place]
+    return None if place is None else shaped[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What hangs on joined rows, which not every row has."""
+
+    has: Get
+    child: Child
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        has = self.has(rows)
+        answers = iter(await self.child.load([row for row, there in zip(rows, has, strict=True) if there], run))
+        return [next(answers) if there else None for there in has]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a pure function makes of each row."""
+
+    get: Get
+    finish: Finish
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        return await self.finish.answers(self.get(rows), run)
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """What a batch resolver makes of all rows."""
+
+    get: Get
+    read: Batch
+    arguments: Arguments
+    facts: tuple[Any, ...]
+    finish: Finish
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        info = run.info(*self.facts, raw=False)
+        values = await self.read.fn(self.get(rows), info, **self.arguments.converted(run.variables))
+        return await self.finish.answers(values, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a resolver of one row makes of each, all at once."""
+
+    get: Get
+    resolve: Callable[..., Any]
+    arguments: Arguments
+    facts: tuple[Any, ...]
+    finish: Finish
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        info, arguments = run.info(*self.facts, raw=True), self.arguments.coerced(run.variables)
+        values = [self.resolve(row, info, **arguments) for row in self.get(rows)]
+        waiting: list[Awaitable[Any]] = [value for value in values if isawaitable(value)]
+        if len(waiting) == 1 == len(values):
+            values = [await waiting[0]]
+        elif waiting:
+            arrived = iter(await asyncio.gather(*waiting))
+            values = [next(arrived) if isawaitable(value) else value for value in values]
+        return await self.finish.answers(values, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """Rows of another noun by keys; `select` has the id first."""
+
+    get: Get
+    select: Select
+    level: Level
+    required: bool
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        keys = self.get(rows)
+        found = await _by_keys(self.select, self.level, keys, run)
+        answers = [found.get(key) for key in keys]
+        if self.required and None in answers:
+            raise Trouble("null where none may be")
+        return answers
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """The row that a root field's arguments name."""
+
+    key: Callable[..., UUID]
+    arguments: Arguments
+    select: Select
+    level: Level
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        key = self.key(**self.arguments.converted(run.variables))
+        found = await _by_keys(self.select, self.level, [key], run)
+        return [found.get(key)] * len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The rows of several nouns that a root field's arguments name."""
+
+    read: Some
+    arguments: Arguments
+    kinds: Mapping[type[Model], tuple[Select, Level]]
+    is_list: bool
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        wanted = self.read.keys(**self.arguments.converted(run.variables))
+        found: dict[type[Model], dict[UUID, Any]] = {}
+        for model in dict.fromkeys(model for model, _ in wanted):
+            select, level = self.kinds[model]
+            found[model] = await _by_keys(select, level, [key for other, key in wanted if other is model], run)
+        answers = [found[model].get(key) for model, key in wanted]
+        return [answers if self.is_list else answers[0]] * len(rows)
+
+
+async def _by_keys(select: Select, level: Level, keys: Sequence[UUID | None], run: Run) -> dict[UUID, Any]:
+    wanted = list(dict.fromkeys(key for key in keys if key is not None))
+    if not wanted:
+        return {}
+    records = await key_records(select.model, wanted, run.actor, select)
+    return dict(zip([record[0] for record in records], await level.answers(records, run), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """A short list a row."""
+
+    get: Get
+    request: PageRequest
+    select: Select
+    level: Level
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        keys = self.get(rows)
+        parents = list(dict.fromkeys(key for key in keys if key is not None))
+        pages = await _pages(self.request, parents, self.select, run)
+        shaped = await _shaped(self.level, pages, run)
+        found = dict(zip(parents, shaped, strict=True))
+        return [found.get(key) for key in keys]
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a connection shows: each entry by its response key."""
+
+    nodes: dict[str, Level] = field(default_factory=dict)
+    edges: dict[str, Level] = field(default_factory=dict)
+    page_infos: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    totals: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    shows_cursors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """A page of a list a row, or the page of a root list."""
+
+    get: Get | None
+    read: ConnectionOf
+    arguments: Arguments
+    select: Select
+    listing: Listing
+
+    async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        request = self.read.request(run.context.now, **self.arguments.converted(run.variables))
+        if self.get is None:
+            page = paged(request, await page_records(request, run.actor, self.select, cursors=self._cursors))
+            totals = [await count(request, run.actor)] if self.listing.totals else []
+            return await self._answers(request, [page], totals, run) * len(rows)
+        keys = self.get(rows)
+        parents = list(dict.fromkeys(key for key in keys if key is not None))
+        if not parents:
+            return [None] * len(rows)
+        pages = await _pages(request, parents, self.select, run, cursors=self._cursors)
+        totals = []
+        if self.listing.totals:
+            counted = await counts(request, parents, run.actor)
+            totals = [counted[parent] for parent in parents]
+        found = dict(zip(parents, await self._answers(request, pages, totals, run), strict=True))
+        return [found.get(key) for key in keys]
+
+    @property
+    def _cursors(self) -> bool:
+        return self.listing.shows_cursors
+
+    async def _answers(self, request: PageRequest, pages: list[Page], totals: list[int], run: Run) -> list[Any]:
+        listing, columns = self.listing, dict[str, Sequence[Any]]()
+        for key, level in listing.nodes.items():
+            columns[key] = await _shaped(level, pages, run)
+        cursor = self._cursor_of(request) if listing.shows_cursors else None
+        for key, level in listing.edges.items():
+            columns[key] = await _shaped(level, pages, run, cursor)
+        for key, parts in listing.page_infos.items():
+            columns[key] = [_page_info(page, parts, cursor) for page in pages]
+        for key in listing.totals:
+            columns[key] = totals
+        for key, name in listing.names.items():
+            columns[key] = [name] * len(pages)
+        ordered = [columns[key] for key in listing.order]
+        return [dict(zip(listing.order, values, strict=True)) for values in zip(*ordered, strict=True)]
+
+    def _cursor_of(self, request: PageRequest) -> Callable[[Any], str]:
+        begin, signature = self.select.width, request.signature
+        end = begin + len(request.orders)
+        return lambda row: cursor_of(signature, row[begin:end], row[end])
+
+
+async def _pages(
+    request: PageRequest, parents: list[UUID], select: Select, run: Run, *, cursors: bool = False
+) -> list[Page]:
+    if not parents:
+        return []
+    by_parent: list[list[Any]] = [[] for _ in parents]
+    for record in await pages_records(request, parents, run.actor, select, cursors=cursors):
+        by_parent[record[-1] - 1].append(record)
+    return [paged(request, records) for records in by_parent]
+
+
+async def _shaped(
+    level: Level, pages: list[Page], run: Run, cursor: Callable[[Any], str] | None = None
+) -> list[list[Any]]:
+    """Shape the rows of all pages as one level; return them page by page."""
+    rows = [row for page in pages for row in page.rows]
+    beside = [[cursor(row) for row in rows]] if cursor else []
+    answers = iter(await level.answers(rows, run, *beside))
+    return [list(islice(answers, len(page.rows))) for page in pages]
+
+
+def _page_info(page: Page, parts: list[tuple[str, str]], cursor: Callable[[Any], str] | None) -> dict[str, Any]:
+    return {key: _part(page, what, cursor) for key, what in parts}
+
+
+def _part(page: Page, what: str, cursor: Callable[[Any], str] | None) -> Any:
+    match what:
+        case "hasNextPage":
+            return page.has_next
+        case "hasPreviousPage":
+            return page.has_previous
+        case "startCursor":
+            return cursor(page.rows[0]) if page.rows and cursor else None
+        case "endCursor":
+            return cursor(page.rows[-1]) if page.rows and cursor else None
+        case _:
+            return "PageInfo"
