@@ -4,6 +4,9 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
+# Held while a chunk of an import is taken.
+IMPORTS = "imports"
+
 HOLD = """
 SELECT pg_advisory_xact_lock(hashtextextended(name, 0))
 FROM (SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS given(name, place) ORDER BY place) AS names

@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from tortoise.connection import get_connection
 
-from domain import jobs
+from domain import jobs, locks
 from domain.actors import system
 from domain.events import Event, changes, record
 from domain.jobs import Queue
@@ -103,6 +103,14 @@ class Score:
     grade: Grade
     factors: tuple[Factor, ...]
 
+    def reasons(self) -> list[dict[str, Any]]:
+        """Return the factors as the lead's row keeps them."""
+        return [factor.facts() for factor in self.factors]
+
+    def reasons_json(self) -> str:
+        """Return the same as the text of a JSON column."""
+        return orjson.dumps(self.reasons()).decode()
+
 
 def score(known: LeadFacts, now: datetime) -> Score:
     """Return the score of a lead, its grade and its reasons."""
@@ -174,12 +182,32 @@ def _recency(known: LeadFacts, now: datetime) -> Factor:
     return Factor(f"Nothing happened for {RECENCY_POINTS[-1][0]} days", SILENT_POINTS)
 
 
+TODAY = "($3::timestamptz AT TIME ZONE 'UTC')::date"
+
+# Whether the passing of time alone may have changed a score since it was written, $3 being now.
+OUTDATED = f"""(
+    lead.scored_at IS NULL
+    OR (lead.expected_close_date >= (lead.scored_at AT TIME ZONE 'UTC')::date AND lead.expected_close_date < {TODAY})
+    OR EXISTS (
+        SELECT FROM unnest(ARRAY{[days for days, _ in RECENCY_POINTS]}) AS days, LATERAL (
+            SELECT greatest(lead.last_activity_at, lead.engaged_at, lead.stage_entered_at, lead.created_at)
+                   + make_interval(days => days)
+        ) AS turn(at)
+        WHERE turn.at > lead.scored_at AND turn.at <= $3
+    )
+    OR EXISTS (
+        SELECT FROM exchange_rate
+        WHERE exchange_rate.workspace_id = lead.workspace_id AND exchange_rate.currency = lead.currency
+          AND valid_on > (lead.scored_at AT TIME ZONE 'UTC')::date AND valid_on <= {TODAY}
+    )
+)"""
+
 FACTS = f"""
 SELECT lead.id, source.kind AS source, lead.value IS NOT NULL AS has_value,
        CASE lead.currency WHEN workspace.base_currency THEN lead.value ELSE lead.value * (
            SELECT rate FROM exchange_rate
            WHERE exchange_rate.workspace_id = lead.workspace_id AND exchange_rate.currency = lead.currency
-             AND valid_on <= $3 ORDER BY valid_on DESC LIMIT 1
+             AND valid_on <= {TODAY} ORDER BY valid_on DESC LIMIT 1
        ) END AS value,
        workspace.settings ->> '{TYPICAL_VALUE_SETTING}' AS typical_value,
        EXISTS (SELECT FROM company WHERE company.id = lead.company_id AND deleted_at IS NULL) AS has_company,
@@ -188,7 +216,8 @@ SELECT lead.id, source.kind AS source, lead.value IS NOT NULL AS has_value,
        EXISTS (SELECT FROM lead_contact JOIN contact ON contact.id = contact_id AND deleted_at IS NULL
                WHERE lead_id = lead.id AND (email IS NOT NULL OR phone IS NOT NULL)) AS is_reachable,
        (SELECT count(*) FROM need WHERE need.lead_id = lead.id AND deleted_at IS NULL) AS needs,
-       ARRAY(SELECT tag_id FROM lead_tag WHERE lead_tag.lead_id = lead.id) AS tag_ids
+       ARRAY(SELECT tag_id FROM lead_tag WHERE lead_tag.lead_id = lead.id) AS tag_ids,
+       {OUTDATED} AS is_outdated
 FROM lead JOIN workspace ON workspace.id = lead.workspace_id LEFT JOIN source ON source.id = lead.source_id
 WHERE lead.workspace_id = $1 AND lead.id = ANY($2)
 """
@@ -203,6 +232,8 @@ WHERE lead.id = new.id
 async def rescore(workspace_id: UUID, lead_ids: Iterable[UUID], *, now: datetime, bulk: bool = False) -> int:
     """Score open leads anew and record `lead.scored` where a score changed; return for how many it did.
 
+    A lead whose score and reasons stay as they are keeps its row untouched, unless time has passed it: then
+    `scored_at` is written, so that the next night does not look at it again.
     The leads stay locked until the running transaction ends, or this one where none runs. No version rises.
     """
     async with transaction():
@@ -217,27 +248,31 @@ async def rescore(workspace_id: UUID, lead_ids: Iterable[UUID], *, now: datetime
             return 0
         # Read after the locks, so that what another transaction has just committed is seen.
         rows = await get_connection("default").execute_query_dict(
-            FACTS, [workspace_id, [lead.id for lead in leads], now.date()]
+            FACTS, [workspace_id, [lead.id for lead in leads], now]
         )
         known = {row["id"]: row for row in rows}
         scores = await asyncio.to_thread(_scores, leads, known, now)
-        await get_connection("default").execute_query(
-            WRITE,
-            [
-                now,
-                [lead.id for lead in leads],
-                [new.points for new in scores],
-                [new.grade.value for new in scores],
-                [_dump(new.factors) for new in scores],
-            ],
-        )
-        scored = [
-            _event(lead, new, known[lead.id]["tag_ids"], bulk=bulk)
+        news = [
+            (lead, new)
             for lead, new in zip(leads, scores, strict=True)
-            if lead.score != new.points
+            if known[lead.id]["is_outdated"] or _differs(lead, new)
+        ]
+        await _write(news, now=now)
+        scored = [
+            _event(lead, new, known[lead.id]["tag_ids"], bulk=bulk) for lead, new in news if lead.score != new.points
         ]
         await record(*scored, now=now)
     return len(scored)
+
+
+def _differs(lead: Lead, new: Score) -> bool:
+    return (lead.score, lead.grade, lead.score_factors) != (new.points, new.grade, new.reasons())
+
+
+async def _write(news: Sequence[tuple[Lead, Score]], *, now: datetime) -> None:
+    if news:
+        columns = [(lead.id, new.points, new.grade.value, new.reasons_json()) for lead, new in news]
+        await get_connection("default").execute_query(WRITE, [now, *map(list, zip(*columns, strict=True))])
 
 
 def _scores(leads: Sequence[Lead], known: dict[UUID, dict[str, Any]], now: datetime) -> list[Score]:
@@ -250,7 +285,7 @@ def _facts(lead: Lead, row: dict[str, Any]) -> LeadFacts:
         source=SourceKind(row["source"]) if row["source"] else None,
         has_value=row["has_value"],
         value=row["value"],
-        typical_value=_typical_value(row["typical_value"]),
+        typical_value=typical_value(row["typical_value"]),
         has_contact=row["has_contact"],
         is_reachable=row["is_reachable"],
         has_company=row["has_company"],
@@ -261,16 +296,13 @@ def _facts(lead: Lead, row: dict[str, Any]) -> LeadFacts:
     )
 
 
-def _typical_value(setting: str | None) -> Decimal:
+def typical_value(setting: str | None) -> Decimal:
+    """Return what a workspace's setting says that a lead is usually worth."""
     try:
         value = Decimal(setting) if setting else TYPICAL_VALUE
     except ArithmeticError:
         return TYPICAL_VALUE
     return value if value.is_finite() and value > 0 else TYPICAL_VALUE
-
-
-def _dump(factors: Sequence[Factor]) -> str:
-    return orjson.dumps([factor.facts() for factor in factors]).decode()
 
 
 def _event(lead: Lead, new: Score, tag_ids: Sequence[UUID], *, bulk: bool) -> LeadScored:
@@ -295,8 +327,18 @@ CONCERNED = {
 }
 
 
+# What an import looks at when it scores the leads of a chunk, which others see only when the chunk is committed.
+SEEN_BY_IMPORTS = {"company", "source", "exchange_rate"}
+
+
 async def leads_concerned(workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID]) -> list[UUID]:
-    """Return the leads whose score may follow from leads, needs, contacts, companies, sources or rates."""
+    """Return the leads whose score may follow from leads, needs, contacts, companies, sources or rates.
+
+    Belongs into the transaction that scores them. It waits for the chunk that an import is taking, whose leads it
+    would miss and which may not have seen the change; later chunks see it.
+    """
+    if subject_type in SEEN_BY_IMPORTS:
+        await locks.hold(workspace_id, locks.IMPORTS)
     rows = await get_connection("default").execute_query_dict(
         CONCERNED[subject_type], [workspace_id, list(subject_ids)]
     )
@@ -317,34 +359,14 @@ async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetim
         )
 
 
-FADED = f"""
-SELECT id, workspace_id FROM lead
-WHERE {SCORED} AND id > $1 AND (
-    scored_at IS NULL
-    OR (expected_close_date >= (scored_at AT TIME ZONE 'UTC')::date
-        AND expected_close_date < ($2::timestamptz AT TIME ZONE 'UTC')::date)
-    OR EXISTS (
-        SELECT FROM unnest($3::int[]) AS days, LATERAL (
-            SELECT greatest(last_activity_at, engaged_at, stage_entered_at, created_at) + make_interval(days => days)
-        ) AS turn(at)
-        WHERE turn.at > scored_at AND turn.at <= $2
-    )
-    OR EXISTS (
-        SELECT FROM exchange_rate
-        WHERE exchange_rate.workspace_id = lead.workspace_id AND exchange_rate.currency = lead.currency
-          AND valid_on > (scored_at AT TIME ZONE 'UTC')::date
-          AND valid_on <= ($2::timestamptz AT TIME ZONE 'UTC')::date
-    )
-)
-ORDER BY id LIMIT $4
-"""
+FADED = f"SELECT id, workspace_id FROM lead WHERE {SCORED} AND id > $1 AND {OUTDATED} ORDER BY id LIMIT $2"
 
 
 async def schedule_faded(*, now: datetime) -> int:
     """Have those leads scored anew whose score has changed by the mere passing of time; return how many."""
-    days, last, found = [days for days, _ in RECENCY_POINTS], UUID(int=0), 0
+    last, found = UUID(int=0), 0
     while True:
-        rows = await get_connection("default").execute_query_dict(FADED, [last, now, days, PAGE])
+        rows = await get_connection("default").execute_query_dict(FADED, [last, PAGE, now])
         by_workspace: dict[UUID, list[UUID]] = {}
         for row in rows:
             by_workspace.setdefault(row["workspace_id"], []).append(row["id"])

@@ -203,7 +203,9 @@ class Lead(Node):
     score_factors: list[ScoreFactor] = computed(
         score_factors, "What raised and lowered the score.", needs=("score_factors",)
     )
-    scored_at: datetime | None = column("When it was scored.")
+    scored_at: datetime | None = column(
+        "When its score and its reasons were last set. Finding the same again mostly sets nothing."
+    )
     owner: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
         UserRow, "Who works on it.", by="owner_id"
     )

@@ -55,6 +55,7 @@ SESSION = {
     "jit": "off",
 }
 
+# Too many events to publish are told of without their facts, which are then not worth the way here.
 POSITION = f"""
 WITH batch AS (
     SELECT id, workspace_id, seq FROM event WHERE position IS NULL AND seq > $1 ORDER BY seq LIMIT {BATCH}
@@ -65,14 +66,15 @@ WITH batch AS (
     ON CONFLICT (workspace_id) DO UPDATE SET position = event_head.position + excluded.position
     RETURNING workspace_id, position
 ), placed AS (
-    SELECT batch.id, head.position - counted.events
+    SELECT batch.id, counted.events <= {live.MOST_EVENTS} AS is_told, head.position - counted.events
            + row_number() OVER (PARTITION BY batch.workspace_id ORDER BY batch.seq) AS position
     FROM batch JOIN counted USING (workspace_id) JOIN head USING (workspace_id)
 )
 UPDATE event SET position = placed.position FROM placed WHERE event.id = placed.id
 RETURNING event.id, event.workspace_id, event.position, event.name, event.subject_type, event.subject_id,
-          event.actor, event.client_mutation_id, event.data, event.occurred_at,
-          (event.data -> 'bulk') = 'true' AS bulk
+          event.client_mutation_id, event.occurred_at,
+          CASE WHEN is_told THEN event.actor END AS actor, CASE WHEN is_told THEN event.data END AS data,
+          (event.data -> 'bulk') = 'true' AS bulk, event.data -> 'done' AS done
 """
 
 ADD_JOBS = """
@@ -170,12 +172,18 @@ class NewJob:
 
 
 def jobs_for(rows: Sequence[EventRow]) -> list[NewJob]:
-    """Return the jobs that SUBSCRIPTIONS asks for: one an event, or one for many where the task takes batches."""
+    """Return the jobs that SUBSCRIPTIONS asks for: one an event, or one for many where the task takes batches.
+
+    What an event's operation has done itself, as its facts say under `done`, is not asked for.
+    """
     jobs: list[NewJob] = []
     batches: dict[tuple[Task, Queue, UUID, str], list[EventRow]] = defaultdict(list)
     for row in rows:
         bulk = Queue.BULK if row["bulk"] else Queue.DEFAULT
+        done = orjson.loads(row["done"]) if row["done"] else ()
         for task in _tasks(row["name"]):
+            if task.name in done:
+                continue
             if task.batch:
                 batches[task, bulk, row["workspace_id"], row["subject_type"]].append(row)
             else:

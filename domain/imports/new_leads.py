@@ -7,28 +7,39 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import orjson
+
+from domain import events, scoring
 from domain.closings import LeadClosed
+from domain.imports import scores
 from domain.imports.keys import new_key
 from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level, probability
+from domain.imports.scores import Scorer
 from domain.imports.taking import Taking
 from domain.leads import LeadCaptured
+from domain.scoring import Score
 from models.leads import LeadStatus, Lifecycle
 from models.stages import Stage
 
 COLUMNS = (
     "id", "workspace_id", "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id",
-    "rank", "status", "lifecycle", "value", "currency", "closing_rate", "probability", "score_factors", "owner_id",
-    "company_id", "product_id", "source_id", "lost_reason_id", "close_note", "expected_close_date", "engaged_at",
-    "stage_entered_at", "closed_at", "custom",
+    "rank", "status", "lifecycle", "value", "currency", "closing_rate", "probability", "score", "grade",
+    "score_factors", "scored_at", "owner_id", "company_id", "product_id", "source_id", "lost_reason_id", "close_note",
+    "expected_close_date", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
+UNSCORED = (None, None, "[]", None)
 Record = tuple[Any, ...]
 
 
 async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked: Looked) -> None:
-    """Write new leads: each entered a stage when it was engaged, and left it on the day of its closing."""
+    """Write new leads: each entered a stage when it was engaged, and left it on the day of its closing.
+
+    Open ones are scored at once, so that `lead.captured` asks for no task of it.
+    """
     keys = [new_key() for _ in wanted]
     ranks = Ranks()
-    leads = [_New(key, each, taking, sheet, looked, ranks) for key, each in zip(keys, wanted, strict=True)]
+    scorer = await scores.scorer(taking, looked.sources.keys.values())
+    leads = [_New(key, each, taking, sheet, looked, ranks, scorer) for key, each in zip(keys, wanted, strict=True)]
     # What follows from the leads is made ready while PostgreSQL takes them.
     history = asyncio.create_task(asyncio.to_thread(_history, leads))
     try:
@@ -54,10 +65,12 @@ class _New:
 
     __slots__ = (
         "_sheet", "_taking", "closed_at", "company_id", "created_at", "currency", "entered_at", "key", "lost_reason_id",
-        "owner_id", "place", "product_id", "rank", "row", "source_id", "value",
+        "owner_id", "place", "product_id", "rank", "row", "score", "source_id", "value",
     )  # fmt: skip
 
-    def __init__(self, key: UUID, wanted: Wanted, taking: Taking, sheet: Sheet, looked: Looked, ranks: Ranks) -> None:
+    def __init__(
+        self, key: UUID, wanted: Wanted, taking: Taking, sheet: Sheet, looked: Looked, ranks: Ranks, scorer: Scorer
+    ) -> None:
         self._taking, self._sheet = taking, sheet
         self.key, self.row, self.place = key, wanted.row, wanted.place
         values = wanted.row.values
@@ -74,6 +87,18 @@ class _New:
         self.product_id = looked.products.key(values.get("product"))
         self.source_id = looked.sources.key(values.get("source"))
         self.lost_reason_id = looked.lost_reasons.key(values.get("lost_reason"))
+        self.score = self._scored(scorer) if self.place.status is LeadStatus.OPEN else None
+
+    def _scored(self, scorer: Scorer) -> Score:
+        return scorer.score(
+            source_id=self.source_id,
+            value=self.value,
+            currency=self.currency,
+            has_company=self.company_id is not None,
+            has_owner=self.owner_id is not None,
+            expected_close_date=self.row.values.get("expected_close_date"),
+            last_happened_at=max(self.entered_at, self.created_at),
+        )
 
     @property
     def moved_at(self) -> datetime:
@@ -83,12 +108,13 @@ class _New:
     def record(self) -> Record:
         """Return the row of the lead's table."""
         values, place, taking = self.row.values, self.place, self._taking
-        lost = place.status is LeadStatus.LOST
+        lost, score = place.status is LeadStatus.LOST, self.score
+        scored = (score.points, score.grade.value, score.reasons_json(), taking.now) if score else UNSCORED
         return (
             self.key, taking.workspace_id, 1, self.created_at, taking.now, self._sheet.title(self.row),
             values.get("description"), place.stage.pipeline_id, place.stage.id, self.rank, place.status.value,
             (values.get("lifecycle") or Lifecycle.RAW).value, self.value, self.currency,
-            self._sheet.rate(self.currency, self.closed_at), probability(place.stage, place.status), "[]",
+            self._sheet.rate(self.currency, self.closed_at), probability(place.stage, place.status), *scored,
             self.owner_id, self.company_id, self.product_id, self.source_id, self.lost_reason_id if lost else None,
             values.get("close_note"), values.get("expected_close_date"), values.get("engaged_at"), self.moved_at,
             self.closed_at, "{}",
@@ -110,8 +136,9 @@ class _New:
     def tell(self) -> None:
         """Tell how the lead came and, where it has ended, that it did, each at its time."""
         stage, opened, status = self.place.stage, self.place.opened_in, self.place.status
-        as_open = self._live(opened, LeadStatus.OPEN)
-        captured = {"version": 1, "before": None, "after": as_open, "changes": {}}
+        # It stands in two events, and is written once.
+        as_open = orjson.Fragment(events.dump(self._live(opened, LeadStatus.OPEN)))
+        captured: dict[str, Any] = {"version": 1, "before": None, "after": as_open, "changes": {}, "done": [scoring.TASK]}
         self._taking.happened(LeadCaptured, self.key, captured, at=self.entered_at)
         if self.closed_at is None:
             return
@@ -131,7 +158,7 @@ class _New:
             "owner_id": self.owner_id,
             "value": None if self.value is None else format(self.value.normalize(), "f"),
             "currency": self.currency,
-            "score": None,
+            "score": self.score.points if self.score else None,
             "tag_ids": [],
             "closed_at": None if status is LeadStatus.OPEN or self.closed_at is None else self.closed_at.isoformat(),
             "deleted": False,

@@ -307,7 +307,7 @@ async def _try(
         if row.status is not ImportStatus.RUNNING or row.next_row != chunk.first:
             raise ImportTaken()
         # One import of a workspace at a time writes a chunk: two would create the same companies and owners.
-        await locks.hold(actor.workspace_id, "imports")
+        await locks.hold(actor.workspace_id, locks.IMPORTS)
         taking = Taking(
             actor,
             connection,

@@ -1,10 +1,11 @@
 """A lead's score follows from what is known of it and from time alone, and tells why."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import Context
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tortoise.connection import get_connection
 
-from domain import closings, contacts, leads, scoring
+from domain import closings, companies, contacts, leads, locks, scoring
 from domain.actors import Actor
+from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
 from domain.jobs import Queue
 from domain.leads import LeadDetails
@@ -28,6 +30,8 @@ from models.needs import Need
 from models.stages import StageKind
 from models.workspaces import Workspace
 from tests.factories import NOW, events, lead, lead_in, seller, stage
+
+Found = TypeVar("Found")
 
 BEST = LeadFacts(
     source=SourceKind.REFERRAL,
@@ -172,13 +176,34 @@ async def test_the_event_says_what_live_readers_test(admin: Actor) -> None:
     }
 
 
-async def test_a_score_that_stays_is_no_event_but_a_new_look(admin: Actor) -> None:
+async def stored(row: Lead) -> tuple[Any, ...]:
+    """Return which writing of a lead's row stands, and its columns."""
+    sql = "SELECT xmin::text AS written_by, ctid::text AS place, lead.* FROM lead WHERE id = $1"
+    [found] = await get_connection("default").execute_query_dict(sql, [row.id])
+    return tuple(found.items())
+
+
+async def test_a_score_that_stays_leaves_the_row_alone(admin: Actor) -> None:
+    row, other = await lead(admin), await lead(admin)
+    await scored(row)
+    before = await stored(row)
+    await Lead.filter(id=other.id).update(score=3, grade=Grade.D, scored_at=NOW)
+    later = NOW + timedelta(hours=1)
+    assert await rescore(row.workspace_id, [row.id, other.id], now=later) == 1
+    assert await stored(row) == before
+    assert (await Lead.get(id=other.id)).scored_at == later
+    assert [event.name for event in await events(row.id)] == ["lead.captured", "lead.scored"]
+
+
+async def test_reasons_that_change_without_the_score_are_written(admin: Actor) -> None:
     row = await lead(admin)
     await scored(row)
     later = NOW + timedelta(hours=1)
+    await leads.update(admin, row.id, LeadDetails(expected_close_date=date(2020, 1, 1)), now=later)
     assert await rescore(row.workspace_id, [row.id], now=later) == 0
-    assert (await Lead.get(id=row.id)).scored_at == later
-    assert [event.name for event in await events(row.id)] == ["lead.captured", "lead.scored"]
+    after = await Lead.get(id=row.id)
+    assert (after.score, after.scored_at) == (20, later)
+    assert after.score_factors[5]["label"] == "Expected close date has passed"
 
 
 async def test_a_grade_that_stays_is_no_change(admin: Actor) -> None:
@@ -268,16 +293,15 @@ async def test_a_score_waits_for_an_edit_and_sees_it(admin: Actor) -> None:
     await scored(row)
     async with transaction():
         await leads.update(admin, row.id, LeadDetails(value=Money(Decimal(50_000), "EUR")), now=NOW)
-        waiting = asyncio.create_task(_elsewhere(admin.workspace_id, row.id))
+        waiting = _task(rescore(admin.workspace_id, [row.id], now=NOW))
         await _until_somebody_waits()
     assert await waiting == 1
     assert (await Lead.get(id=row.id)).score == 45
 
 
-async def _elsewhere(workspace_id: UUID, lead_id: UUID) -> int:
-    """Score outside the transaction of the test, as another process would."""
-    scoring_it = rescore(workspace_id, [lead_id], now=NOW)
-    return await asyncio.get_running_loop().create_task(scoring_it, context=Context())
+def _task(work: Coroutine[Any, Any, Found]) -> asyncio.Task[Found]:
+    """Start something outside the transaction of the test, as another process would."""
+    return asyncio.get_running_loop().create_task(work, context=Context())
 
 
 async def _until_somebody_waits() -> None:
@@ -308,6 +332,28 @@ async def test_leads_are_found_by_what_hangs_on_them(admin: Actor) -> None:
     assert await leads_concerned(workspace_id, "exchange_rate", [rate.id]) == []
     await leads.update(admin, other.id, LeadDetails(value=Money(Decimal(5), "USD")), now=NOW)
     assert await leads_concerned(workspace_id, "exchange_rate", [rate.id]) == [other.id]
+
+
+async def test_leads_of_a_chunk_that_is_being_imported_are_waited_for(admin: Actor) -> None:
+    first = await stage(admin, StageKind.PROSPECT)
+    company = await companies.create(admin, CompanyDetails(name="Globex"), now=NOW)
+    workspace_id = admin.workspace_id
+    async with transaction():
+        await locks.hold(workspace_id, locks.IMPORTS)
+        row = await lead_in(first, company_id=company.id)
+        await scored(row)
+        await _task(companies.delete(admin, company.id, now=NOW))
+        waiting = _task(_rescored(workspace_id, "company", company.id))
+        await _until_somebody_waits()
+    assert await waiting == 1
+    labels = {factor["label"] for factor in (await Lead.get(id=row.id)).score_factors}
+    assert "Company is unknown" in labels
+
+
+async def _rescored(workspace_id: UUID, subject_type: str, subject_id: UUID) -> int:
+    async with transaction():
+        keys = await leads_concerned(workspace_id, subject_type, [subject_id])
+        return await rescore(workspace_id, keys, now=NOW)
 
 
 async def faded(*, now: Any) -> set[str]:
@@ -341,6 +387,55 @@ async def test_a_night_finds_the_leads_whose_score_time_has_changed(clean_db: st
         await scored(row, now=NOW + timedelta(days=3))
     assert await faded(now=NOW + timedelta(days=3, hours=1)) == set()
     assert str(old.id) not in await faded(now=NOW + timedelta(days=100))
+
+
+async def rate(admin: Actor, value: str, *, days: int) -> None:
+    """Set the rate of the dollar from so many days after NOW."""
+    await ExchangeRate.create(
+        workspace_id=admin.workspace_id,
+        currency="USD",
+        rate=Decimal(value),
+        valid_on=NOW.date() + timedelta(days=days),
+        created_at=NOW,
+    )
+
+
+async def test_a_night_looks_once_at_a_score_that_a_new_rate_has_not_changed(clean_db: str) -> None:
+    admin = await seller()
+    row = await lead(admin, value=Money(Decimal(20_000), "USD"))
+    await rate(admin, "0.9", days=-10)
+    before = await scored(row)
+    await rate(admin, "0.8", days=1)
+    assert await faded(now=NOW) == set()
+    tomorrow = NOW + timedelta(days=1)
+    assert await faded(now=tomorrow) == {str(row.id)}
+    after = await scored(row, now=tomorrow)
+    assert (after.score, after.score_factors) == (before.score, before.score_factors)
+    assert after.scored_at == tomorrow
+    assert await faded(now=tomorrow) == set()
+    assert await faded(now=tomorrow + timedelta(hours=20)) == set()
+
+
+@pytest.mark.parametrize("hours", [0, 1, 24, 72, 73, 24 * 7, 24 * 29, 24 * 61, 24 * 400])
+async def test_a_lead_just_scored_waits_for_no_night(clean_db: str, hours: int) -> None:
+    admin = await seller()
+    first = await stage(admin, StageKind.PROSPECT)
+    await rate(admin, "0.9", days=2)
+    rows = [
+        await lead_in(
+            first,
+            currency=currency,
+            value=Decimal(100),
+            engaged_at=NOW - timedelta(days=ago),
+            expected_close_date=NOW.date() + timedelta(days=ago - 20),
+        )
+        for ago in (0, 10, 40, 400)
+        for currency in ("EUR", "USD")
+    ]
+    now = NOW + timedelta(hours=hours)
+    for at in (NOW, now):
+        await rescore(admin.workspace_id, [row.id for row in rows], now=at)
+    assert await faded(now=now) == set()
 
 
 async def test_many_leads_are_scored_in_jobs_of_two_hundred(clean_db: str) -> None:

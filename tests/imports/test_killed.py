@@ -88,6 +88,8 @@ async def whole(database: "asyncpg.Connection[asyncpg.Record]", leads: int) -> N
         "SELECT count(*) FROM event WHERE name = 'lead.captured'",
         "SELECT count(*) FROM external_ref JOIN lead ON lead.id = subject_id",
         "SELECT count(*) FROM stage_transition JOIN lead ON lead.id = lead_id",
+        "SELECT count(*) FROM lead JOIN event ON subject_id = lead.id WHERE name = 'lead.captured' "
+        "AND score = (data -> 'after' -> 'score')::int AND scored_at IS NOT NULL",
     ):
         assert await database.fetchval(query) == leads, query
     assert await database.fetchval("SELECT count(*) FROM company") == 50

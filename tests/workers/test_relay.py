@@ -1,6 +1,7 @@
 """Positions are gapless, jobs are written once and everybody is told, whoever is killed meanwhile."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -91,6 +92,21 @@ async def test_a_relay_killed_in_the_middle_of_a_transaction_leaves_nothing_of_i
     await until(lambda: _all_placed(database))
     await assert_whole(database, events=10)
     assert second.lives()
+
+
+async def test_what_an_operation_has_done_itself_is_no_job(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    await record(database, [workspaces[0].id], events=4, name="lead.captured")
+    for position, done in ((1, '["score_leads"]'), (2, '["another"]'), (3, "[]")):
+        await database.rows(
+            "UPDATE event SET data = jsonb_build_object('done', $2::jsonb) WHERE seq = $1", position, done
+        )
+    batch = await relay_batch(connection)
+    [job] = await database.rows("SELECT task, arguments ->> 'event_ids' AS event_ids FROM job")
+    assert job["task"] == "score_leads"
+    assert job["event_ids"] == json.dumps([str(row["id"]) for row in batch.rows if row["position"] > 1])
+    assert [row["position"] for row in batch.rows] == [1, 2, 3, 4]
 
 
 async def test_the_second_relay_takes_over_from_a_killed_one(

@@ -8,8 +8,8 @@ from workers.jobs import Job, task
 @task(batch=True)
 async def score_leads(job: Job) -> None:
     """Score anew the leads that the job's events concern; scoring twice gives the same."""
-    lead_ids = await scoring.leads_concerned(job.workspace, job.subject_type, job.subject_ids)
     async with job.finishing():
+        lead_ids = await scoring.leads_concerned(job.workspace, job.subject_type, job.subject_ids)
         if len(lead_ids) > scoring.LEADS_AT_ONCE:
             await scoring.schedule(job.workspace, lead_ids, now=job.now)
         else:
