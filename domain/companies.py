@@ -20,7 +20,7 @@ from domain.money import Money
 from domain.policy import Action
 from domain.unset import UNSET, Unset
 from models.companies import Company
-from models.database import transaction
+from models.database import in_one_go, transaction
 
 MOST_EMPLOYEES = 10_000_000
 OLDEST_COMPANY = 578  # Kongō Gumi
@@ -156,6 +156,7 @@ async def create(
     return company
 
 
+@in_one_go
 async def update(
     actor: Actor,
     company_id: UUID,
@@ -186,6 +187,7 @@ async def update(
     return company
 
 
+@in_one_go
 async def delete(actor: Actor, company_id: UUID, *, expected_version: int | None = None, now: datetime) -> Company:
     """Delete a company; its leads and contacts stay. Raises NotFound, Stale, Forbidden."""
     return await removals.remove(
@@ -200,6 +202,7 @@ async def delete(actor: Actor, company_id: UUID, *, expected_version: int | None
     )
 
 
+@in_one_go
 async def restore(actor: Actor, company_id: UUID, *, now: datetime) -> Company:
     """Bring a deleted company back; one that is not deleted stays as it is.
 

@@ -17,7 +17,7 @@ from domain.policy import Action
 from domain.unset import UNSET, Unset
 from models.companies import Company
 from models.contacts import Contact
-from models.database import transaction
+from models.database import in_one_go, transaction
 
 UNIQUE = {"contact_pkey": "id", "contact_email_idx": "email"}
 
@@ -98,6 +98,7 @@ async def create(
     return contact
 
 
+@in_one_go
 async def update(
     actor: Actor,
     contact_id: UUID,
@@ -126,6 +127,7 @@ async def update(
     return contact
 
 
+@in_one_go
 async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None = None, now: datetime) -> Contact:
     """Delete a contact; their leads stay. Raises NotFound, Stale, Forbidden."""
     return await removals.remove(
@@ -140,6 +142,7 @@ async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None
     )
 
 
+@in_one_go
 async def restore(actor: Actor, contact_id: UUID, *, now: datetime) -> Contact:
     """Bring a deleted contact back; one that is not deleted stays as it is.
 

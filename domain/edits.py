@@ -14,6 +14,7 @@ from domain.actors import Actor
 from domain.errors import AlreadyExists, DomainError, Faults, Malformed, NotFound
 from domain.events import changes
 from models.base import EditableRow, uuid7
+from models.database import joined, unit
 from models.users import Membership
 
 Referred = TypeVar("Referred", bound=Model)
@@ -45,10 +46,22 @@ async def raise_version(row: EditableRow, *, now: datetime) -> None:
 
 
 async def write(row: Model, columns: Mapping[str, Any]) -> None:
-    """Write columns of a row, without its being an edit."""
+    """Write columns of a row, without its being an edit.
+
+    Within a transaction they go with the next statement, or with the event that is recorded of them.
+    """
     for name, value in columns.items():
         setattr(row, name, value)
-    await row.save(update_fields=list(columns))
+    if (running := unit()) is not None:
+        await running.update(row, list(columns))
+    else:
+        await row.save(update_fields=list(columns))
+
+
+async def insert(row: Model) -> None:
+    """Write a new row, with the next statement of the running transaction or the event that is recorded of it."""
+    async with joined() as running:
+        await running.insert(row)
 
 
 def facts(row: EditableRow, columns: Mapping[str, Any]) -> dict[str, Any]:

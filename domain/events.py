@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from tortoise.connection import get_connection
 
 from domain.actors import Actor
 from models.base import uuid7
-from models.database import mark_dirty
+from models.database import joined
 from models.events import LiveEvent as LiveEvent
+from models.writes import NewEvent
 
 EVENTS: dict[str, type["Event"]] = {}
 client_mutation_id: ContextVar[str | None] = ContextVar("client_mutation_id", default=None)
@@ -34,39 +34,29 @@ class Event:
             EVENTS[cls.name] = cls
 
 
-RECORD = """
-INSERT INTO event (id, workspace_id, name, subject_type, subject_id, actor, client_mutation_id, data, occurred_at)
-SELECT new.id, new.workspace_id, new.name, new.subject_type, new.subject_id, new.actor, $8, new.data,
-       greatest($9, (SELECT occurred_at FROM event last
-                     WHERE last.workspace_id = new.workspace_id AND last.subject_type = new.subject_type
-                       AND last.subject_id = new.subject_id ORDER BY seq DESC LIMIT 1))
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::jsonb[], $7::jsonb[])
-     WITH ORDINALITY AS new(id, workspace_id, name, subject_type, subject_id, actor, data, ordinal)
-ORDER BY new.ordinal
-"""
-
-
 async def record(*events: Event, now: datetime) -> None:
-    """Append events to the log within the running transaction, in one statement.
+    """Append events to the log within the running transaction, with the rows that wait to be written.
 
     An event never occurs before its subject's last one, whatever the clocks of two machines say.
     """
     if not events:
         return
-    mark_dirty()
-    await get_connection("default").execute_query(
-        RECORD,
-        [
-            [uuid7() for _ in events],
-            [event.actor.workspace_id for event in events],
-            [event.name for event in events],
-            [event.name.partition(".")[0] for event in events],
-            [event.subject_id for event in events],
-            [dump(event.actor.facts()) for event in events],
-            [dump(event.data) for event in events],
-            client_mutation_id.get(),
-            now,
-        ],
+    async with joined() as running:
+        for event in events:
+            running.record(_new(event, now))
+
+
+def _new(event: Event, now: datetime) -> NewEvent:
+    return NewEvent(
+        uuid7(),
+        event.actor.workspace_id,
+        event.name,
+        event.name.partition(".")[0],
+        event.subject_id,
+        dump(event.actor.facts()),
+        client_mutation_id.get(),
+        dump(event.data),
+        now,
     )
 
 

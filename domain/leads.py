@@ -20,10 +20,11 @@ from domain.policy import Action
 from domain.stages import PipelineIsArchived
 from domain.stages import StageArchived as StageArchived
 from domain.unset import UNSET, Unset, given
+from models import rows
 from models.catalog import Source, Tag
 from models.companies import Company
 from models.contacts import Contact
-from models.database import transaction
+from models.database import in_one_go, read, transaction
 from models.leads import ContactRole, Lead, LeadContact, Lifecycle
 from models.products import Product
 from models.stages import Stage, StageKind
@@ -106,10 +107,10 @@ def live_columns(lead: Lead, tag_ids: Sequence[UUID]) -> dict[str, Any]:
 
 async def tags_of(lead_id: UUID) -> list[UUID]:
     """Return the tags of a lead."""
-    rows = await get_connection("default").execute_query_dict(
-        "SELECT tag_id FROM lead_tag WHERE lead_id = $1", [lead_id]
-    )
-    return [row["tag_id"] for row in rows]
+    known: list[UUID] | None = rows.read_beside(lead_id, "tag_ids")
+    if known is not None:
+        return known
+    return [row["tag_id"] for row in await read("SELECT tag_id FROM lead_tag WHERE lead_id = $1", lead_id)]
 
 
 def facts(
@@ -186,6 +187,7 @@ def refuse_archived(faults: Faults, row: Any, *, field: str) -> None:
         faults.add(Archived(name=row.name, noun=row._meta.db_table.replace("_", " "), field=field))
 
 
+@in_one_go
 async def update(
     actor: Actor,
     lead_id: UUID,
@@ -222,6 +224,7 @@ async def update(
     return lead
 
 
+@in_one_go
 async def assign(
     actor: Actor, lead_id: UUID, owner_id: UUID | None, *, expected_version: int | None = None, now: datetime
 ) -> Lead:

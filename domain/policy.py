@@ -16,6 +16,7 @@ from tortoise.queryset import QuerySet
 
 from domain.actors import ALL, NONE, Actor, ActorKind, Scope
 from domain.errors import Forbidden, NotFound, Stale
+from models import rows
 from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
@@ -230,8 +231,8 @@ def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
 
 async def get(actor: Actor, noun: type[Subject], key: UUID, *, field: str | None = None) -> Subject:
     """Return a row that exists for the actor; raises NotFound."""
-    row = await _one(visible(actor, noun), noun, key, field)
-    if getattr(row, "deleted_at", None) is not None:
+    row = await rows.read(noun, key, workspace_id=actor.workspace_id)
+    if row is None or getattr(row, "deleted_at", None) is not None or not await _exists(actor, noun, row):
         raise _missing(noun, field)
     return row
 
@@ -247,11 +248,11 @@ async def locked(
 ) -> Subject:
     """Return a row that exists for the actor, locked until the transaction ends.
 
-    Deleted rows are found only with `deleted`. Raises NotFound, and Stale with the current row.
+    Within `in_one_go` it is not locked, but cannot be written once somebody else has changed it. Deleted rows are
+    found only with `deleted`. Raises NotFound, and Stale with the current row.
     """
-    rows = noun.filter(workspace_id=actor.workspace_id).select_for_update(no_key=True)
-    row = await _one(rows, noun, key, field)
-    if not await _exists(actor, noun, row):
+    row = await rows.to_edit(noun, key, workspace_id=actor.workspace_id)
+    if row is None or not await _exists(actor, noun, row):
         raise _missing(noun, field)
     if not deleted and getattr(row, "deleted_at", None) is not None:
         raise _missing(noun, field)
@@ -264,20 +265,15 @@ async def locked(
 
 
 async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
-    """Say whether a row that was read for its lock exists for the actor; the lock's statement joins nothing."""
+    """Say whether a row of the actor's workspace exists for them; what reads or locks it joins nothing."""
     seen = scope(actor, noun)
+    if seen.owners is None:
+        return True
     if isinstance(row, Lead):
         return seen.includes(row.owner_id)
-    if noun in ROW_VISIBILITY:
+    if noun in ROW_VISIBILITY and seen.owners:
         return await visible(actor, noun).filter(id=row.pk).exists()
-    return seen != NONE
-
-
-async def _one(rows: QuerySet[Subject], noun: type[Subject], key: UUID, field: str | None) -> Subject:
-    row = await rows.filter(id=key).first()
-    if row is None:
-        raise _missing(noun, field)
-    return row
+    return False
 
 
 def _missing(noun: type[Model], field: str | None) -> NotFound:

@@ -3,21 +3,26 @@
 import asyncio
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context, ContextVar
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
+from models.postgres import ChangedMeanwhile, Opened, Unit, connected
+from models.postgres import PooledConnection as PooledConnection
+
+P = ParamSpec("P")
+R = TypeVar("R")
 MODELS = [
     "models.workspaces",
     "models.users",
@@ -42,13 +47,6 @@ MODELS = [
 ]
 RELAY_CHANNEL = "salescycle_events"
 MIGRATION_LOCK = 7_256_114_901
-
-
-class PooledConnection(asyncpg.Connection):
-    """A connection that is given back without a reset round trip; session state is therefore banned."""
-
-    def get_reset_query(self) -> str:
-        return ""
 
 
 class DatabaseNewer(Exception):
@@ -78,7 +76,7 @@ def config(url: str, *, pool_size: int = 10) -> dict[str, Any]:
     if "sslmode" in query:
         credentials["ssl"] = query["sslmode"]
     return {
-        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "connections": {"default": {"engine": "models.postgres", "credentials": credentials}},
         "apps": {
             "models": {"models": MODELS, "default_connection": "default", "migrations": "migrations"},
         },
@@ -138,32 +136,73 @@ async def _applied() -> set[str]:
     return {row["name"] for row in rows}
 
 
-_dirty: ContextVar[bool | None] = ContextVar("salescycle_dirty", default=None)
+_hopeful: ContextVar[bool] = ContextVar("salescycle_hopeful", default=False)
 _waking: asyncio.Task[None] | None = None
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[BaseDBAsyncClient]:
-    """Run the block in one transaction; after the outermost commit, wake the relay if events were recorded."""
-    if _dirty.get() is not None:
-        async with in_transaction() as connection:
-            yield connection
-        return
-    token = _dirty.set(False)
-    try:
-        async with in_transaction() as connection:
-            yield connection
-        dirty = _dirty.get()
-    finally:
-        _dirty.reset(token)
-    if dirty:
+async def transaction(*, snapshot: bool = False) -> AsyncIterator[Unit]:
+    """Run the block in one transaction; after the outermost commit, wake the relay if events were recorded.
+
+    Within another one it is a part that can fail alone. A `snapshot` reads only, and all of it as of one moment.
+    """
+    around = connected()
+    inner = isinstance(around, Unit)
+    begun = Unit(around, hopeful=_hopeful.get() and not inner, snapshot=snapshot and not inner)
+    async with Opened(begun):
+        yield begun
+    if begun.dirty and not inner:
         wake_relay()
+
+
+@asynccontextmanager
+async def joined() -> AsyncIterator[Unit]:
+    """Run the block in the transaction that runs, as a part that fails only with the whole, or else in a new one."""
+    if (running := unit()) is not None:
+        yield running
+        return
+    async with transaction() as begun:
+        yield begun
+
+
+def in_one_go(operation: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Let an operation read the row that it edits without a lock, and write it and its event in one statement.
+
+    It is for operations that usually edit one row. Where somebody else has changed that row meanwhile, the operation
+    is done again, with the lock; so it must do nothing but read and write rows, in one transaction.
+    """
+
+    @wraps(operation)
+    async def attempted(*args: P.args, **kwargs: P.kwargs) -> R:
+        if unit() is not None:
+            return await operation(*args, **kwargs)
+        token = _hopeful.set(True)
+        try:
+            return await operation(*args, **kwargs)
+        except ChangedMeanwhile:
+            pass
+        finally:
+            _hopeful.reset(token)
+        return await operation(*args, **kwargs)
+
+    return attempted
+
+
+def unit() -> Unit | None:
+    """Return the transaction that runs, if one does."""
+    client = connected()
+    return client if isinstance(client, Unit) else None
+
+
+async def read(sql: str, *values: Any) -> list[asyncpg.Record]:
+    """Send a statement that neither writes nor locks, in the transaction that runs if one does; return its rows."""
+    return await connected().read(sql, values)
 
 
 def mark_dirty() -> None:
     """Note that the running transaction records events."""
-    if _dirty.get() is not None:
-        _dirty.set(True)
+    if (running := unit()) is not None:
+        running.dirty = True
 
 
 def wake_relay() -> None:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from tortoise import fields
@@ -100,6 +100,8 @@ class Lead(EditableRow):
     closed_at: datetime | None = fields.DatetimeField(null=True)
     custom: dict[str, Any] = fields.JSONField(default=dict)
     deleted_at: datetime | None = fields.DatetimeField(null=True)
+    # What edits of a lead look at besides, read in the same statement where nobody can have changed it since.
+    BESIDE: ClassVar = {"tag_ids": "ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id)"}
 
     class Meta:
         table = "lead"

@@ -1,0 +1,287 @@
+"""Tortoise's client for PostgreSQL, with transactions that cost as few round trips as they can.
+
+Tortoise is told of it by this module's name. What is overridden here is how connections are acquired and how
+transactions begin and end; everything else is Tortoise's own.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import TransactionContext
+from tortoise.backends.base_postgres.client import translate_exceptions
+from tortoise.connection import get_connection, get_connections
+from tortoise.models import Model
+
+from models.writes import NewEvent, Writes
+
+
+class PooledConnection(asyncpg.Connection):
+    """A connection that is given back without a reset round trip; session state is therefore banned."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class ChangedMeanwhile(Exception):
+    """A row that was read without a lock was changed by somebody else before it was written."""
+
+
+class Client(AsyncpgDBClient):
+    """The pool of a process."""
+
+    def _in_transaction(self) -> TransactionContext:
+        return Opened(Unit(self))
+
+    async def read(self, sql: str, values: Sequence[Any]) -> "list[asyncpg.Record]":
+        """Send a statement and return its rows."""
+        return await self.fetch(sql, values)
+
+    async def fetch(self, sql: str, values: Sequence[Any]) -> "list[asyncpg.Record]":
+        """Send a statement and return its rows, with less ado than Tortoise."""
+        async with self.acquire_connection() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(sql, *values)
+            return found
+
+    async def opened(self) -> "asyncpg.Pool[Any]":
+        """Return the pool of connections, which is made when it is first needed."""
+        if self._pool is None:
+            async with self._pool_init_lock:
+                if self._pool is None:
+                    await self.create_connection(with_db=True)
+        assert self._pool is not None
+        return self._pool
+
+
+class Unit(TransactionWrapper):
+    """A transaction as a unit of work.
+
+    It begins with the first statement that is sent in it. Rows and events that are given to it wait, and are written
+    by one statement, at its end or before the next one that is sent, which therefore sees them. Where nothing else
+    is sent, that one statement needs no transaction around it.
+
+    A `hopeful` one reads rows that are to be edited without a lock, and remembers who wrote them last (their xmin).
+    Their own update then refuses to overwrite what somebody else has written meanwhile; if it turns out that more
+    than one statement is needed, they are locked first, and refused where they have changed.
+    """
+
+    def __init__(self, parent: "Client | Unit", *, hopeful: bool = False, snapshot: bool = False) -> None:
+        super().__init__(parent)
+        self.outer = parent if isinstance(parent, Unit) else None
+        self.pool: Client = parent.pool if isinstance(parent, Unit) else parent
+        self.writes = Writes()
+        self.dirty = False
+        self.hopeful = hopeful
+        self._snapshot = snapshot
+        self._begun = False
+        self._read_as: dict[tuple[type[Model], UUID], int] = {}
+        self._beside: dict[UUID, dict[str, Any]] = {}
+        self._held: dict[UUID, Model] = {}
+        self._written: set[UUID] = set()
+        self._acquired: Any = None
+        if isinstance(parent, Unit):
+            # Both send over one connection, one after the other.
+            self._lock = parent._lock
+            self._held = dict(parent._held)
+            self._written = set(parent._written)
+
+    @property
+    def is_hopeful(self) -> bool:
+        """Say whether rows can be read without a lock still."""
+        return self.hopeful and not self._begun and not self.writes
+
+    def _in_transaction(self) -> TransactionContext:
+        return Opened(Unit(self))
+
+    def acquire_connection(self) -> "Ready":  # type: ignore[override]
+        return Ready(self)
+
+    def held(self, row: Model) -> None:
+        """Note that a row is locked."""
+        self._held[row.pk] = row
+
+    def hoped(self, row: Model, *, read_as: int, beside: dict[str, Any]) -> None:
+        """Note that a row was read as somebody wrote it last, and what was read beside it."""
+        self._held[row.pk] = row
+        self._read_as[type(row), row.pk] = read_as
+        self._beside[row.pk] = beside
+
+    def beside(self, key: UUID, name: str) -> Any:
+        """Return what was read beside a row; None where that may have changed."""
+        return None if self._begun else self._beside.get(key, {}).get(name)
+
+    async def read(self, sql: str, values: Sequence[Any]) -> "list[asyncpg.Record]":
+        """Send a statement that neither writes nor locks and return its rows; a hopeful one does not begin for it."""
+        return await (self.pool if self.is_hopeful else self).fetch(sql, values)
+
+    async def fetch(self, sql: str, values: Sequence[Any]) -> "list[asyncpg.Record]":
+        """Send a statement in the transaction and return its rows."""
+        async with self.acquire_connection() as connection:
+            return await connection.fetch(sql, *values)
+
+    async def insert(self, row: Model) -> None:
+        """Let a new row wait to be written."""
+        await self._make_room(row, is_new=True)
+        self.writes.insert(row)
+        self._written.add(row.pk)
+        row._saved_in_db = True
+
+    async def update(self, row: Model, names: list[str]) -> None:
+        """Let columns of a row wait to be written, as they are now."""
+        await self._make_room(row, is_new=False)
+        read_as = None if self._begun else self._read_as.get((type(row), row.pk))
+        self.writes.update(row, names, read_as=read_as)
+        self._written.add(row.pk)
+
+    def record(self, event: NewEvent) -> None:
+        """Let an event wait to be appended."""
+        held = self._held.get(event.subject_id)
+        if held is not None and event.subject_id not in self._written:
+            # Whoever has read the row without a lock must see that something has happened to it.
+            self.writes.update(held, (), read_as=None if self._begun else self._read_as.get((type(held), held.pk)))
+            self._written.add(event.subject_id)
+        self.writes.events.append(event)
+        self.dirty = True
+
+    async def ready(self) -> "asyncpg.Connection[Any]":
+        """Return the connection, with the transaction begun and nothing waiting; the caller has the lock."""
+        if not self._begun:
+            await self._begin()
+        if self.writes:
+            await self._send(self._connection)
+        return self._connection
+
+    async def end(self) -> None:
+        """Write what waits and commit."""
+        try:
+            if not self._begun and self._fits_one_statement():
+                await self._write_at_once()
+            elif self.writes:
+                await self._settle()
+            if self.transaction:
+                await self.transaction.commit()
+        except BaseException:
+            await self.undo()
+            raise
+        else:
+            await self._give_back()
+        if self.outer is not None:
+            self.outer._held |= self._held
+            self.outer._written |= self._written
+            self.outer.dirty |= self.dirty
+
+    async def undo(self) -> None:
+        """Take back what was written."""
+        try:
+            if self.transaction is not None:
+                # The connection may be what failed, and then there is nothing to take back.
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await self.transaction.rollback()
+        finally:
+            await self._give_back()
+
+    async def _settle(self) -> None:
+        """Write what waits, in the transaction."""
+        async with self.acquire_connection():
+            pass
+
+    async def _make_room(self, row: Model, *, is_new: bool) -> None:
+        if not self.writes.fit(type(row), row.pk, is_new=is_new):
+            await self._settle()
+
+    def _fits_one_statement(self) -> bool:
+        """Say whether one statement writes what waits and refuses to where a row has changed that was read."""
+        if self.outer is not None or not self._read_as:
+            return self.outer is None
+        guarded = [write.read_as is not None for write in self.writes.rows.values()]
+        return len(self._read_as) == 1 and guarded == [True]
+
+    async def _write_at_once(self) -> None:
+        if self.writes:
+            async with self.pool.acquire_connection() as connection:
+                await self._send(connection)
+
+    async def _begin(self) -> None:
+        if self.outer is not None:
+            self._connection = await self.outer.ready()
+        else:
+            self._acquired = await (await self.pool.opened()).acquire()
+            self._connection = self._acquired
+        isolated: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True} if self._snapshot else {}
+        self.transaction = self._connection.transaction(**isolated)
+        await self.transaction.start()
+        self._begun = True
+        for (model, key), read_as in self._read_as.items():
+            again = f'SELECT 1 FROM "{model._meta.db_table}" WHERE "id"=$1 AND xmin=$2::xid FOR NO KEY UPDATE'
+            if not await self._connection.fetch(again, key, read_as):
+                raise ChangedMeanwhile
+        self._read_as.clear()
+        for write in self.writes.rows.values():
+            write.read_as = None
+
+    @translate_exceptions
+    async def _send(self, connection: Any) -> None:
+        writes, self.writes = self.writes, Writes()
+        sql, values = writes.statement()
+        tag: str = await connection.execute(sql, *values)
+        if tag.endswith(" 0") and any(write.read_as is not None for write in writes.rows.values()):
+            raise ChangedMeanwhile
+
+    async def _give_back(self) -> None:
+        if self._acquired is not None:
+            acquired, self._acquired = self._acquired, None
+            await (await self.pool.opened()).release(acquired)
+
+
+class Ready:
+    """A unit's connection, for one statement at a time."""
+
+    __slots__ = ("_unit",)
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    async def __aenter__(self) -> "asyncpg.Connection[Any]":
+        await self._unit._lock.acquire()
+        try:
+            return await self._unit.ready()
+        except BaseException:
+            self._unit._lock.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._unit._lock.release()
+
+
+class Opened(TransactionContext):
+    """A unit within which everything is sent that is sent in the block."""
+
+    __slots__ = ("_token", "client", "unit")
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = self.client = unit
+
+    async def __aenter__(self) -> Unit:
+        self._token = get_connections().set(self.unit.connection_name, self.unit)
+        return self.unit
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await (self.unit.end() if kind is None else self.unit.undo())
+        finally:
+            get_connections().reset(self._token)
+
+
+def connected() -> Client | Unit:
+    """Return the transaction that runs, or else the pool."""
+    client: Client | Unit = get_connection("default")  # type: ignore[assignment]
+    return client
+
+
+client_class = Client

@@ -1,0 +1,141 @@
+"""Rows and events that wait to be written, and the one statement that writes them.
+
+A row that is changed and the event that says so make one round trip: each row is a part of its own in a
+data-modifying WITH, and the events are what follows. All parts see the database as it was before any of them, in no
+certain order, which is why rows of one table share a statement only while all of them are new.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise.models import Model
+
+EVENT_COLUMNS = "id, workspace_id, name, subject_type, subject_id, actor, client_mutation_id, data, occurred_at"
+EVENT_TYPES = ("uuid", "uuid", "text", "text", "uuid", "jsonb", "text", "jsonb", "timestamptz")
+# An event never occurs before its subject's last one, whatever the clocks of two machines say.
+EVENTS = """INSERT INTO event ({columns})
+SELECT new.id, new.workspace_id, name, subject_type, subject_id, actor, client_mutation_id, data,
+       greatest(occurred_at, (SELECT last.occurred_at FROM event last
+                              WHERE last.workspace_id = new.workspace_id AND last.subject_type = new.subject_type
+                                AND last.subject_id = new.subject_id ORDER BY last.seq DESC LIMIT 1))
+FROM {given}{condition} ORDER BY new.place"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be appended to the log, its fields as the table has them."""
+
+    id: UUID
+    workspace_id: UUID
+    name: str
+    subject_type: str
+    subject_id: UUID
+    actor: str
+    client_mutation_id: str | None
+    data: str
+    occurred_at: datetime
+
+    def values(self) -> tuple[Any, ...]:
+        return (
+            self.id,
+            self.workspace_id,
+            self.name,
+            self.subject_type,
+            self.subject_id,
+            self.actor,
+            self.client_mutation_id,
+            self.data,
+            self.occurred_at,
+        )
+
+
+@dataclass(slots=True)
+class Write:
+    """Columns of a row to be written; `read_as` is the row's xmin where another writer must not have come before."""
+
+    model: type[Model]
+    key: Any
+    values: dict[str, Any]
+    is_new: bool = False
+    read_as: int | None = None
+
+    def sql(self, given: list[Any]) -> str:
+        """Return the statement and add its values to those given."""
+        table, columns = self.model._meta.db_table, self.model._meta.fields_db_projection
+        first = len(given) + 1
+        given += self.values.values()
+        names = [f'"{columns[name]}"' for name in self.values]
+        places = [f"${place}" for place in range(first, first + len(names))]
+        if self.is_new:
+            return f'INSERT INTO "{table}" ({",".join(names)}) VALUES ({",".join(places)})'
+        # Writing a row's key as it is changes nothing but who wrote the row last.
+        written = ",".join(map("=".join, zip(names, places, strict=True))) or '"id"="id"'
+        given.append(self.key)
+        where = f'"id"=${len(given)}'
+        if self.read_as is not None:
+            given.append(self.read_as)
+            where += f" AND xmin=${len(given)}::xid"
+        return f'UPDATE "{table}" SET {written} WHERE {where}'
+
+
+@dataclass(slots=True)
+class Writes:
+    """What waits to be written."""
+
+    rows: dict[tuple[type[Model], Any], Write] = field(default_factory=dict)
+    events: list[NewEvent] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.events)
+
+    def insert(self, row: Model) -> None:
+        """Add a new row, as it is now."""
+        names = row._meta.fields_db_projection
+        self.rows[type(row), row.pk] = Write(type(row), row.pk, _values(row, names), is_new=True)
+
+    def update(self, row: Model, names: Iterable[str], *, read_as: int | None = None) -> None:
+        """Add columns of a row, as they are now."""
+        known = self.rows.get((type(row), row.pk))
+        if known is None:
+            self.rows[type(row), row.pk] = Write(type(row), row.pk, _values(row, names), read_as=read_as)
+        else:
+            known.values |= _values(row, names)
+
+    def fit(self, model: type[Model], key: Any, *, is_new: bool) -> bool:
+        """Say whether a row can go into the same statement as those that wait."""
+        others = (write for write in self.rows.values() if write.model is model and write.key != key)
+        return all(write.is_new and is_new for write in others)
+
+    def statement(self) -> tuple[str, list[Any]]:
+        """Return the SQL that writes everything and its values; its tag counts the events, or else the last row."""
+        given: list[Any] = []
+        parts = [write.sql(given) for write in self.rows.values()]
+        if self.events:
+            guarded = next((f"w{at}" for at, write in enumerate(self.rows.values()) if write.read_as is not None), None)
+            if guarded is not None:
+                parts = [f"{part} RETURNING 1" for part in parts]
+            parts.append(self._append(given, guarded))
+        *before, last = parts
+        named = ",\n".join(f"w{at} AS ({part})" for at, part in enumerate(before))
+        return (f"WITH {named}\n{last}" if named else last), given
+
+    def _append(self, given: list[Any], guarded: str | None) -> str:
+        condition = f"\nWHERE EXISTS (SELECT FROM {guarded})" if guarded else ""
+        first = len(given) + 1
+        if len(self.events) == 1:
+            given += self.events[0].values()
+            typed = (f"${first + at}::{name}" for at, name in enumerate(EVENT_TYPES))
+            source = f"(VALUES ({', '.join(typed)}, 1)) AS new({EVENT_COLUMNS}, place)"
+        else:
+            given += map(list, zip(*(event.values() for event in self.events), strict=True))
+            typed = (f"${first + at}::{name}[]" for at, name in enumerate(EVENT_TYPES))
+            source = f"unnest({', '.join(typed)}) WITH ORDINALITY AS new({EVENT_COLUMNS}, place)"
+        return EVENTS.format(columns=EVENT_COLUMNS, given=source, condition=condition)
+
+
+def _values(row: Model, names: Iterable[str] | Mapping[str, str]) -> dict[str, Any]:
+    fields = row._meta.fields_map
+    return {name: fields[name].to_db_value(getattr(row, name), row) for name in names}
