@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from inspect import isawaitable
 from secrets import token_hex
 from sys import intern
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 import orjson
 from graphql import (
     DocumentNode,
-    Executor,
+    ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSchema,
@@ -19,6 +20,7 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
+    create_source_event_stream,
     execute_subscription_event,
     visit,
 )
@@ -26,9 +28,10 @@ from graphql.language.visitor import SKIP
 
 from api.live import Message
 from domain.actors import Actor
+from engine.executor import written
 from schema.context import Context
-from schema.documents import Prepared
 from schema.errors import public
+from schema.execution import Asked, executor_of
 
 WHO = frozenset({"user_id", "key_id", "session_id"})
 WHAT = frozenset({"rows"})
@@ -36,16 +39,6 @@ WHAT = frozenset({"rows"})
 CURSOR = f"cursor-{token_hex(8)}"
 
 Memo: TypeAlias = dict[Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An operation that may run."""
-
-    text: str
-    name: str | None
-    variables: dict[str, Any]
-    prepared: Prepared
 
 
 class Personal(Exception):
@@ -140,7 +133,7 @@ class Answers:
     async def _execute(self, message: Any, context: Context) -> str:
         # An executor remembers what it collected for every event, so each event gets one of its own.
         executor = executor_of(self._schema, self._asked, context, message)
-        assert isinstance(executor, Executor)
+        assert not isinstance(executor, list)
         result: Any = execute_subscription_event(executor)
         if isawaitable(result):
             result = await result
@@ -150,18 +143,25 @@ class Answers:
         return payload_of(result.data, [public(error, request_id=context.request_id) for error in errors])
 
 
-def executor_of(
-    schema: GraphQLSchema, asked: Asked, context: Context, message: Any = None
-) -> Executor[Any] | list[GraphQLError]:
-    """Return what executes an operation for a message, or what its variables lack."""
-    return Executor.build(
-        schema,
-        asked.prepared.document,
-        root_value=message,
-        context_value=context,
-        raw_variable_values=asked.variables,
-        operation_name=asked.name,
-    )
+async def subscribed(
+    schema: GraphQLSchema, asked: Asked, context: Context
+) -> AsyncGenerator[str, None] | list[GraphQLError]:
+    """Begin a subscription; return its payloads as they come, or why there are none."""
+    executor = executor_of(schema, asked, context)
+    if isinstance(executor, list):
+        return [public(error, request_id=context.request_id) for error in executor]
+    source: Any = create_source_event_stream(executor)
+    if isawaitable(source):
+        source = await source
+    if isinstance(source, ExecutionResult):
+        return [public(error, request_id=context.request_id) for error in source.errors or ()]
+    return _payloads(source, Answers(schema, asked, context))
+
+
+async def _payloads(source: Any, answers: Answers) -> AsyncGenerator[str, None]:
+    async with aclosing(aiter(source)) as messages:
+        async for message in messages:
+            yield await answers.to(message)
 
 
 def used_variables(document: DocumentNode) -> frozenset[str]:
@@ -195,7 +195,7 @@ def payload_of(data: Any, errors: Any = None, extensions: Any = None) -> str:
         payload["errors"] = [error.formatted for error in errors]
     if extensions:
         payload["extensions"] = extensions
-    return as_json(payload)
+    return written(payload).decode()
 
 
 def as_json(value: Any, *, sort: bool = False) -> str:

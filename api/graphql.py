@@ -1,33 +1,34 @@
 """GraphQL over HTTP: bytes in, bytes out, and JSON for everything that can be wrong with a request."""
 
-import json
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from graphql import GraphQLError
-from graphql import OperationType as GraphQLOperation
+from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry.schema.exceptions import InvalidOperationTypeError
-from strawberry.types.execution import ExecutionResult
-from strawberry.types.graphql import OperationType
 
 from api import media, pages
+from api.answers import subscribed
 from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
 from api.refusals import GRAPHQL_RESPONSE, JSON, Refusal, coded, json_response
 from api.streams import EVENT_STREAM, MULTIPART, STREAMS, once, streamed
+from domain.errors import RateLimited
+from engine.executor import written
+from schema import execution
 from schema.context import Context
-from schema.execution import Schema, cost_of, operation_type_of, too_costly
+from schema.documents import Refused
+from schema.errors import public
+from schema.execution import Schema
 from settings import Settings
 
 OFFERS = (JSON, GRAPHQL_RESPONSE, *STREAMS)
-BY_GET = (OperationType.QUERY,)
-BY_POST = (OperationType.QUERY, OperationType.MUTATION)
+BY_GET = frozenset({OperationType.QUERY})
+BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
 HTML = "text/html"
 
 STATUSES = {
@@ -55,16 +56,13 @@ class Answer:
         return cls({"errors": [error.formatted]}, request_error=True)
 
     @classmethod
-    def of(cls, result: ExecutionResult) -> "Answer":
-        errors = result.errors or []
-        # Errors of execution say where; without a place, nothing was executed.
-        refused = result.data is None and bool(errors) and all(error.path is None for error in errors)
-        body: dict[str, Any] = {} if refused else {"data": result.data}
-        if errors:
-            body["errors"] = [error.formatted for error in errors]
-        if result.extensions:
-            body["extensions"] = result.extensions
-        return cls(body, request_error=refused)
+    def of(cls, told: execution.Answer) -> "Answer":
+        body: dict[str, Any] = {} if told.refused else {"data": told.data}
+        if told.errors:
+            body["errors"] = [error.formatted for error in told.errors]
+        if told.extensions:
+            body["extensions"] = told.extensions
+        return cls(body, request_error=told.refused)
 
     def status(self, media_type: str) -> int:
         if not self.request_error:
@@ -102,63 +100,68 @@ class GraphQLEndpoint:
         given = _from_query_string(request) if request.method == "GET" else await self._from_body(request)
         context = await context_for(request)
         if media_type in STREAMS:
-            if (subscribed := await self._subscribed(given, context, media_type)) is not None:
-                return subscribed
+            if (stream := await self._stream(given, context, media_type)) is not None:
+                return stream
             media_type = JSON if media_type == MULTIPART else media_type
         if isinstance(given, list):
-            return json_response(encoded(await self._batch(given, context)), media_type=JSON)
+            return json_response(written(await self._batch(given, context)), media_type=JSON)
         answer = await self._one(given, context, BY_GET if request.method == "GET" else BY_POST)
-        if media_type == EVENT_STREAM and answer.request_error:
-            return json_response(encoded(answer.body), answer.status(GRAPHQL_RESPONSE))
-        if media_type == EVENT_STREAM:
-            return streamed(once(encoded(answer.body)), media_type)
-        status = answer.status(media_type)
-        return json_response(encoded(answer.body), status, media_type=media_type, headers=_headers(answer))
+        return self._response(answer, media_type)
 
-    async def _subscribed(self, given: Any, context: Context, media_type: str) -> Response | None:
+    def _response(self, answer: Answer, media_type: str) -> Response:
+        if media_type == EVENT_STREAM and answer.request_error:
+            return json_response(written(answer.body), answer.status(GRAPHQL_RESPONSE))
+        if media_type == EVENT_STREAM:
+            return streamed(once(written(answer.body)), media_type)
+        status = answer.status(media_type)
+        return json_response(written(answer.body), status, media_type=media_type, headers=_headers(answer))
+
+    async def _stream(self, given: Any, context: Context, media_type: str) -> Response | None:
         """Return the stream of a subscription; None for anything else, which is answered as always."""
         try:
-            asked = Parameters.of(given)
-            text = await self._documents.text_of(asked)
-        except GraphQLError:
+            asked = await self._asked(given, context)
+            if asked.operation.type is not OperationType.SUBSCRIPTION:
+                return None
+        except Refused:
             return None
-        if operation_type_of(self._schema, text, asked.operation_name, context) is not GraphQLOperation.SUBSCRIPTION:
-            return None
-        results = await self._schema.subscribe(
-            text,
-            variable_values=asked.variables,
-            context_value=context,
-            operation_name=asked.operation_name,
-        )
-        return streamed(_encoded(results), media_type)
+        try:
+            await execution.spend(context, asked.cost)
+        except RateLimited as error:
+            told = GraphQLError(error.message, original_error=error)
+            return self._response(Answer.refusing(public(told, request_id=context.request_id)), media_type)
+        payloads = await subscribed(self._schema._schema, asked, context)
+        if isinstance(payloads, list):
+            answer = Answer.of(execution.Answer(errors=payloads, refused=all(error.path is None for error in payloads)))
+            return self._response(answer, EVENT_STREAM if media_type == EVENT_STREAM else JSON)
+        return streamed(_encoded(payloads), media_type)
 
-    async def _one(self, given: Any, context: Context, allowed: Iterable[OperationType]) -> Answer:
+    async def _asked(self, given: Any, context: Context) -> execution.Asked:
+        """Return an operation ready to run; raises Refused."""
         try:
-            asked = Parameters.of(given)
-            text = await self._documents.text_of(asked)
+            parameters = Parameters.of(given)
+            text = await self._documents.text_of(parameters)
         except GraphQLError as error:
-            return Answer.refusing(error)
+            raise Refused([error]) from error
+        asked = execution.ask(self._schema, text, parameters.operation_name, parameters.variables, context)
+        await self._documents.remember(parameters)
+        return asked
+
+    async def _one(self, given: Any, context: Context, allowed: frozenset[OperationType]) -> Answer:
         try:
-            result = await self._schema.execute(
-                text,
-                variable_values=asked.variables,
-                context_value=context,
-                operation_name=asked.operation_name,
-                allowed_operation_types=allowed,
-            )
-        except InvalidOperationTypeError as error:
-            return _not_here(error.operation_type)
-        answer = Answer.of(result)
-        if not answer.request_error:
-            await self._documents.remember(asked)
-        return answer
+            asked = await self._asked(given, context)
+        except Refused as refused:
+            errors = [public(error, request_id=context.request_id) for error in refused.errors]
+            return Answer({"errors": [error.formatted for error in errors]}, request_error=True)
+        if asked.operation.type not in allowed:
+            return _not_here(asked.operation.type)
+        return Answer.of(await execution.run(self._schema, asked, context))
 
     async def _batch(self, given: list[Any], context: Context) -> list[dict[str, Any]]:
         if not 0 < len(given) <= self._settings.max_batch:
             raise Refusal(400, f"A batch has 1 to {self._settings.max_batch} operations, not {len(given)}.")
         if context.idempotency_key is not None and len(given) > 1:
             raise Refusal(400, "A batch has no idempotency key of its own: put an idempotencyKey into each input.")
-        if error := too_costly(await self._summed(given, context), self._settings):
+        if error := execution.too_costly(await self._summed(given, context), self._settings):
             return [Answer.refusing(error).body for _ in given]
         return [(await self._one(one, context, BY_POST)).body for one in given]
 
@@ -166,12 +169,8 @@ class GraphQLEndpoint:
         """Return what a batch costs; what will be refused anyway costs nothing."""
         total = 0
         for one in given:
-            try:
-                asked = Parameters.of(one)
-                text = await self._documents.text_of(asked)
-            except GraphQLError:
-                continue
-            total += cost_of(self._schema, text, asked.operation_name, asked.variables, context)
+            with suppress(Refused):
+                total += (await self._asked(one, context)).cost
         return total
 
     def _wants_page(self, request: Request) -> bool:
@@ -201,18 +200,10 @@ async def read(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-async def _encoded(results: AsyncGenerator[ExecutionResult, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(results):
-        async for result in results:
-            yield encoded(Answer.of(result).body)
-
-
-def encoded(answer: Any) -> bytes:
-    try:
-        return orjson.dumps(answer)
-    except TypeError:
-        # Whole numbers beyond 64 bits, which JSON columns may hold.
-        return json.dumps(answer, separators=(",", ":")).encode()
+async def _encoded(payloads: AsyncGenerator[str, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(payloads):
+        async for payload in payloads:
+            yield payload.encode()
 
 
 def _negotiated(request: Request) -> str:

@@ -10,23 +10,20 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from inspect import isawaitable
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 import structlog
 from graphql import (
-    ExecutionResult,
     GraphQLError,
     OperationType,
-    create_source_event_stream,
 )
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from api.answers import Answers, Asked, as_json, executor_of, payload_of
+from api.answers import as_json, payload_of, subscribed
 from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
 from domain import api_keys, sessions
@@ -35,7 +32,7 @@ from engine.live import read_cursor
 from schema.context import Context
 from schema.documents import Refused
 from schema.errors import public
-from schema.execution import Schema, documents, spend, too_costly
+from schema.execution import Asked, Schema, ask, run, spend
 from settings import Settings
 
 TRANSPORT, LEGACY = "graphql-transport-ws", "graphql-ws"
@@ -247,56 +244,40 @@ class Connection:
     async def _run(self, key: str, given: Parameters, context: Context) -> bool:
         """Run an operation; say whether it came to an end of its own, rather than being refused."""
         try:
-            asked = await self._prepared(given, context)
+            asked = ask(
+                self._schema, await self._documents.text_of(given), given.operation_name, given.variables, context
+            )
+        except GraphQLError as error:
+            await self._fail(key, [error])
+            return False
         except Refused as refused:
             await self._fail(key, [public(error, request_id=context.request_id) for error in refused.errors])
             return False
-        operation = asked.prepared.operation(asked.name)
-        if operation.type is OperationType.SUBSCRIPTION:
-            try:
-                await spend(context, operation.cost.of(asked.variables))
-            except RateLimited as error:
-                told = GraphQLError(error.message, original_error=error)
-                await self._fail(key, [public(told, request_id=context.request_id)])
-                return False
+        await self._documents.remember(given)
+        if asked.operation.type is OperationType.SUBSCRIPTION:
             return await self._subscribe(key, asked, context)
-        result = await self._schema.execute(
-            asked.text, variable_values=asked.variables, context_value=context, operation_name=asked.name
-        )
-        if result.data is None and result.errors and all(error.path is None for error in result.errors):
-            await self._fail(key, result.errors)
+        answer = await run(self._schema, asked, context)
+        if answer.refused:
+            await self._fail(key, answer.errors)
             return False
-        await self._next(key, payload_of(result.data, result.errors, result.extensions))
+        await self._next(key, payload_of(answer.data, answer.errors, answer.extensions))
         return True
 
-    async def _prepared(self, given: Parameters, context: Context) -> Asked:
-        """Return an operation ready to run, as it is over HTTP; raises Refused."""
-        chosen, variables = self._settings, given.variables or {}
-        most = chosen.max_tokens_anonymous if context.identity is None else chosen.max_tokens
-        try:
-            text = await self._documents.text_of(given)
-            prepared = documents(self._schema._schema).prepare(text, max_tokens=most)
-            if error := too_costly(prepared.operation(given.operation_name).cost.of(variables), chosen):
-                raise error
-        except GraphQLError as error:
-            raise Refused([error]) from error
-        await self._documents.remember(given)
-        return Asked(text, given.operation_name, variables, prepared)
-
     async def _subscribe(self, key: str, asked: Asked, context: Context) -> bool:
-        executor = executor_of(self._schema._schema, asked, context)
-        source: Any = executor if isinstance(executor, list) else create_source_event_stream(executor)
-        if isawaitable(source):
-            source = await source
-        errors = source if isinstance(source, list) else source.errors if isinstance(source, ExecutionResult) else None
-        if errors or isinstance(executor, list):
-            await self._fail(key, [public(error, request_id=context.request_id) for error in errors or []])
-            return False
-        answers = Answers(self._schema._schema, asked, context)
         try:
-            async with aclosing(aiter(source)) as messages:
-                async for message in messages:
-                    await self._next(key, await answers.to(message))
+            await spend(context, asked.cost)
+        except RateLimited as error:
+            told = GraphQLError(error.message, original_error=error)
+            await self._fail(key, [public(told, request_id=context.request_id)])
+            return False
+        payloads = await subscribed(self._schema._schema, asked, context)
+        if isinstance(payloads, list):
+            await self._fail(key, payloads)
+            return False
+        try:
+            async with aclosing(payloads):
+                async for payload in payloads:
+                    await self._next(key, payload)
         except Unauthenticated as error:
             raise _ended(error) from error
         return True

@@ -4,6 +4,7 @@ A query is answered by its plan or, where that meets trouble, from the start by 
 of it. A mutation's or a subscription's root field is resolved by graphql-core, and what it returns is shaped by plan.
 """
 
+import json
 from inspect import isawaitable
 from typing import Any
 
@@ -15,7 +16,6 @@ from strawberry.types import Info
 
 from engine.levels import Run
 from engine.plans import Plan, went
-
 
 # Instants as the scalar writes them; the first instant there is comes from the driver without a zone.
 PLAINLY = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
@@ -36,7 +36,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         assert plan.root is not None
         try:
             [data] = await plan.root.answers([self.root_value], self.run())
-            answer = ExecutionResult(plain(data), None)
+            answer = ExecutionResult(data, None)
         except Exception as trouble:
             self._tell(trouble)
             result: Any = super().execute_operation(serially)
@@ -87,9 +87,22 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         tell(self.context_value, trouble)
 
 
+def written(answer: Any) -> bytes:
+    """Return an answer as JSON. Instants and days may stand in it as they are."""
+    try:
+        return orjson.dumps(answer, option=PLAINLY)
+    except TypeError:
+        # Whole numbers beyond 64 bits, which JSON columns may hold.
+        return json.dumps(answer, separators=(",", ":"), default=_instant).encode()
+
+
 def plain(data: Any) -> Any:
-    """Return data as JSON has it: what orjson writes by itself is written."""
-    return orjson.loads(orjson.dumps(data, option=PLAINLY))
+    """Return an answer with nothing in it but what JSON has."""
+    return json.loads(written(data))
+
+
+def _instant(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value, option=PLAINLY))
 
 
 def tell(context: Any, trouble: object) -> None:

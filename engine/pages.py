@@ -80,7 +80,8 @@ class Page:
 
 def cursor_of(signature: str, values: Iterable[Any], key: UUID) -> str:
     """Return the cursor of a row, given what it is ordered by."""
-    packed = orjson.dumps([signature, [_plain(value) for value in values], key.hex])
+    # The first instant there is comes from the driver without a zone.
+    packed = orjson.dumps([signature, [_plain(value) for value in values], key.hex], option=orjson.OPT_NAIVE_UTC)
     return urlsafe_b64encode(packed).decode().rstrip("=")
 
 

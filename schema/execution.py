@@ -1,30 +1,32 @@
 """What surrounds every operation, through whichever door it came: limits, time, snapshot, idempotency, masks."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from inspect import isawaitable
+from typing import Any, cast
 
 import strawberry
 import structlog
-from graphql import GraphQLError, GraphQLSchema, OperationType, parse
-from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import DEFAULT_ALLOWED_OPERATION_TYPES
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
+from strawberry.execution.is_awaitable import optimized_is_awaitable
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionResult as StrawberryResult
+from strawberry.types.graphql import OperationType as StrawberryOperation
 
 from domain.errors import DomainError
-from engine.executor import PlanningExecutor
+from engine.executor import PlanningExecutor, plain
 from schema import idempotency
 from schema.context import Context, Throttle
-from schema.documents import Documents, Operation, Refused
+from schema.documents import Documents, Operation, Prepared, Refused
 from schema.errors import public
 from schema.snapshot import snapshot
 from settings import Settings, settings
 
 log = structlog.get_logger()
-# Stands where the document of a refused operation would.
-NOTHING = parse("{__typename}")
 
 
 @lru_cache(maxsize=8)
@@ -33,92 +35,156 @@ def documents(schema: GraphQLSchema) -> Documents:
     return Documents(schema, settings())
 
 
-class Execution(SchemaExtension):
-    """Strawberry's hooks around one operation."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation that may run, with what it costs."""
 
-    operation: Operation | None = None
-    cost: int | None = None
-    throttle: Throttle | None = None
-    errors: list[GraphQLError]
+    text: str
+    name: str | None
+    variables: dict[str, Any]
+    prepared: Prepared
+    operation: Operation
+    cost: int
 
-    def on_parse(self) -> Iterator[None]:
-        # Strawberry lets errors of this hook escape from streams, so they wait for validation.
+
+@dataclass(slots=True)
+class Answer:
+    """What an operation came to; `refused` where it was not even begun."""
+
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLError] = field(default_factory=list)
+    extensions: dict[str, Any] = field(default_factory=dict)
+    refused: bool = False
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's schema, whose operations run as they do behind every door."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(execution_context_class=PlanningExecutor, **parts)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        root_value: Any = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[StrawberryOperation] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run an operation. Raises InvalidOperationTypeError for a type that is not allowed here."""
+        given = context_value if isinstance(context_value, Context) else Context()
+        context = given.fresh()
         try:
-            self._prepare()
-        except GraphQLError as error:
-            self._refuse([error])
+            asked = ask(self, query or "", operation_name, variable_values, context)
         except Refused as refused:
-            self._refuse(refused.errors)
-        yield
+            return StrawberryResult(data=None, errors=[_public(error, context) for error in refused.errors])
+        operation_type = StrawberryOperation(asked.operation.type.value)
+        if allowed_operation_types is not None and operation_type not in allowed_operation_types:
+            raise InvalidOperationTypeError(operation_type)
+        answer = await run(self, asked, context, root=root_value)
+        given.compiled, given.why_not = context.compiled, context.why_not
+        data = plain(answer.data) if context.compiled else answer.data
+        return StrawberryResult(data=data, errors=answer.errors or None, extensions=answer.extensions or None)
 
-    def on_validate(self) -> Iterator[None]:
-        self.execution_context.pre_execution_errors = self.errors
-        yield
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        context = execution_context.context if execution_context else None
+        errors[:] = [_public(error, context if isinstance(context, Context) else Context()) for error in errors]
 
-    async def on_execute(self) -> AsyncIterator[None]:
-        operation = self.operation
-        if operation is None:
-            yield
-            return
-        self.throttle = await self._spend()
-        if operation.type is OperationType.SUBSCRIPTION:
-            yield
-            return
-        mutation = operation.type is OperationType.MUTATION
-        seconds = settings().mutation_timeout if mutation else settings().query_timeout
-        async with _failing_in_public(self._context()), _within(seconds), AsyncExitStack() as stack:
-            if operation.cost.snapshot and not mutation:
-                await stack.enter_async_context(snapshot())
-            if mutation and (key := self._key(operation)):
-                told = self.get_results()
-                once = idempotency.once(key, self.execution_context, self._context(), extensions=told)
-                await stack.enter_async_context(once)
-            yield
 
-    def get_results(self) -> dict[str, Any]:
-        if self.cost is None or self.operation is None or self.operation.type is OperationType.SUBSCRIPTION:
-            return {}
-        if self.execution_context.extensions_results:
-            return {}
-        told: dict[str, Any] = {"requested": self.cost, "maximum": settings().max_cost}
-        if self.throttle:
-            told["throttle"] = {
-                "maximum": self.throttle.maximum,
-                "available": self.throttle.available,
-                "restoreRate": self.throttle.restore_rate,
-            }
-        return {"cost": told}
-
-    async def _spend(self) -> Throttle | None:
-        return None if self.cost is None else await spend(self._context(), self.cost)
-
-    def _prepare(self) -> None:
-        execution, self.errors = self.execution_context, []
-        most = max_tokens(self._context())
-        prepared = documents(execution.schema._schema).prepare(execution.query or "", max_tokens=most)
-        self.operation = prepared.operation(execution._provided_operation_name)
-        self.cost = self.operation.cost.of(execution.variables)
-        if error := too_costly(self.cost, settings()):
+def ask(
+    schema: strawberry.Schema, text: str, name: str | None, variables: dict[str, Any] | None, context: Context
+) -> Asked:
+    """Return an operation ready to run; raises Refused where it is none, or goes beyond a limit."""
+    try:
+        prepared = documents(schema._schema).prepare(text, max_tokens=_max_tokens(context))
+        operation = prepared.operation(name)
+        cost = operation.cost.of(variables)
+        if error := too_costly(cost, settings()):
             raise error
-        execution.graphql_document = prepared.document
-        context = self._context()
-        context.plans = self.operation.plans if context.engine else None
+    except GraphQLError as error:
+        raise Refused([error]) from error
+    return Asked(text, name, variables or {}, prepared, operation, cost)
 
-    def _refuse(self, errors: list[GraphQLError]) -> None:
-        execution, self.errors = self.execution_context, errors
-        execution.graphql_document = NOTHING
-        execution.allowed_operations = DEFAULT_ALLOWED_OPERATION_TYPES
-        execution._provided_operation_name = None
 
-    def _context(self) -> Context:
-        context = self.execution_context.context
-        return context if isinstance(context, Context) else Context()
+async def run(schema: strawberry.Schema, asked: Asked, context: Context, *, root: Any = None) -> Answer:
+    """Run a query or a mutation.
 
-    def _key(self, operation: Operation) -> str | None:
-        context = self._context()
-        if context.identity is None:
-            return None
-        return idempotency.key_of(operation, self.execution_context.variables, context.idempotency_key)
+    What is wrong is in the answer, as clients may see it. The data has values that are written by `written` only.
+    """
+    answer = Answer()
+    try:
+        answer.extensions = _told(asked, await spend(context, asked.cost))
+        executor = executor_of(schema._schema, asked, context, root)
+        if isinstance(executor, list):
+            raise Refused(executor)
+        result = await _executed(asked, executor, context, answer)
+        answer.data, answer.errors = result.data, [_public(error, context) for error in result.errors or ()]
+    except Refused as refused:
+        answer.refused, answer.errors = True, [_public(error, context) for error in refused.errors]
+    except GraphQLError as error:
+        answer.refused, answer.errors = True, [_public(error, context)]
+    except Exception as error:
+        answer.refused, answer.errors = True, [_public(GraphQLError(str(error), original_error=error), context)]
+    return answer
+
+
+async def _executed(asked: Asked, executor: PlanningExecutor, context: Context, answer: Answer) -> ExecutionResult:
+    async def execute() -> ExecutionResult:
+        result: Any = executor.execute_operation()
+        return await result if isawaitable(result) else result  # type: ignore[no-any-return]
+
+    mutation = asked.operation.type is OperationType.MUTATION
+    seconds = settings().mutation_timeout if mutation else settings().query_timeout
+    async with _failing_in_public(context), _within(seconds):
+        if mutation and (key := _key(asked, context)):
+            done = await idempotency.once(key, request_of(asked), context, execute, extensions=answer.extensions)
+            answer.extensions = done.extensions or {}
+            return done
+        if asked.operation.cost.snapshot and not mutation:
+            async with snapshot():
+                return await execute()
+        return await execute()
+
+
+def executor_of(
+    schema: GraphQLSchema, asked: Asked, context: Context, root: Any = None
+) -> PlanningExecutor | list[GraphQLError]:
+    """Return what executes an operation, or what its variables lack."""
+    context.plans = asked.operation.plans if context.engine else None
+    made = PlanningExecutor.build(
+        schema,
+        asked.prepared.document,
+        root_value=root,
+        context_value=context,
+        raw_variable_values=asked.variables,
+        operation_name=asked.name,
+        is_awaitable=cast(Any, optimized_is_awaitable),
+    )
+    return cast(PlanningExecutor | list[GraphQLError], made)
+
+
+def _key(asked: Asked, context: Context) -> str | None:
+    if context.identity is None:
+        return None
+    return idempotency.key_of(asked.operation, asked.variables, context.idempotency_key)
+
+
+def request_of(asked: Asked) -> list[Any]:
+    """Return what makes a request the same as an earlier one."""
+    return [asked.text, asked.name, asked.variables]
+
+
+def _told(asked: Asked, throttle: Throttle | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"requested": asked.cost, "maximum": settings().max_cost}
+    if throttle:
+        told["throttle"] = {
+            "maximum": throttle.maximum,
+            "available": throttle.available,
+            "restoreRate": throttle.restore_rate,
+        }
+    return {"cost": told}
 
 
 async def spend(context: Context, cost: int) -> Throttle | None:
@@ -127,32 +193,6 @@ async def spend(context: Context, cost: int) -> Throttle | None:
         return None
     who = context.identity.name if context.identity else f"address:{context.address}"
     return await context.budget.spend(who, cost)
-
-
-class Schema(strawberry.Schema):
-    """Strawberry's schema with a context of its own for every operation, and errors as clients may see them."""
-
-    def __init__(self, *, extensions: Iterable[type[SchemaExtension]] = (), **parts: Any) -> None:
-        super().__init__(extensions=(Execution, *extensions), execution_context_class=PlanningExecutor, **parts)
-
-    async def execute(self, *args: Any, **kwargs: Any) -> Any:
-        own = _own_context(kwargs)
-        result = await super().execute(*args, **own)
-        given, used = kwargs.get("context_value"), own.get("context_value")
-        if isinstance(given, Context) and isinstance(used, Context):
-            given.compiled, given.why_not = used.compiled, used.why_not
-        return result
-
-    async def subscribe(self, *args: Any, **kwargs: Any) -> Any:
-        return await super().subscribe(*args, **_own_context(kwargs))
-
-    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-        return await super().stream(*args, **_own_context(kwargs))
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        context = execution_context.context if execution_context else None
-        request_id = context.request_id if isinstance(context, Context) else ""
-        errors[:] = [public(error, request_id=request_id) for error in errors]
 
 
 def too_costly(cost: int, settings: Settings) -> GraphQLError | None:
@@ -165,25 +205,12 @@ def too_costly(cost: int, settings: Settings) -> GraphQLError | None:
     )
 
 
-def cost_of(schema: Schema, text: str, name: str | None, variables: dict[str, Any] | None, context: Context) -> int:
-    """Return what an operation costs; nothing where it will be refused."""
-    try:
-        prepared = documents(schema._schema).prepare(text, max_tokens=max_tokens(context))
-        return prepared.operation(name).cost.of(variables)
-    except (Refused, GraphQLError):
-        return 0
-
-
-def operation_type_of(schema: strawberry.Schema, text: str, name: str | None, context: Context) -> OperationType | None:
-    """Return what kind of operation is asked for; None where it will be refused."""
-    try:
-        return documents(schema._schema).prepare(text, max_tokens=max_tokens(context)).operation(name).type
-    except (Refused, GraphQLError):
-        return None
-
-
-def max_tokens(context: Context) -> int:
+def _max_tokens(context: Context) -> int:
     return settings().max_tokens_anonymous if context.identity is None else settings().max_tokens
+
+
+def _public(error: GraphQLError, context: Context) -> GraphQLError:
+    return public(error, request_id=context.request_id)
 
 
 @asynccontextmanager
@@ -213,8 +240,3 @@ async def _failing_in_public(context: Context) -> AsyncIterator[None]:
             f"Something went wrong on our side; report {context.request_id}.",
             extensions={"code": "INTERNAL", "requestId": context.request_id},
         ) from error
-
-
-def _own_context(kwargs: dict[str, Any]) -> dict[str, Any]:
-    context = kwargs.get("context_value")
-    return kwargs | {"context_value": context.fresh()} if isinstance(context, Context) else kwargs

@@ -1,20 +1,19 @@
 """Mutations under an idempotency key: done once, answered as often as they are sent."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from graphql import GraphQLError, value_from_ast_untyped
-from strawberry.types import ExecutionContext, ExecutionResult
+from graphql import ExecutionResult, GraphQLError, value_from_ast_untyped
 
 from domain import idempotency
 from models.database import transaction
 from schema.context import Context
 from schema.documents import Operation, refused
+from schema.errors import public
 from settings import settings
 
 # What these answer must not lie in a table for a day, since whoever holds it may sign in.
@@ -38,36 +37,48 @@ class ToldBefore(GraphQLError):
 class _NothingDone(Exception):
     """Every field of the mutation failed, so that a repetition may try again."""
 
+    def __init__(self, result: ExecutionResult) -> None:
+        super().__init__()
+        self.result = result
 
-@asynccontextmanager
+
 async def once(
-    key: str, execution: ExecutionContext, context: Context, *, extensions: dict[str, Any]
-) -> AsyncIterator[None]:
-    """Execute the mutation in the block, or put its first answer in place of its execution.
+    key: str,
+    request: list[Any],
+    context: Context,
+    execute: Callable[[], Awaitable[ExecutionResult]],
+    *,
+    extensions: dict[str, Any],
+) -> ExecutionResult:
+    """Execute a mutation, or return its first answer; `extensions` are what belongs to that.
 
     The answer is kept in the transaction that does the work: a process that dies leaves both or neither.
     """
     claimed = await idempotency.claim(
         context.actor,
         key,
-        request_hash=_hash(execution),
+        request_hash=hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest(),
         abandoned_after=timedelta(seconds=settings().mutation_timeout),
         now=context.now,
     )
     if isinstance(claimed, bytes):
-        _give_again(claimed, execution)
-        yield
-        return
+        kept = orjson.loads(claimed)
+        told: list[GraphQLError] = [ToldBefore(error) for error in kept["errors"]]
+        return ExecutionResult(kept["data"], told or None, kept["extensions"])
     try:
-        with suppress(_NothingDone):
-            async with transaction():
-                yield
-                await _keep(claimed, execution, context, extensions)
-            return
+        async with transaction():
+            result = await execute()
+            result.extensions = extensions
+            if not result.data or all(value is None for value in result.data.values()):
+                raise _NothingDone(result)
+            await _keep(claimed, result, context)
+        return result
+    except _NothingDone as nothing:
+        await idempotency.release(claimed)
+        return nothing.result
     except BaseException:
         await idempotency.release(claimed)
         raise
-    await idempotency.release(claimed)
 
 
 def key_of(operation: Operation, variables: Mapping[str, Any] | None, header: str | None) -> str | None:
@@ -88,24 +99,7 @@ def key_of(operation: Operation, variables: Mapping[str, Any] | None, header: st
     return key
 
 
-async def _keep(claimed: UUID, execution: ExecutionContext, context: Context, extensions: dict[str, Any]) -> None:
-    result = execution.result
-    if result is None or not result.data or all(value is None for value in result.data.values()):
-        raise _NothingDone
-    answer = {
-        "data": result.data,
-        "errors": [error.formatted for error in result.errors or ()],
-        "extensions": extensions,
-    }
+async def _keep(claimed: UUID, result: ExecutionResult, context: Context) -> None:
+    errors = [public(error, request_id=context.request_id).formatted for error in result.errors or ()]
+    answer = {"data": result.data, "errors": errors, "extensions": result.extensions}
     await idempotency.complete(claimed, orjson.dumps(answer), now=context.now)
-
-
-def _give_again(answer: bytes, execution: ExecutionContext) -> None:
-    kept = orjson.loads(answer)
-    execution.result = ExecutionResult(kept["data"], [ToldBefore(error) for error in kept["errors"]] or None)
-    execution.extensions_results = kept["extensions"]
-
-
-def _hash(execution: ExecutionContext) -> str:
-    request = [execution.query, execution.operation_name, execution.variables or {}]
-    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
