@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ ALGORITHM = "HS256"
 NONCE_BYTES = MAC_BYTES = 16
 TOKEN_LENGTH = 64
 USER_AGENT_LIMIT = 500
+REMEMBERED = 10_000
 
 
 class SessionEnded(Unauthenticated):
@@ -251,14 +253,20 @@ def access_token(session: Session, *, now: datetime) -> str:
 def read_access_token(token: str, *, now: datetime) -> Claims:
     """Return what a genuine and current access token says; raises Unauthenticated, TokenExpired."""
     try:
-        claims = _claims(token)
-        read = Claims(UUID(claims["sub"]), UUID(claims["sid"]), UUID(claims["wid"]))
-        ends = datetime.fromtimestamp(claims["exp"], UTC)
+        claims, ends = _checked(token, tokens.secrets("access"))
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, AttributeError) as error:
         raise Unauthenticated from error
     if ends <= now:
         raise TokenExpired
-    return read
+    return claims
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _checked(token: str, keys: tuple[bytes, ...]) -> tuple[Claims, datetime]:
+    """Return what a token that these keys verify says, and when it ends: neither can ever change."""
+    claims = _claims(token, keys)
+    said = Claims(UUID(claims["sub"]), UUID(claims["sid"]), UUID(claims["wid"]))
+    return said, datetime.fromtimestamp(claims["exp"], UTC)
 
 
 async def _membership(user: User, workspace_id: UUID | None) -> Membership:
@@ -283,9 +291,8 @@ def _signed_in(session: Session, token: str, *, now: datetime) -> SignedIn:
     return SignedIn(access_token(session, now=now), token, now + ACCESS_LASTS, session)
 
 
-def _claims(token: str) -> dict[str, Any]:
+def _claims(token: str, keys: tuple[bytes, ...]) -> dict[str, Any]:
     options: Options = {"require": ["sub", "sid", "wid", "exp"], "verify_exp": False, "verify_iat": False}
-    keys = tokens.secrets("access")
     for key in keys[:-1]:
         with suppress(jwt.InvalidSignatureError):
             return jwt.decode(token, key, algorithms=[ALGORITHM], options=options)

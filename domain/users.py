@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
-from tortoise.connection import get_connection
 
 from domain import api_keys, edits, inputs, passwords, policy, sessions, teams
 from domain.actors import Actor, ActorKind
@@ -16,7 +16,7 @@ from domain.policy import Action
 from domain.sign_in_attempts import Limit, count, forgive
 from domain.unset import UNSET, Unset, given
 from models.api_keys import ApiKey
-from models.database import transaction
+from models.database import read, transaction
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
@@ -71,16 +71,14 @@ async def load_actor(credential: str, *, now: datetime) -> Actor:
     if credential.startswith(api_keys.PREFIX):
         return await _by_key(credential, now=now)
     claims = sessions.read_access_token(credential, now=now)
-    rows = await get_connection("default").execute_query_dict(
-        BY_SESSION, [claims.session_id, claims.user_id, claims.workspace_id, now]
-    )
+    rows = await read(BY_SESSION, claims.session_id, claims.user_id, claims.workspace_id, now)
     if not rows:
         raise Unauthenticated
     return await _actor(ActorKind.USER, claims.workspace_id, claims.user_id, rows[0], session_id=claims.session_id)
 
 
 async def _by_key(secret: str, *, now: datetime) -> Actor:
-    rows = await get_connection("default").execute_query_dict(BY_KEY, [api_keys.hash_of(secret)])
+    rows = await read(BY_KEY, api_keys.hash_of(secret))
     if not rows:
         raise Unauthenticated
     row = rows[0]
@@ -92,7 +90,7 @@ async def _by_key(secret: str, *, now: datetime) -> Actor:
     return await _actor(ActorKind.API_KEY, row["workspace_id"], row["user_id"], row, key_id=row["id"], scopes=scopes)
 
 
-async def _actor(kind: ActorKind, workspace_id: UUID, user_id: UUID, row: dict[str, Any], **more: Any) -> Actor:
+async def _actor(kind: ActorKind, workspace_id: UUID, user_id: UUID, row: asyncpg.Record, **more: Any) -> Actor:
     role = Role(row["role"])
     rows = await teams.rows_of(
         workspace_id,

@@ -1,12 +1,9 @@
 """Who acts with a credential, whose leads they see, and how members change."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from domain import sessions, teams, users, workspaces
 from domain.actors import ALL, Actor, ActorKind
@@ -20,6 +17,7 @@ from models.users import Membership, Role, User, Visibility
 from models.workspaces import Workspace
 from tests import factories
 from tests.factories import NOW
+from tests.statements import recorded
 
 
 async def loaded(actor: Actor) -> Actor:
@@ -35,35 +33,15 @@ async def events_of(actor: Actor, name: str) -> list[Event]:
     return await Event.filter(workspace_id=actor.workspace_id, name=name).order_by("id")
 
 
-@asynccontextmanager
-async def statements(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """Collect the SQL that runs within the block."""
-    seen: list[str] = []
-
-    def noting(name: str) -> None:
-        run = getattr(AsyncpgDBClient, name)
-
-        async def noted(self: AsyncpgDBClient, query: str, *args: Any, **kwargs: Any) -> Any:
-            seen.append(query)
-            return await run(self, query, *args, **kwargs)
-
-        monkeypatch.setattr(AsyncpgDBClient, name, noted)
-
-    for name in ("execute_query", "execute_query_dict", "execute_insert"):
-        noting(name)
-    yield seen
-    monkeypatch.undo()
-
-
 class TestLoadActor:
     @pytest.mark.parametrize("role", Role)
-    async def test_one_statement_says_who_acts(self, db: str, role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_one_statement_says_who_acts(self, db: str, role: Role) -> None:
         workspace = await factories.workspace()
         member = await factories.member(role, of=workspace, team=await factories.team(workspace))
         token = (await factories.session(member)).access_token
         await users.load_actor(token, now=NOW)
 
-        async with statements(monkeypatch) as sql:
+        with recorded() as sql:
             actor = await users.load_actor(token, now=NOW)
 
         assert len(sql) == 1, sql
