@@ -12,7 +12,7 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help run test check format docs bench lock upgrade clean
+.PHONY: help run test check format docs bench bench-peers lock upgrade clean
 
 help:
 	@echo "make run      start Salescycle (ARGS='--port 8001' for options of salescycle up)"
@@ -21,6 +21,7 @@ help:
 	@echo "make format   let ruff write the code as it should look"
 	@echo "make docs     write docs/settings.md and docs/errors.md from the code"
 	@echo "make bench    run the benchmarks"
+	@echo "make bench-peers  measure beside PostGraphile, Mercurius and plain Strawberry (docs/benchmarks.md)"
 	@echo "make lock     write the lock files after a change of pyproject.toml (upgrade: newest versions)"
 
 run: $(RUN_STAMP)
@@ -46,6 +47,9 @@ docs: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	@$(PY) -m bench $(ARGS)
+
+bench-peers: $(DEV_STAMP)
+	@$(PY) -m bench.peers $(ARGS)
 
 lock: $(DEV_STAMP)
 	@$(COMPILE) --output-file requirements.lock

@@ -1,6 +1,6 @@
 """`make bench-peers`: Salescycle beside its peers and its limit, one line a figure.
 
-    python -m bench.peers [--only page,one] [--peers salescycle,limit] [--rounds 5] [--seconds 3] [--connections 32]
+    python -m bench.peers [--only page,one] [--peers salescycle,limit] [--rounds 5] [--seconds 2] [--connections 32]
 
 docs/benchmarks.md says what is compared, how, and how to read it.
 """
@@ -10,25 +10,40 @@ from pathlib import Path
 
 import uvloop
 
-from bench.peers import rounds
+from bench.peers import growth, jobs, rounds
 from bench.peers.contenders import NAMES, contenders, running
-from bench.peers.ground import CACHE, ground
+from bench.peers.ground import CACHE, Ground, ground
 from bench.peers.questions import questions
 from bench.peers.rounds import Length
 
-KINDS = ("page", "one", "board", "write")
+COMPARED = ("page", "one", "board", "write")
+KINDS = (*COMPARED, "growth", "jobs")
 
 
-async def compare(asked: argparse.Namespace) -> None:
-    """Measure what is asked for, one kind of document after the other."""
-    length = Length(asked.rounds, asked.seconds, asked.connections)
+async def measure(asked: argparse.Namespace) -> None:
+    """Measure what is asked for, one figure after the other."""
     async with ground(asked.data_dir, leads=asked.leads) as place:
-        asking = await questions(place)
-        with running(contenders(place, asked.peers), place) as all_running:
-            for kind in asked.only:
-                able = [at for at in all_running if at.contender.answers(kind)]
-                await asking.check(kind, able)
-                rounds.tell(kind, await rounds.take_turns(kind, able, asking, length))
+        if "growth" in asked.only:
+            await growth.make(place)
+        place.pin()
+        await compare(place, asked)
+        if "growth" in asked.only:
+            await growth.measure(place)
+        if "jobs" in asked.only:
+            await jobs.measure(place)
+
+
+async def compare(place: Ground, asked: argparse.Namespace) -> None:
+    """Let contenders answer one kind of document after the other, in turns."""
+    kinds = [kind for kind in asked.only if kind in COMPARED]
+    if not kinds:
+        return
+    length, asking = Length(asked.rounds, asked.seconds, asked.connections), await questions(place)
+    with running(contenders(place, asked.peers), place) as all_running:
+        for kind in kinds:
+            able = [at for at in all_running if at.contender.answers(kind)]
+            await asking.check(kind, able)
+            rounds.tell(kind, await rounds.take_turns(kind, able, asking, length))
 
 
 def some_of(known: tuple[str, ...]) -> "type[list[str]]":
@@ -48,11 +63,11 @@ def main() -> None:
     parser.add_argument("--only", type=some_of(KINDS), default=list(KINDS), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--peers", type=some_of(NAMES), default=list(NAMES), help=f"of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each contender in each round")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each contender in each round")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--data-dir", type=Path, default=CACHE / "data", help="filled once and kept")
-    uvloop.run(compare(parser.parse_args()))
+    uvloop.run(measure(parser.parse_args()))
 
 
 if __name__ == "__main__":

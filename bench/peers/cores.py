@@ -1,7 +1,7 @@
 """Which core does what: contenders take turns on one, everything that they all need shares the other."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,9 +23,14 @@ def tree(pid: int) -> list[int]:
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
-def used(pids: Iterable[int]) -> float:
-    """Return the seconds of CPU that processes have used, to the nanosecond; those that have ended count nothing."""
-    return sum(_ran(pid) for pid in pids) / 1e9
+def snapshot(pids: Iterable[int]) -> dict[int, int]:
+    """Return the nanoseconds of CPU that each process has used."""
+    return {pid: _ran(pid) for pid in pids}
+
+
+def used_since(before: Mapping[int, int], pids: Iterable[int]) -> float:
+    """Return the seconds of CPU that processes have used since; what has ended meanwhile is not counted."""
+    return sum(max(ran - before.get(pid, 0), 0) for pid, ran in snapshot(pids).items()) / 1e9
 
 
 def _ran(pid: int) -> int:

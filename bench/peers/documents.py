@@ -2,18 +2,19 @@
 
 from uuid import UUID
 
-PAGE = """
-query Page($first: Int!) {
-  leads(first: $first, orderBy: [{field: CREATED_AT, direction: DESC}]) {
+LEADS = """leads(first: $first, orderBy: [{field: CREATED_AT, direction: DESC}]) {
     edges { node {
       id title status score createdAt value { amount currencyCode }
       stage { id name } owner { id name } company { id name }
       needs(first: 3) { edges { node { id title importance } } }
     } }
     pageInfo { hasNextPage endCursor }
-  }
-}
-"""
+  }"""
+PAGE = f"query Page($first: Int!) {{ {LEADS} }}"
+BY_SCORE = PAGE.replace("CREATED_AT", "SCORE")
+BY_RANK = f"query Stage($stage: ID!, $first: Int!) {{ stage(id: $stage) {{ {LEADS} }} }}".replace(
+    "CREATED_AT, direction: DESC", "RANK"
+)
 ONE = "query One($id: ID!) { lead(id: $id) { id title status score version createdAt } }"
 WRITE = """
 mutation Write($id: ID!, $version: Int!, $title: String!) {

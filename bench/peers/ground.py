@@ -18,7 +18,7 @@ from settings import Settings
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE / ".cache"
-PREPARE = HERE / "prepare.sql"
+PREPARE = HERE / "sql" / "prepare.sql"
 MARK = "bench-peers"
 
 
@@ -31,6 +31,7 @@ class Ground:
     data_dir: Path
     workspace_id: UUID
     secret_key: str
+    prepared: str
 
     @property
     def database_url(self) -> str:
@@ -41,10 +42,15 @@ class Ground:
         postmaster = int((self.postgres.cluster / "postmaster.pid").read_text().split()[0])
         return [postmaster, *(child.pid for child in psutil.Process(postmaster).children())]
 
+    def pin(self) -> None:
+        """Keep the servers and this process, which sends the load, on the core that contenders leave alone."""
+        for pid in (*self.postgres_pids(), *cores.tree(os.getpid())):
+            cores.pin(pid, cores.OTHERS)
+
 
 @asynccontextmanager
 async def ground(data_dir: Path, *, leads: int) -> AsyncIterator[Ground]:
-    """Start the servers on a folder that is filled once, and keep them on the core that contenders leave alone."""
+    """Start the servers on a folder that is filled once."""
     data_dir = folder.prepare(data_dir)
     filled(data_dir, leads)
     ours = servers.plan(Settings(database_url="", redis_url=""), data_dir=data_dir)
@@ -52,11 +58,8 @@ async def ground(data_dir: Path, *, leads: int) -> AsyncIterator[Ground]:
     with folder.locked(data_dir):
         async with servers.kept(ours, data_dir=data_dir, say=print):
             workspace_id = await _prepared(ours.database_url, data_dir)
-            found = Ground(ours.postgres, ours.redis_url, data_dir, workspace_id, folder.secret_key(data_dir))
-            for pid in found.postgres_pids():
-                cores.pin(pid, cores.OTHERS)
-            cores.pin(os.getpid(), cores.OTHERS)
-            yield found
+            secret_key, prepared = folder.secret_key(data_dir), PREPARE.read_text()
+            yield Ground(ours.postgres, ours.redis_url, data_dir, workspace_id, secret_key, prepared)
 
 
 async def _prepared(url: str, data_dir: Path) -> UUID:

@@ -5,6 +5,7 @@ what is measured.
 """
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -127,24 +128,26 @@ async def measured(
     *,
     server: Callable[[], list[int]],
     postgres: Callable[[], list[int]],
-    generator: int,
 ) -> Measure:
     """Ask on as many connections as there are streams of requests; raises SystemExit with an answer that is none."""
     tally = Tally()
     connections = [await _connected(address, stream, tally) for stream in streams]
     await asyncio.sleep(SETTLING_SECONDS)
-    pids = server(), postgres(), [generator]
+
+    def itself() -> list[int]:
+        return [os.getpid()]
+
+    watched = (server, postgres, itself)
     tally.latencies.clear()
-    before, began = [cores.used(each) for each in pids], time.perf_counter()
+    before, began = [cores.snapshot(pids()) for pids in watched], time.perf_counter()
     await asyncio.sleep(seconds)
     took, latencies = time.perf_counter() - began, tally.latencies.copy()
-    after = [cores.used(each) for each in pids]
+    spent = [cores.used_since(was, pids()) for was, pids in zip(before, watched, strict=True)]
     for connection in connections:
         connection.stopping = True
     await asyncio.wait_for(asyncio.gather(*(connection.ended for connection in connections)), 30)
     if tally.fault or not latencies:
         raise SystemExit(f"{address} did not answer as it should: {tally.fault or 'nothing came'}")
-    spent = [end - start for start, end in zip(before, after, strict=True)]
     return Measure(len(latencies), took, latencies, *spent)
 
 

@@ -4,7 +4,6 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from os import getpid
 
 from bench.house import told
 from bench.peers.contenders import Running
@@ -36,7 +35,6 @@ async def take_turns(kind: str, running: Sequence[Running], asking: Questions, l
                 length.seconds,
                 server=at.pids,
                 postgres=asking.ground.postgres_pids,
-                generator=getpid(),
             )
             found[at.contender.name].append(measure)
     return found
@@ -48,10 +46,10 @@ def tell(kind: str, measures: Measures) -> None:
     for name, found in measures.items():
         told(f"{kind}_{name}_rate", median(found, rate), "requests/s")
         told(f"{kind}_{name}_cpu", median(found, server_cpu), "ms of server CPU a request")
-        told(f"{kind}_{name}_postgres_cpu", median(found, lambda m: m.per_request(m.postgres_cpu)), "ms a request")
+        told(f"{kind}_{name}_postgres_cpu", median(found, postgres_cpu), "ms of PostgreSQL's CPU a request")
         told(f"{kind}_{name}_median", median(found, lambda m: m.percentile(0.5)), "ms")
         told(f"{kind}_{name}_p99", median(found, lambda m: m.percentile(0.99)), "ms")
-        told(f"{kind}_{name}_other_core", 100 * median(found, other_core), "% busy")
+        told(f"{kind}_{name}_other_core", 100 * median(found, other_core), "% busy: PostgreSQL and the load generator")
 
 
 def tell_ratios(kind: str, measures: Measures) -> None:
@@ -61,11 +59,12 @@ def tell_ratios(kind: str, measures: Measures) -> None:
         return
     for name, theirs in measures.items():
         if name not in (OURS, LIMIT):
-            told(f"{kind}_vs_{name}", ratio(ours, theirs, rate), "x")
+            told(f"{kind}_vs_{name}", ratio(ours, theirs, rate), "x the requests/s")
+            told(f"{kind}_vs_{name}_by_cpu", ratio(theirs, ours, server_cpu), "x the requests a second of server CPU")
     if LIMIT in measures:
-        told(f"{kind}_cpu_vs_limit", ratio(ours, measures[LIMIT], server_cpu), "x")
+        told(f"{kind}_cpu_vs_limit", ratio(ours, measures[LIMIT], server_cpu), "x the server CPU")
     if kind == "page":
-        told("page_tail", median(ours, lambda m: m.percentile(0.99) / m.percentile(0.5)), "x")
+        told("page_tail", median(ours, lambda m: m.percentile(0.99) / m.percentile(0.5)), "x the median")
 
 
 def ratio(ours: Sequence[Measure], theirs: Sequence[Measure], of: Figure) -> float:
@@ -84,6 +83,10 @@ def rate(measure: Measure) -> float:
 
 def server_cpu(measure: Measure) -> float:
     return measure.per_request(measure.server_cpu)
+
+
+def postgres_cpu(measure: Measure) -> float:
+    return measure.per_request(measure.postgres_cpu)
 
 
 def other_core(measure: Measure) -> float:
