@@ -1,6 +1,6 @@
 """Rows a second of an import of leads into PostgreSQL, and the same rows by plain COPY beside it.
 
-    python -m bench.imports [--rows 200000] [--alone] [--keep FILE]
+    python -m bench.imports [--rows 200000] [--alone]
 
 A database of its own is made on DATABASE_URL's server, or on an embedded one started for the run, and dropped in the
 end. Relay and worker run beside the import as processes of their own, as in production, unless --alone.
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -105,8 +106,49 @@ async def plain_copy(url: str, path: Path) -> float:
     return took
 
 
-async def take(url: str, path: Path, actor_workspace: Workspace) -> tuple[float, float]:
-    """Return the seconds of an import and the share of a core that this process used."""
+class Cores:
+    """Which part used how much of the machine, so that a figure can be judged beside what else ran."""
+
+    def __init__(self, postmaster: psutil.Process | None, others: dict[str, psutil.Process]) -> None:
+        self._postmaster, self._others = postmaster, others
+        self._began, self._before, self._busy = time.perf_counter(), self._used(), _busy()
+
+    @classmethod
+    async def watch(cls, url: str, processes: list[subprocess.Popen[bytes]]) -> "Cores":
+        """Begin to watch; a PostgreSQL on another machine is not in it."""
+        others = {process.args[-1]: psutil.Process(process.pid) for process in processes}
+        postmaster = None
+        connection = await asyncpg.connect(url)
+        with suppress(psutil.Error):
+            backend = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()"))
+            postmaster = backend.parent() if "postgres" in backend.name() else None
+        await connection.close()
+        return cls(postmaster, others)
+
+    def told(self) -> str:
+        """Return the cores that each part has used since, and what the rest of the machine has."""
+        seconds, used = time.perf_counter() - self._began, self._used()
+        cores = {name: (used[name] - before) / seconds for name, before in self._before.items()}
+        rest = (_busy() - self._busy) / seconds - sum(cores.values())
+        parts = [f"{name} {share:.2f}" for name, share in cores.items()]
+        return f"cores used of {psutil.cpu_count()}: {', '.join(parts)}; anything else {max(rest, 0):.2f}"
+
+    def _used(self) -> dict[str, float]:
+        used = {"import": time.process_time()}
+        if self._postmaster is not None:
+            times = [one.cpu_times() for one in self._postmaster.children()]
+            ended = self._postmaster.cpu_times()
+            used["postgres"] = ended.children_user + ended.children_system + sum(one.user + one.system for one in times)
+        return used | {name: sum(one.cpu_times()[:2]) for name, one in self._others.items()}
+
+
+def _busy() -> float:
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system
+
+
+async def take(path: Path, actor_workspace: Workspace) -> float:
+    """Return the seconds of an import."""
     actor = system(actor_workspace.id, task="bench")
     row = await imports.begin(
         actor,
@@ -116,11 +158,11 @@ async def take(url: str, path: Path, actor_workspace: Workspace) -> tuple[float,
         given=imports.load(MAPPING),
         now=datetime.now(UTC),
     )
-    began, cpu = time.perf_counter(), time.process_time()
+    began = time.perf_counter()
     done = await imports.run(actor, row.id, path, clock=lambda: datetime.now(UTC))
     took = time.perf_counter() - began
     assert done.skipped_rows == 0, done
-    return took, (time.process_time() - cpu) / took
+    return took
 
 
 async def settled(url: str, processes: list[subprocess.Popen[bytes]]) -> float:
@@ -164,11 +206,15 @@ async def measure(server_url: str, redis_url: str, args: argparse.Namespace) -> 
                 processes += [start(process, url, redis_url) for process in ("relay", "worker")]
                 await asyncio.sleep(3)
             beside = "alone" if args.alone else "relay and worker running"
-            took, share = await take(url, path, home)
-            print(f"import, {beside}: {args.rows / took:,.0f} rows/s ({took:.1f} s, {share:.0%} of a core here)")
+            cores = await Cores.watch(url, processes)
+            took = await take(path, home)
+            print(
+                f"import, {beside}: {args.rows / took:,.0f} rows/s ({took:.1f} s, {copied / took:.1%} of COPY's rate)"
+            )
+            print(cores.told())
             if processes:
                 print(f"until relay and worker have caught up: {await settled(url, processes):.1f} s more")
-            took, _ = await take(url, path, home)
+            took = await take(path, home)
             print(f"the same file again, nothing changed: {args.rows / took:,.0f} rows/s ({took:.1f} s)")
             print(f"most memory of the importing process: {peak():,.0f} MB")
             await database.close_database()
