@@ -1,6 +1,5 @@
 """`salescycle import`: a file into a workspace, with a bar that shows how far it is."""
 
-import csv
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from domain import imports
+from domain import fault_lists, imports
 from domain.errors import DomainError
 from embedded.errors import StartFailed
 from models.database import close_database, open_database
 from models.imports import Import, ImportFault, ImportKind
 
 SHOWN_FAULTS = 20
-PAGE = 1000
 POOL = 4
 
 
@@ -123,10 +121,7 @@ async def _tell(row: Import, asked: Asked, console: Console) -> None:
     if asked.faults is None:
         console.print("All of them: --faults FILE, the next time.")
         return
-    with asked.faults.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["line", "column", "value", "reason"])
-        for start in range(0, await faults.count(), PAGE):
-            for fault in await faults.offset(start).limit(PAGE):
-                out.writerow([fault.line, fault.column, fault.value, fault.reason])
+    with asked.faults.open("wb") as file:
+        async for part in fault_lists.as_csv(row.id):
+            file.write(part)
     console.print(f"All that were kept stand in {asked.faults}.")

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,6 +60,11 @@ class Settings(BaseSettings):
     budget_per_second: int = Field(10_000, description="Points that an actor's budget regains every second.")
     query_timeout: float = Field(15, description="Seconds that a query may take.")
     mutation_timeout: float = Field(60, description="Seconds that a mutation may take.")
+    files_url: str = Field(
+        "",
+        description="Where files' bytes lie: file:///folder, or s3://bucket/prefix?endpoint=https://host&region=name "
+        "with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty: in the database.",
+    )
     max_upload_bytes: int = Field(2_147_483_648, description="Largest uploaded file, in bytes.")
 
     @field_validator("previous_secret_keys")
@@ -66,6 +72,16 @@ class Settings(BaseSettings):
     def _are_long_enough(cls, value: str) -> str:
         if any(len(key) < SHORTEST_SECRET for key in split(value)):
             raise ValueError(f"each key must have at least {SHORTEST_SECRET} characters")
+        return value
+
+    @field_validator("files_url")
+    @classmethod
+    def _names_a_store(cls, value: str) -> str:
+        parts = urlsplit(value)
+        folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and not parts.query
+        bucket = parts.scheme == "s3" and parts.netloc and {*parse_qs(parts.query)} <= {"endpoint", "region"}
+        if value and not folder and not bucket:
+            raise ValueError("it must be file:///folder or s3://bucket/prefix?endpoint=https://host&region=name")
         return value
 
     @property

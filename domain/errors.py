@@ -116,6 +116,10 @@ def all_errors() -> list[type[DomainError]]:
     return [found[code] for code in sorted(found)]
 
 
+class Internal(DomainError):
+    """Something went wrong on our side: {what}."""
+
+
 class BadUserInput(DomainError):
     """What was sent is not what the API takes: {reason}"""
 

@@ -1,7 +1,8 @@
 """Files that are staged: a short-lived link, a stream of bytes to it, and a file that is there whole or not at all.
 
-Every attempt to upload is a file of its own that nobody knows of; when all of it has come, its chunks become those
-of the file that was promised. So attempts that break off, or run beside each other, leave nothing half-visible.
+Every attempt to upload is a file of its own that nobody knows of; when all of it has come, its bytes become those
+of the file that was promised. So attempts that break off, or run beside each other, leave nothing half-visible. The
+row of a file outlives its bytes, so that none are left behind that no row knows of.
 """
 
 import re
@@ -17,6 +18,7 @@ from domain.actors import Actor
 from domain.errors import DomainError, Faults, Malformed, NotFound
 from domain.policy import Action
 from domain.tokens import EndedLink, InvalidLink
+from models.base import uuid7
 from models.database import transaction
 from models.files import File, FileChunk
 from models.imports import Import, ImportStatus
@@ -65,23 +67,45 @@ async def create_upload(actor: Actor, *, name: str, size: int, content_type: str
 
 
 async def begin(file_id: UUID, *, now: datetime) -> File:
-    """Return a hidden file to write an attempt's chunks to, of the size that is expected; raises InvalidLink."""
+    """Return a hidden file to write an attempt's bytes to, of the size that is expected; raises InvalidLink."""
     promised = await File.filter(id=file_id).first()
     if promised is None:
         raise InvalidLink
+    return await draft(promised.workspace_id, name=promised.name, size=promised.size, now=now)
+
+
+async def draft(
+    workspace_id: UUID,
+    *,
+    name: str,
+    size: int = 0,
+    content_type: str = "application/octet-stream",
+    now: datetime,
+) -> File:
+    """Return a hidden file to write bytes to; what is not completed is forgotten."""
+    key = uuid7()
     return await File.create(
-        workspace_id=promised.workspace_id,
-        name=promised.name,
-        size=promised.size,
+        id=key,
+        workspace_id=workspace_id,
+        name=name,
+        size=size,
+        content_type=content_type,
+        object_key=f"{workspace_id}/{key}" if settings().files_url else None,
         created_at=now,
         expires_at=now + ATTEMPT_LASTS,
     )
 
 
-async def complete(file_id: UUID, attempt: File, *, received: int, sha256: str, now: datetime) -> bool:
-    """Make the attempt's chunks the file's; return False where the same file was there already.
+async def publish(file: File, *, size: int, sha256: str, now: datetime) -> None:
+    """Make a draft, whose bytes are written, a file that stays as long as what it belongs to."""
+    file.size, file.sha256, file.completed_at, file.expires_at = size, sha256, now, None
+    await file.save(update_fields=["size", "sha256", "completed_at", "expires_at"])
 
-    Raises UploadIncomplete, AlreadyUploaded, InvalidLink.
+
+async def complete(file_id: UUID, attempt: File, *, received: int, sha256: str, now: datetime) -> bool:
+    """Make the attempt's bytes the file's; return False where the same file was there already.
+
+    The attempt is gone then, unless its bytes were not wanted. Raises UploadIncomplete, AlreadyUploaded, InvalidLink.
     """
     if received != attempt.size:
         raise UploadIncomplete(received=received, size=attempt.size)
@@ -94,15 +118,21 @@ async def complete(file_id: UUID, attempt: File, *, received: int, sha256: str, 
         fresh = file.completed_at is None
         if fresh:
             await FileChunk.filter(file_id=attempt.id).update(file_id=file.id)
+            file.object_key = attempt.object_key
             file.sha256, file.completed_at, file.expires_at = sha256, now, now + KEPT
-            await file.save(update_fields=["sha256", "completed_at", "expires_at"])
-        await discard(attempt)
+            await file.save(update_fields=["object_key", "sha256", "completed_at", "expires_at"])
+            await attempt.delete()
     return fresh
 
 
-async def discard(attempt: File) -> None:
-    """Forget an attempt and what came of it."""
-    await File.filter(id=attempt.id, completed_at=None).delete()
+async def is_hidden(file: File) -> bool:
+    """Say whether a file is an attempt or ended, so that nobody misses its bytes."""
+    return await File.filter(id=file.id, completed_at=None).exists()
+
+
+async def discard(file: File) -> None:
+    """Forget a hidden file, whose bytes are gone."""
+    await File.filter(id=file.id, completed_at=None).delete()
 
 
 async def uploaded(actor: Actor, file_id: UUID, *, field: str = "fileId") -> File:
@@ -113,13 +143,17 @@ async def uploaded(actor: Actor, file_id: UUID, *, field: str = "fileId") -> Fil
     return file
 
 
-async def forget(*, now: datetime) -> int:
-    """Delete files whose time is over, attempts that broke off among them, and return how many those were.
+async def hide_ended(*, now: datetime, most: int, objects: bool) -> list[File]:
+    """Hide files whose time is over, and return those to be deleted, attempts that broke off among them.
 
-    A file that an import still reads stays.
+    A file that an import still reads stays; without `objects`, so does what lies in a store of its own.
     """
     read = Import.filter(status__in=[ImportStatus.PENDING, ImportStatus.RUNNING], file_id__not_isnull=True)
-    return await File.filter(expires_at__lte=now, id__not_in=Subquery(read.values("file_id"))).delete()
+    ended = File.filter(expires_at__lte=now, id__not_in=Subquery(read.values("file_id")))
+    ended = ended if objects else ended.filter(object_key=None)
+    keys = await ended.order_by("expires_at", "id").limit(most).values_list("id", flat=True)
+    await ended.filter(id__in=keys).update(completed_at=None)
+    return await File.filter(id__in=keys, completed_at=None)
 
 
 def upload_url(file: File) -> str:
@@ -128,10 +162,10 @@ def upload_url(file: File) -> str:
     return f"{settings().public_url.rstrip('/')}/uploads/{token(Purpose.UPLOAD, file.id, until=file.expires_at)}"
 
 
-def download_url(file: File, *, now: datetime) -> str:
+def download_url(file_id: UUID, *, now: datetime) -> str:
     """Return where the file can be fetched for a while, by whoever has the link."""
     until = now + LINK_LASTS
-    return f"{settings().public_url.rstrip('/')}/files/{token(Purpose.DOWNLOAD, file.id, until=until)}"
+    return f"{settings().public_url.rstrip('/')}/files/{token(Purpose.DOWNLOAD, file_id, until=until)}"
 
 
 def token(purpose: Purpose, file_id: UUID, *, until: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Files in PostgreSQL, in chunks, so that every process on every machine sees them."""
+"""Files, and their bytes in chunks where no other store is set, so that every process on every machine sees them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +19,8 @@ class File(WorkspaceRow):
     created_at = fields.DatetimeField()
     expires_at: datetime | None = fields.DatetimeField(null=True)
     completed_at: datetime | None = fields.DatetimeField(null=True)
+    # Where its bytes lie in the store of FILES_URL; null: in chunks.
+    object_key: str | None = fields.TextField(null=True)
 
     class Meta:
         table = "file"

@@ -41,6 +41,8 @@ class Import(WorkspaceRow):
     unchanged_rows = fields.BigIntField(default=0)
     skipped_rows = fields.BigIntField(default=0)
     error: str | None = fields.TextField(null=True)
+    errors: list[dict[str, Any]] | None = fields.JSONField(null=True)
+    faults_file_id: UUID | None = fields.UUIDField(null=True)
     user_id: UUID | None
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL

@@ -129,6 +129,13 @@ def refused(payload: type[R], error: DomainError) -> R:
     return answer
 
 
+def user_errors(kept: list[dict[str, Any]] | None) -> list[UserError]:
+    """Return faults that a row keeps by their code, message and field."""
+    return [
+        UserError(code=ErrorCode(fault["code"]), message=fault["message"], field=fault["field"]) for fault in kept or ()
+    ]
+
+
 def user_error(fault: DomainError) -> UserError:
     return UserError(
         code=ErrorCode(fault.code), message=fault.message, field=list(fault.field) if fault.field else None

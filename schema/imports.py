@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from domain import imports
+from domain import files, imports
 from engine.pages import Order
 from models.imports import Import as ImportRow
 from models.imports import ImportFault as ImportFaultRow
@@ -15,17 +15,23 @@ from models.users import User as UserRow
 from schema import fields, ids
 from schema.connections import Connection, connection
 from schema.context import Info
-from schema.errors import MutationInput, Payload, reports_user_errors
-from schema.fields import by_id, column, noun, relation, shown
+from schema.errors import MutationInput, Payload, UserError, reports_user_errors, user_errors
+from schema.fields import batch, by_id, column, computed, noun, relation, shown
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, junction, on
 from schema.inputs import about
 from schema.nodes import Node
 from schema.orders import Direction, direction
+from schema.scalars import URL
 
 if TYPE_CHECKING:
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
+
+
+async def _faults_urls(rows: list[Any], info: Info) -> list[str | None]:
+    now = info.context.now
+    return [files.download_url(row.faults_file_id, now=now) if row.faults_file_id else None for row in rows]
 
 
 @noun(ImportFaultRow, description="A row of a file that was skipped, and why; a row with several faults has several.")
@@ -47,7 +53,12 @@ class Import(Node):
     updated_rows: float = column("How many changed an object.")
     unchanged_rows: float = column("How many said what was known.")
     skipped_rows: float = column("How many were skipped, each with a reason.")
-    error: str | None = column("Why it could not go on: a code and a sentence a line.")
+    error: str | None = column(
+        "Why it could not go on: a code and a sentence a line.", deprecation="Use errors, where codes stand alone."
+    )
+    errors: list[UserError] = computed(
+        user_errors, "Why it could not go on; empty where it could. Fields are those of its mapping.", needs=("errors",)
+    )
     created_at: datetime = column("When it was asked for.")
     started_at: datetime | None = column("When its first row was taken.")
     finished_at: datetime | None = column("When it ended.")
@@ -62,6 +73,12 @@ class Import(Node):
         default=(Order("line"),),
         plain=True,
         description="What was wrong with its rows, in their order; of 10,000 at most, all being counted.",
+    )
+    faults_url: URL | None = batch(
+        _faults_urls,
+        "Where its faults can be fetched as CSV, for 15 minutes and by whoever has the link; null where there are "
+        "none, and until a moment after it has ended.",
+        needs=("faults_file_id",),
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from schema.leads import Lead, OwnerTeamFilter
 
 IMPORT_SECONDS = 0.5
+FAULTS_AWAITED = timedelta(seconds=10)
 
 described(
     ResyncReason,
@@ -252,9 +253,17 @@ def later(*given: str | None) -> str | None:
         raise refuse("after is no cursor of the event log.") from error
 
 
-async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
-    """Yield an import whenever it has changed, until it ends. A chunk takes longer than this looks away.
+def _awaits_faults(row: ImportRow) -> bool:
+    """Say whether the file of an ended import's faults is still being written; where nobody does so, not for long."""
+    if row.faults_file_id or not row.skipped_rows or row.finished_at is None:
+        return False
+    return row.finished_at + FAULTS_AWAITED > datetime.now(UTC)
 
+
+async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
+    """Yield an import whenever it has changed, until it has ended and its faults can be fetched.
+
+    A chunk takes longer than this looks away.
     What was loaded for one answer, such as its faults, is not what the next one shows.
     """
     told: tuple[Any, ...] = ()
@@ -263,11 +272,11 @@ async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
         row = await policy.visible(actor, ImportRow).get_or_none(id=key)
         if row is None:
             return
-        state = row.status, row.next_row, row.skipped_rows, row.total_rows
+        state = row.status, row.next_row, row.skipped_rows, row.total_rows, row.faults_file_id
         if state != told:
             told = state
             context.loaders.clear()
             yield row
-        if row.status in (ImportStatus.COMPLETED, ImportStatus.FAILED):
+        if row.status in (ImportStatus.COMPLETED, ImportStatus.FAILED) and not _awaits_faults(row):
             return
         await asyncio.sleep(IMPORT_SECONDS)

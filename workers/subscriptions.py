@@ -33,7 +33,7 @@ from domain.imports import names as import_names
 from domain.imports import runs as imports
 from workers.jobs import Task
 from workers.tasks.forgetting import forget_what_ended
-from workers.tasks.imports import run_import
+from workers.tasks.imports import run_import, write_faults
 from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.scoring import score_faded_leads, score_leads
 
@@ -66,8 +66,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     relationships.ContactRelationshipChanged: (),
     imports.ImportStarted: (),
     imports.ImportProgressed: (),
-    imports.ImportCompleted: (),
-    imports.ImportFailed: (),
+    imports.ImportCompleted: (write_faults,),
+    imports.ImportFailed: (write_faults,),
     import_names.UserImported: (),
     invitations.UserInvited: (send_invitation,),
     invitations.UserInvitationRevoked: (),

@@ -222,21 +222,30 @@ async def _zone(actor: Actor, checked: ImportMapping) -> ZoneInfo:
     return ZoneInfo(checked.file.time_zone or (await Workspace.get(id=actor.workspace_id)).time_zone)
 
 
-async def fail(actor: Actor, row: Import, error: DomainError | str, *, now: datetime) -> None:
+async def fail(actor: Actor, row: Import, error: DomainError, *, now: datetime) -> None:
     """End an import that cannot go on, with the reason."""
+    columns = {"status": ImportStatus.FAILED, "error": reason(error), "errors": told(error), "finished_at": now}
     async with transaction():
         locked = await Import.filter(id=row.id).select_for_update().get()
-        locked.status, locked.error, locked.finished_at = ImportStatus.FAILED, reason(error), now
-        await locked.save(update_fields=["status", "error", "finished_at"])
-        await record(ImportFailed(actor, row.id, progress(locked) | {"error": locked.error}), now=now)
-    row.status, row.error, row.finished_at = locked.status, locked.error, locked.finished_at
+        locked.update_from_dict(columns)
+        await locked.save(update_fields=list(columns))
+        facts = progress(locked) | {"error": locked.error, "errors": locked.errors}
+        await record(ImportFailed(actor, row.id, facts), now=now)
+    row.update_from_dict(columns)
 
 
-def reason(error: DomainError | str) -> str:
-    """Return an error as an import keeps it: the code and the message of each fault."""
-    if isinstance(error, Invalid):
-        return "\n".join(reason(fault) for fault in error.faults)
-    return error if isinstance(error, str) else f"{error.code}: {error.message}"
+def told(error: DomainError) -> list[dict[str, Any]]:
+    """Return an error as an import keeps it: of each fault its code, its message and the field that it is about."""
+    faults = error.faults if isinstance(error, Invalid) else [error]
+    return [
+        {"code": fault.code, "message": fault.message, "field": list(fault.field) if fault.field else None}
+        for fault in faults
+    ]
+
+
+def reason(error: DomainError) -> str:
+    """Return an error as text: a line for the code and the message of each fault."""
+    return "\n".join(f"{fault['code']}: {fault['message']}" for fault in told(error))
 
 
 def progress(row: Import) -> dict[str, Any]:

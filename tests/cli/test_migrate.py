@@ -1,6 +1,7 @@
 """`salescycle migrate` on an empty and on a filled database, forward and back."""
 
 import asyncio
+import json
 
 import asyncpg
 
@@ -85,3 +86,35 @@ def test_teams_that_share_a_name_are_numbered(empty_database_url: str) -> None:
 
     crews = ["Crew", "crew 3", "Crew 2", "CREW", "CREW 4", "Crew"]
     assert asyncio.run(names()) == [*crews, "x" * 200, "x" * 190 + " 2"]
+
+
+FAILED = """
+INSERT INTO import (id, workspace_id, kind, status, file_name, fingerprint, mapping, error, created_at,
+                    next_row, created_rows, updated_rows, unchanged_rows, skipped_rows)
+SELECT gen_random_uuid(), id, 'LEADS', 'FAILED', 'a.csv', '', '{}', error, now(), 0, 0, 0, 0, 0
+FROM workspace, unnest(ARRAY[E'REQUIRED: name is required.\\nNOT_CSV: It is: a picture.', NULL]) AS error LIMIT 2
+"""
+
+
+def test_what_ended_an_import_is_told_by_code(empty_database_url: str) -> None:
+    run(empty_database_url, "migrate")
+    run(empty_database_url, "demo", "--leads", "10")
+    run(empty_database_url, "migrate", "--to", "0007_team_names")
+
+    async def execute(sql: str) -> list[object]:
+        connection = await asyncpg.connect(empty_database_url)
+        rows = await connection.fetch(sql)
+        await connection.close()
+        return [row[0] for row in rows]
+
+    asyncio.run(execute(FAILED))
+    run(empty_database_url, "migrate")
+
+    found = asyncio.run(execute("SELECT errors::text FROM import ORDER BY error NULLS LAST"))
+    assert [text and json.loads(str(text)) for text in found] == [
+        [
+            {"code": "REQUIRED", "message": "name is required.", "field": None},
+            {"code": "NOT_CSV", "message": "It is: a picture.", "field": None},
+        ],
+        None,
+    ]

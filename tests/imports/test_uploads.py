@@ -1,23 +1,34 @@
 """importLeads: a file that was uploaded, taken by a worker's job, and what the API tells of it."""
 
+import csv
+import io
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from adapters import files as store
+from api.app import create_app
 from domain import files
 from domain.actors import Actor
 from models.events import Job as JobRow
+from models.files import File
 from models.imports import Import, ImportStatus
 from models.leads import Lead
 from models.users import Membership, Role
 from schema import ids
+from settings import settings
+from tests import stores
+from tests.api.serving import Client, client_of, serving
 from tests.factories import NOW, member
 from tests.imports.importing import seller, text_of
 from tests.schema.asking import answer, ask
 from workers import jobs
-from workers.tasks.imports import run_import
+from workers.tasks.forgetting import forget_files
+from workers.tasks.imports import run_import, write_faults
 
 pytestmark = pytest.mark.usefixtures("db")
 MAPPING = """
@@ -38,12 +49,22 @@ QUERY = """
 query ($id: ID!) {
   import(id: $id) {
     status totalRows doneRows createdRows updatedRows unchangedRows skippedRows error startedAt finishedAt
+    errors { code message field } faultsUrl
     faults { totalCount nodes { line column value reason } }
   }
   node(id: $id) { __typename id }
   imports { nodes { id fileName } }
 }
 """
+
+
+@pytest.fixture
+async def client(redis_url: str, opened_database: str) -> AsyncIterator[Client]:
+    """A client of the whole API."""
+    app = create_app(settings().model_copy(update={"redis_url": redis_url, "database_url": opened_database}))
+    async with serving(app) as address, client_of(address) as made:
+        yield made
+    await app.state.redis.aclose()
 
 
 async def uploaded(actor: Actor, content: bytes, *, name: str = "leads.csv") -> str:
@@ -55,13 +76,13 @@ async def uploaded(actor: Actor, content: bytes, *, name: str = "leads.csv") -> 
 
     promised = await files.create_upload(actor, name=name, size=len(content), now=NOW)
     attempt = await files.begin(promised.id, now=NOW)
-    written = await store.write(attempt.id, parts(), most=len(content))
+    written = await store.write(attempt, parts(), most=len(content))
     await files.complete(promised.id, attempt, received=written.size, sha256=written.sha256, now=NOW)
     return str(ids.encode("File", promised.id))
 
 
-async def started(actor: Actor, content: bytes, mapping: str = MAPPING) -> Any:
-    told = await ask(actor, MUTATION, input={"fileId": await uploaded(actor, content), "mapping": mapping})
+async def started(actor: Actor, content: bytes, mapping: str = MAPPING, *, name: str = "leads.csv") -> Any:
+    told = await ask(actor, MUTATION, input={"fileId": await uploaded(actor, content, name=name), "mapping": mapping})
     return told["importLeads"]
 
 
@@ -91,7 +112,7 @@ async def test_an_uploaded_file_is_taken_by_a_worker() -> None:
     assert job.done_at is not None
     told = await ask(actor, QUERY, id=begun["import"]["id"])
     found = told["import"]
-    assert (found["status"], found["error"]) == ("COMPLETED", None)
+    assert (found["status"], found["error"], found["errors"]) == ("COMPLETED", None, [])
     assert (found["totalRows"], found["doneRows"], found["createdRows"], found["skippedRows"]) == (3, 3, 2, 1)
     assert found["startedAt"] and found["finishedAt"]
     assert found["faults"] == {
@@ -103,6 +124,75 @@ async def test_an_uploaded_file_is_taken_by_a_worker() -> None:
     assert told["node"] == {"__typename": "Import", "id": begun["import"]["id"]}
     assert [each["fileName"] for each in told["imports"]["nodes"]] == ["leads.csv"]
     assert await Lead.filter(workspace_id=actor.workspace_id).count() == 2
+
+
+async def fault_file(import_id: str) -> JobRow:
+    """Run the job that an import's end asks for, as the relay and a worker do, and return it."""
+    key = ids.decode(import_id, "Import")  # type: ignore[arg-type]
+    workspace_id = (await Import.get(id=key)).workspace_id
+    now = datetime.now(UTC)
+    row = await JobRow.create(
+        task="write_faults",
+        queue="bulk",
+        workspace_id=workspace_id,
+        arguments={"subject_type": "import", "subject_ids": [str(key)], "event_ids": []},
+        due_at=now,
+        created_at=now,
+    )
+    job = await jobs.claim(row.id)
+    assert job
+    await write_faults.run(job)
+    return await JobRow.get(id=row.id)
+
+
+@pytest.mark.parametrize("kind", stores.KINDS)
+async def test_what_was_wrong_can_be_fetched_as_a_file(kind: str, tmp_path: Path, client: Client) -> None:
+    rows = [
+        ["id", "title", "value"],
+        ["1", "Pump", "zwölf"],
+        ["2", "Valve", '=HYPERLINK("x")'],
+        ["3", "Pipe", "5"],
+    ]
+    async with stores.store(kind, tmp_path):
+        actor = await seller()
+        begun = await started(actor, text_of(rows).encode(), name="Q1 leads.csv")
+        key = begun["import"]["id"]
+        await work(key)
+        assert (await ask(actor, QUERY, id=key))["import"]["faultsUrl"] is None
+
+        for _ in range(2):
+            assert (await fault_file(key)).done_at is not None
+
+        url = (await ask(actor, QUERY, id=key))["import"]["faultsUrl"]
+        fetched = await client.http.get(urlsplit(url).path)
+        assert await File.filter(workspace_id=actor.workspace_id).count() == 2
+    assert fetched.headers["content-disposition"] == "attachment; filename*=UTF-8''Q1%20leads-faults.csv"
+    assert fetched.headers["content-type"] == "text/csv; charset=utf-8"
+    assert list(csv.reader(io.StringIO(fetched.content.decode("utf-8-sig")))) == [
+        ["line", "column", "value", "reason"],
+        ["2", "value", "zwölf", "value is not a number (decimals after '.')."],
+        ["3", "value", '\'=HYPERLINK("x")', "value is not a number (decimals after '.')."],
+    ]
+
+
+async def test_an_import_without_faults_has_no_file_of_them() -> None:
+    actor = await seller()
+    begun = await started(actor, text_of([ROWS[0], ROWS[1]]).encode())
+    await work(begun["import"]["id"])
+    await fault_file(begun["import"]["id"])
+    assert (await ask(actor, QUERY, id=begun["import"]["id"]))["import"]["faultsUrl"] is None
+
+
+async def test_the_file_of_faults_stays_as_long_as_the_import() -> None:
+    actor = await seller()
+    begun = await started(actor, text_of(ROWS).encode())
+    await work(begun["import"]["id"])
+    await fault_file(begun["import"]["id"])
+
+    await forget_files(now=datetime.now(UTC) + timedelta(days=400))
+
+    row = await Import.get(workspace_id=actor.workspace_id)
+    assert [file.id for file in await File.filter(workspace_id=actor.workspace_id)] == [row.faults_file_id]
 
 
 async def test_asking_twice_begins_one_import() -> None:
@@ -132,7 +222,10 @@ async def test_what_is_wrong_with_the_file_is_told_by_the_import() -> None:
     assert job.done_at is not None and job.failed_at is None
     found = (await ask(actor, QUERY, id=begun["import"]["id"]))["import"]
     assert found["status"] == "FAILED"
-    assert found["error"].startswith("NOT_CSV: The file is not CSV: it looks like a spreadsheet")
+    [error] = found["errors"]
+    assert (error["code"], error["field"]) == ("NOT_CSV", ["file"])
+    assert error["message"].startswith("The file is not CSV: it looks like a spreadsheet")
+    assert found["error"] == f"NOT_CSV: {error['message']}"
 
 
 async def test_a_file_of_another_workspace_does_not_exist() -> None:
@@ -188,4 +281,7 @@ async def test_what_fails_for_good_is_told_by_the_import(monkeypatch: pytest.Mon
     with pytest.raises(RuntimeError):
         await work(begun["import"]["id"])
     row = await Import.get(workspace_id=actor.workspace_id)
-    assert (row.status, row.error) == (ImportStatus.FAILED, "INTERNAL: RuntimeError, 8 times.")
+    message = "Something went wrong on our side: RuntimeError, 8 times."
+    assert (row.status, row.error) == (ImportStatus.FAILED, f"INTERNAL: {message}")
+    found = (await ask(actor, QUERY, id=begun["import"]["id"]))["import"]
+    assert found["errors"] == [{"code": "INTERNAL", "message": message, "field": None}]

@@ -29,7 +29,7 @@ from models.pipelines import Pipeline
 from models.users import Role, User, Visibility
 from schema import ids
 from schema.schema import graphql_schema
-from settings import Settings
+from settings import Settings, settings
 from tests.factories import again, bearer, lead, member, seller, session, team
 from tests.live.client import EVENTS, Socket, socket_to
 from tests.live.conftest import Relay
@@ -397,15 +397,22 @@ async def test_an_imports_progress_comes_until_it_ends(connect: Connect) -> None
         created_at=now(),
     )
     socket = await connect(admin)
-    document = "subscription ($id: ID!) { importProgress(id: $id) { status doneRows faults { nodes { line } } } }"
+    shown = "status doneRows faultsUrl faults { nodes { line } }"
+    document = f"subscription ($id: ID!) {{ importProgress(id: $id) {{ {shown} }} }}"
     await socket.begin("1", document, id=ids.encode("Import", row.id))
-    assert await socket.event() == {"status": "RUNNING", "doneRows": 10.0, "faults": {"nodes": []}}
+    first = {"status": "RUNNING", "doneRows": 10.0, "faultsUrl": None, "faults": {"nodes": []}}
+    assert await socket.event() == first
     await ImportFault.create(workspace_id=admin.workspace_id, of_import_id=row.id, line=12, reason="Why.")
     await Import.filter(id=row.id).update(next_row=20, skipped_rows=1)
     faults = {"nodes": [{"line": 12.0}]}
-    assert await socket.event() == {"status": "RUNNING", "doneRows": 20.0, "faults": faults}
-    await Import.filter(id=row.id).update(status=ImportStatus.COMPLETED)
-    assert await socket.event() == {"status": "COMPLETED", "doneRows": 20.0, "faults": faults}
+    assert await socket.event() == first | {"doneRows": 20.0, "faults": faults}
+    await Import.filter(id=row.id).update(status=ImportStatus.COMPLETED, finished_at=now())
+    ended = {"status": "COMPLETED", "doneRows": 20.0, "faultsUrl": None, "faults": faults}
+    assert await socket.event() == ended
+    await Import.filter(id=row.id).update(faults_file_id=uuid7())
+    told = await socket.event()
+    assert told["faultsUrl"].startswith(f"{settings().public_url}/files/")
+    assert told | {"faultsUrl": None} == ended
     await socket.complete()
     other = await connect(await seller())
     await other.begin("1", document, id=ids.encode("Import", row.id))

@@ -1,0 +1,34 @@
+"""Files in PostgreSQL, in chunks, where every process sees them and a backup holds them."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from uuid import UUID
+
+from models.files import FileChunk
+
+CHUNK_BYTES = 512 * 1024
+
+
+async def write(file_id: UUID, parts: AsyncIterable[bytes]) -> None:
+    """Write a stream as the chunks of a file, holding no more than one chunk in memory."""
+    number, waiting = 0, bytearray()
+    async for part in parts:
+        waiting += part
+        while len(waiting) >= CHUNK_BYTES:
+            await FileChunk.create(file_id=file_id, number=number, data=bytes(waiting[:CHUNK_BYTES]))
+            del waiting[:CHUNK_BYTES]
+            number += 1
+    if waiting:
+        await FileChunk.create(file_id=file_id, number=number, data=bytes(waiting))
+
+
+async def read(file_id: UUID) -> AsyncIterator[bytes]:
+    """Give the bytes of a file, chunk by chunk."""
+    number = 0
+    while chunk := await FileChunk.filter(file_id=file_id, number=number).first():
+        yield bytes(chunk.data)
+        number += 1
+
+
+async def delete(file_id: UUID) -> None:
+    """Delete the chunks of a file."""
+    await FileChunk.filter(file_id=file_id).delete()
