@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     database_direct_url: str = Field(
         "", description="PostgreSQL past any PgBouncer, for the relay; empty: DATABASE_URL."
     )
+    database_pooler: Literal["", "transaction"] = Field(
+        "", description="transaction: DATABASE_URL leads through PgBouncer in transaction mode, so nothing is prepared."
+    )
     database_pool_size: int = Field(10, description="Connections to PostgreSQL a process may hold.")
     redis_url: str = Field("", description="Redis 7 or Valkey; empty: `salescycle up` starts its own.")
     data_dir: Path = Field(Path("data"), description="Folder of the embedded servers, mails and uploads.")

@@ -20,6 +20,7 @@ from tortoise.transactions import in_transaction
 
 from models.postgres import ChangedMeanwhile, Opened, Unit, connected
 from models.postgres import PooledConnection as PooledConnection
+from settings import settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,6 +48,8 @@ MODELS = [
 ]
 RELAY_CHANNEL = "salescycle_events"
 MIGRATION_LOCK = 7_256_114_901
+# Kept by each connection: an edit's statement is another one for every set of columns that people change together.
+PREPARED_STATEMENTS = 300
 
 
 class DatabaseNewer(Exception):
@@ -56,10 +59,11 @@ class DatabaseNewer(Exception):
         super().__init__((self.__doc__ or "").format(names=", ".join(names)))
 
 
-def config(url: str, *, pool_size: int = 10) -> dict[str, Any]:
+def config(url: str, *, pool_size: int = 10, pooler: str = "") -> dict[str, Any]:
     """Return Tortoise's configuration for a PostgreSQL address.
 
-    A socket folder is given as `postgresql://user@/name?host=/folder`.
+    A socket folder is given as `postgresql://user@/name?host=/folder`. Behind a pooler in transaction mode every
+    transaction may meet another server process, so that statements prepared in one are not there in the next.
     """
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
@@ -72,6 +76,7 @@ def config(url: str, *, pool_size: int = 10) -> dict[str, Any]:
         "minsize": 1,
         "maxsize": pool_size,
         "connection_class": PooledConnection,
+        "statement_cache_size": 0 if pooler else PREPARED_STATEMENTS,
     }
     if "sslmode" in query:
         credentials["ssl"] = query["sslmode"]
@@ -87,7 +92,8 @@ def config(url: str, *, pool_size: int = 10) -> dict[str, Any]:
 
 async def open_database(url: str, *, pool_size: int = 10) -> None:
     """Open the pool that every task of this process uses."""
-    await Tortoise.init(config=config(url, pool_size=pool_size), _enable_global_fallback=True)
+    chosen = config(url, pool_size=pool_size, pooler=settings().database_pooler)
+    await Tortoise.init(config=chosen, _enable_global_fallback=True)
 
 
 async def close_database() -> None:
@@ -100,13 +106,13 @@ async def migrate(url: str, *, target: str | None = None) -> None:
 
     Several processes may call it at once: one works, the others wait. Raises DatabaseNewer.
     """
-    settings = config(url, pool_size=2)
+    chosen = config(url, pool_size=2, pooler=settings().database_pooler)
     async with TortoiseContext() as context:
-        await context.init(config=settings)
+        await context.init(config=chosen)
         async with in_transaction() as connection:
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
             await pending()
-            executor = MigrationExecutor(connection, settings["apps"])
+            executor = MigrationExecutor(connection, chosen["apps"])
             # The executor looks for its table before it makes it, which a transaction does not survive.
             await executor.recorder.ensure_schema(AsyncpgSchemaEditor(connection, atomic=False))
             await executor.migrate([MigrationTarget("models", target or "__latest__")])

@@ -19,9 +19,48 @@ from tortoise.models import Model
 
 from models.writes import NewEvent, Writes
 
+# Types and their arrays, whose numbers PostgreSQL never changes. asyncpg knows few of the arrays, and would look up
+# the others anew in every connection: two or three round trips, with jit switched off around them for the session.
+ARRAYS = {
+    "bool": (16, 1000),
+    "bytea": (17, 1001),
+    "int8": (20, 1016),
+    "int2": (21, 1005),
+    "int4": (23, 1007),
+    "json": (114, 199),
+    "float4": (700, 1021),
+    "float8": (701, 1022),
+    "varchar": (1043, 1015),
+    "date": (1082, 1182),
+    "timestamp": (1114, 1115),
+    "timestamptz": (1184, 1185),
+    "numeric": (1700, 1231),
+    "uuid": (2950, 2951),
+    "jsonb": (3802, 3807),
+}
+KNOWN_TYPES = [
+    {
+        "oid": array,
+        "name": f"_{name}",
+        "ns": "pg_catalog",
+        "elemtype": element,
+        "elemtype_name": name,
+        "elemdelim": ",",
+        "kind": b"b",
+        "basetype": None,
+        "range_subtype": None,
+        "attrtypoids": None,
+    }
+    for name, (element, array) in ARRAYS.items()
+]
+
 
 class PooledConnection(asyncpg.Connection):
     """A connection that is given back without a reset round trip; session state is therefore banned."""
+
+    def __init__(self, protocol: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(protocol, *args, **kwargs)
+        protocol.get_settings().register_data_types(KNOWN_TYPES)
 
     def get_reset_query(self) -> str:
         return ""

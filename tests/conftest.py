@@ -27,6 +27,7 @@ from embedded.programs import programs_for
 from embedded.valkey import STOP as STOP_VALKEY
 from embedded.valkey import Valkey
 from models import database
+from tests.statements import without_session_state
 
 DATABASE_URL = "TEST_DATABASE_URL"
 REDIS_URL = "TEST_REDIS_URL"
@@ -149,9 +150,10 @@ def empty_redis_url(servers: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 async def opened_database(database_url: str) -> AsyncIterator[str]:
-    await database.open_database(database_url, pool_size=10)
-    yield database_url
-    await database.close_database()
+    with without_session_state():
+        await database.open_database(database_url, pool_size=10)
+        yield database_url
+        await database.close_database()
 
 
 @pytest.fixture
