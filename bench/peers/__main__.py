@@ -1,15 +1,17 @@
 """`make bench-peers`: Salescycle beside its peers and its limit, one line a figure.
 
-    python -m bench.peers [--only page,one] [--peers salescycle,limit] [--rounds 5] [--seconds 2] [--connections 32]
+    python -m bench.peers [--only page,one] [--peers salescycle,limit] [--rounds 4] [--seconds 1.5] [--connections 32]
 
 docs/benchmarks.md says what is compared, how, and how to read it.
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import uvloop
 
+from bench.house import told
 from bench.peers import growth, jobs, rounds
 from bench.peers.contenders import NAMES, contenders, running
 from bench.peers.ground import CACHE, Ground, ground
@@ -22,28 +24,40 @@ KINDS = (*COMPARED, "growth", "jobs")
 
 async def measure(asked: argparse.Namespace) -> None:
     """Measure what is asked for, one figure after the other."""
+    began = time.monotonic()
     async with ground(asked.data_dir, leads=asked.leads) as place:
         if "growth" in asked.only:
             await growth.make(place)
         place.pin()
+        lasted("peers_filled", began)
         await compare(place, asked)
-        if "growth" in asked.only:
-            await growth.measure(place)
-        if "jobs" in asked.only:
-            await jobs.measure(place)
+        for name, others in (("growth", growth.measure), ("jobs", jobs.measure)):
+            if name in asked.only:
+                began = time.monotonic()
+                await others(place)
+                lasted(f"peers_{name}", began)
 
 
 async def compare(place: Ground, asked: argparse.Namespace) -> None:
     """Let contenders answer one kind of document after the other, in turns."""
-    kinds = [kind for kind in asked.only if kind in COMPARED]
+    kinds, began = [kind for kind in asked.only if kind in COMPARED], time.monotonic()
     if not kinds:
         return
-    length, asking = Length(asked.rounds, asked.seconds, asked.connections), await questions(place)
-    with running(contenders(place, asked.peers), place) as all_running:
+    length = Length(asked.warm_up, asked.rounds, asked.seconds, asked.connections)
+    asking, wanted = await questions(place), contenders(place, asked.peers)
+    with running(wanted, place) as all_running:
+        lasted("peers_started", began)
         for kind in kinds:
+            began = time.monotonic()
             able = [at for at in all_running if at.contender.answers(kind)]
             await asking.check(kind, able)
             rounds.tell(kind, await rounds.take_turns(kind, able, asking, length))
+            lasted(f"peers_{kind}", began)
+
+
+def lasted(name: str, since: float) -> None:
+    """Print how long a part of the run took."""
+    told(name, time.monotonic() - since, "s")
 
 
 def some_of(known: tuple[str, ...]) -> "type[list[str]]":
@@ -62,8 +76,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--only", type=some_of(KINDS), default=list(KINDS), help=f"of {', '.join(KINDS)}")
     parser.add_argument("--peers", type=some_of(NAMES), default=list(NAMES), help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each contender in each round")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each contender in each round")
+    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds of each contender that do not count")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--data-dir", type=Path, default=CACHE / "data", help="filled once and kept")

@@ -17,8 +17,9 @@ OURS, LIMIT = "salescycle", "limit"
 
 @dataclass(frozen=True)
 class Length:
-    """How often and how long each is measured, by how many connections."""
+    """How often and how long each is measured, by how many connections, once it is warm."""
 
+    warm_up: float
     rounds: int
     seconds: float
     connections: int
@@ -27,16 +28,18 @@ class Length:
 async def take_turns(kind: str, running: Sequence[Running], asking: Questions, length: Length) -> Measures:
     """Measure each for some seconds, and all of them again, round by round."""
     found: Measures = defaultdict(list)
-    for _ in range(length.rounds):
+    # The first round is for caches and for V8, which makes code faster as it goes, and does not count.
+    for number, seconds in enumerate((length.warm_up, *[length.seconds] * length.rounds)):
         for at in running:
             measure = await measured(
                 at.address,
                 asking.streams(kind, at, length.connections),
-                length.seconds,
+                seconds,
                 server=at.pids,
                 postgres=asking.ground.postgres_pids,
             )
-            found[at.contender.name].append(measure)
+            if number:
+                found[at.contender.name].append(measure)
     return found
 
 
