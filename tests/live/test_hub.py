@@ -13,7 +13,7 @@ from tortoise.connection import get_connection
 
 from adapters import redis
 from api import live
-from api.live import Hub, Message
+from api.live import Hub, Message, feeds, hubs, subscriptions
 from domain import closings, leads, moves, policy, sessions, users, workspaces
 from domain.actors import Actor
 from domain.errors import Unauthenticated
@@ -299,7 +299,7 @@ async def test_what_lies_beyond_memory_is_replayed_from_the_table(
     board = await watch(admin, after=begin)
     positions = [message.event.position for message in await _read(board, 1201)]
     assert positions == list(range(positions[0], positions[0] + 1201))
-    monkeypatch.setattr(live, "MOST_REPLAYED", 1200)
+    monkeypatch.setattr(feeds, "MOST_REPLAYED", 1200)
     assert await (await watch(admin, after=begin)).told() == ("RESYNC", "TOO_FAR_BEHIND")
 
 
@@ -366,7 +366,7 @@ async def test_new_ranks_of_a_stage_ask_for_a_resync_of_its_pipeline(hub: Hub, w
 async def test_who_does_not_read_is_told_to_resync_and_nothing_else(
     watch: Begin, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MOST_WAITING", 10)
+    monkeypatch.setattr(subscriptions, "MOST_WAITING", 10)
     admin = await seller()
     slow = await watch(admin)
     quick = await watch(admin)
@@ -470,7 +470,7 @@ async def test_a_session_that_is_signed_out_hears_no_more_and_another_goes_on(wa
 async def test_a_session_that_is_ended_elsewhere_hears_no_more_after_a_while(
     watch: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "CREDENTIALS_EVERY", 1)
+    monkeypatch.setattr(hubs, "CREDENTIALS_EVERY", 1)
     admin = await _signed_in(await seller())
     board = await watch(admin)
     assert admin.user_id

@@ -14,6 +14,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from api import answers, live
 from api.app import create_app
+from api.live import subscriptions
 from api.websocket import GraphQLSocket, Patience
 from domain import companies, leads, policy, sessions, users, workspaces
 from domain.actors import Actor
@@ -523,7 +524,7 @@ async def deaf_watcher(admin: Actor, token: str) -> Deaf:
 async def test_who_does_not_read_is_held_back_and_told_to_resync(
     hub: live.Hub, relay: Relay, server_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MOST_WAITING", 20)
+    monkeypatch.setattr(subscriptions, "MOST_WAITING", 20)
     HUBS.append(hub)
     admin = await seller()
     deaf = await deaf_watcher(admin, await bearer(admin))
