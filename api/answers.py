@@ -15,7 +15,6 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
-    GraphQLSchema,
     OperationDefinitionNode,
     VariableDefinitionNode,
     VariableNode,
@@ -79,8 +78,7 @@ class Answers:
     scope, and with nobody where a field asks who reads it: `viewerCan` may, a title does not.
     """
 
-    def __init__(self, schema: GraphQLSchema, asked: Asked, context: Context) -> None:
-        self._schema = schema
+    def __init__(self, asked: Asked, context: Context) -> None:
         self._asked = asked
         self._context = context
         used = used_variables(asked.prepared.document)
@@ -132,7 +130,7 @@ class Answers:
 
     async def _execute(self, message: Any, context: Context) -> str:
         # An executor remembers what it collected for every event, so each event gets one of its own.
-        executor = executor_of(self._schema, self._asked, context, message)
+        executor = executor_of(self._asked, context, message)
         assert not isinstance(executor, list)
         result: Any = execute_subscription_event(executor)
         if isawaitable(result):
@@ -143,11 +141,9 @@ class Answers:
         return payload_of(result.data, [public(error, request_id=context.request_id) for error in errors])
 
 
-async def subscribed(
-    schema: GraphQLSchema, asked: Asked, context: Context
-) -> AsyncGenerator[str, None] | list[GraphQLError]:
+async def subscribed(asked: Asked, context: Context) -> AsyncGenerator[str, None] | list[GraphQLError]:
     """Begin a subscription; return its payloads as they come, or why there are none."""
-    executor = executor_of(schema, asked, context)
+    executor = executor_of(asked, context)
     if isinstance(executor, list):
         return [public(error, request_id=context.request_id) for error in executor]
     source: Any = create_source_event_stream(executor)
@@ -155,7 +151,7 @@ async def subscribed(
         source = await source
     if isinstance(source, ExecutionResult):
         return [public(error, request_id=context.request_id) for error in source.errors or ()]
-    return _payloads(source, Answers(schema, asked, context))
+    return _payloads(source, Answers(asked, context))
 
 
 async def _payloads(source: Any, answers: Answers) -> AsyncGenerator[str, None]:

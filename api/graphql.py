@@ -129,7 +129,7 @@ class GraphQLEndpoint:
         except RateLimited as error:
             told = GraphQLError(error.message, original_error=error)
             return self._response(Answer.refusing(public(told, request_id=context.request_id)), media_type)
-        payloads = await subscribed(self._schema._schema, asked, context)
+        payloads = await subscribed(asked, context)
         if isinstance(payloads, list):
             answer = Answer.of(execution.Answer(errors=payloads, refused=all(error.path is None for error in payloads)))
             return self._response(answer, EVENT_STREAM if media_type == EVENT_STREAM else JSON)

@@ -1,9 +1,11 @@
 """Which media types a request speaks and accepts, as RFC 9110 and the GraphQL-over-HTTP draft say."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from email.message import Message
+from functools import lru_cache
 
 
+@lru_cache(maxsize=256)
 def parsed(header: str) -> tuple[str, dict[str, str]]:
     """Return a media type in lower case, and its parameters."""
     message = Message()
@@ -12,7 +14,8 @@ def parsed(header: str) -> tuple[str, dict[str, str]]:
     return message.get_content_type() if "/" in header else "", {name.lower(): value for name, value in parameters[1:]}
 
 
-def accepted(header: str | None, offers: Sequence[str], *, default: str) -> str | None:
+@lru_cache(maxsize=256)
+def accepted(header: str | None, offers: tuple[str, ...], *, default: str) -> str | None:
     """Return the offer that the client likes best, or None where it likes none.
 
     Without a preference it is the default; among offers that it likes equally, the one that it names first.

@@ -270,7 +270,7 @@ class Connection:
             told = GraphQLError(error.message, original_error=error)
             await self._fail(key, [public(told, request_id=context.request_id)])
             return False
-        payloads = await subscribed(self._schema._schema, asked, context)
+        payloads = await subscribed(asked, context)
         if isinstance(payloads, list):
             await self._fail(key, payloads)
             return False

@@ -165,7 +165,8 @@ class Compiler:
                 assert inner.definition is not None
                 name = inner.definition.extensions["strawberry-definition"].python_name
                 entries.append((inner.key, frame.leaf(columns[name], inner.definition.type)))
-        missing = " or ".join(f"{frame.value(column)} is None" for column in columns.values())
+        fields = {field.extensions["strawberry-definition"].python_name: field for field in named.fields.values()}
+        missing = " or ".join(frame.lacks(column, fields[name].type) for name, column in columns.items())
         return Object(tuple(entries), missing=missing)
 
     def _relation(self, frame: Frame, read: Relation, definition: GraphQLField, selected: Selected) -> Expression:
@@ -228,8 +229,9 @@ class Compiler:
                 case "nodes":
                     listing.nodes[key] = self._records(named, below, select)
                 case "edges":
-                    listing.edges[key] = self._edges(named, below, select)
-                    listing.shows_cursors = True
+                    level, bears_cursors = self._edges(named, below, select)
+                    listing.edges[key] = level, bears_cursors
+                    listing.shows_cursors |= bears_cursors
                 case "pageInfo":
                     parts = [(part.key, part.name) for part in self._selections.of(named, below)]
                     listing.page_infos[key] = parts
@@ -240,7 +242,10 @@ class Compiler:
                     raise Unplannable(f"{type_.name}.{other}")
         return listing
 
-    def _edges(self, type_: GraphQLObjectType, selections: list[SelectionSetNode], select: Select) -> Level:
+    def _edges(
+        self, type_: GraphQLObjectType, selections: list[SelectionSetNode], select: Select
+    ) -> tuple[Level, bool]:
+        """Return the level of edges, and whether they show cursors."""
         builder = LevelBuilder()
         frame = RecordFrame(builder, select, select.model)
         entries: list[tuple[str, Expression]] = []
@@ -256,7 +261,8 @@ class Compiler:
                     entries.append((selected.key, self._entries(frame, named, selected.below)))
                 case other:
                     raise Unplannable(f"{type_.name}.{other}")
-        return self._level(builder, Object(tuple(entries)), "cursor")
+        beside = ["cursor"] if any(value == "cursor" for _, value in entries) else []
+        return self._level(builder, Object(tuple(entries)), *beside), bool(beside)
 
     def _resolved(
         self, frame: Frame, parent: GraphQLObjectType, declared: StrawberryField, selected: Selected

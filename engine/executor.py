@@ -1,4 +1,4 @@
-"""graphql-core's executor, which answers by plan what can be planned and does the rest itself.
+"""Where plans and graphql-core meet.
 
 A query is answered by its plan or, where that meets trouble, from the start by graphql-core, which knows how to tell
 of it. A mutation's or a subscription's root field is resolved by graphql-core, and what it returns is shaped by plan.
@@ -9,82 +9,107 @@ from inspect import isawaitable
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult
+from graphql import ExecutionResult, OperationType, default_field_resolver, default_type_resolver
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
+from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import Info
 
 from engine.levels import Run
-from engine.plans import Plan, went
+from engine.plans import Plan, Plans, went
 
 # Instants as the scalar writes them; the first instant there is comes from the driver without a zone.
 PLAINLY = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
-class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Executes by plan where the operation's context bears plans."""
-
-    _plan: Plan | None = None
-
-    def execute_operation(self, serially: bool | None = None) -> Any:
-        plan = self._plan = self._planned()
-        if plan is None or plan.root is None:
-            return super().execute_operation(serially)
-        return self._answered(plan, serially)
-
-    async def _answered(self, plan: Plan, serially: bool | None) -> ExecutionResult:
-        assert plan.root is not None
+async def answer_query(plans: Plans, context: Any, variables: VariableValues, root: Any = None) -> ExecutionResult:
+    """Answer a query by its plan or, where there is none or it meets trouble, by graphql-core."""
+    plan = plans.of(variables) if context.engine else None
+    if plan is None or plan.root is None:
+        tell(context, plan.why_not if plan else "the engine is off")
+    else:
         try:
-            [data] = await plan.root.answers([self.root_value], self.run())
-            answer = ExecutionResult(data, None)
+            [data] = await plan.root.answers([root], Operation(plans, context, variables, root))
         except Exception as trouble:
-            self._tell(trouble)
-            result: Any = super().execute_operation(serially)
-            return await result if isawaitable(result) else result  # type: ignore[no-any-return]
-        self._tell(None)
-        return answer
+            tell(context, trouble)
+        else:
+            tell(context, None)
+            return ExecutionResult(data, None)
+    executor = PlanningExecutor.made(plans, context, variables, root)
+    result: Any = executor.execute_operation()
+    return await result if isawaitable(result) else result  # type: ignore[no-any-return]
+
+
+class Operation(Run):
+    """One run of an operation; what resolvers are given comes from an executor, made when the first one asks."""
+
+    __slots__ = ("_executor", "_plans", "_root")
+
+    def __init__(self, plans: Plans, context: Any, variables: VariableValues, root: Any, executor: Any = None) -> None:
+        super().__init__(context, variables)
+        self._plans = plans
+        self._root = root
+        self._executor = executor
+
+    def info(self, parent: Any, definition: Any, nodes: Any, key: str, *, raw: bool) -> Any:
+        if self._executor is None:
+            self._executor = PlanningExecutor.made(self._plans, self.context, self.variables, self._root)
+        info = self._executor.build_resolve_info(definition, nodes, parent, Path(None, key, parent.name))
+        return info if raw else Info(_raw_info=info, _field=definition.extensions["strawberry-definition"])
+
+
+class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Shapes by plan what root fields of mutations and subscriptions return, where the context bears plans."""
+
+    plan: Plan | None = None
+    plans: Plans
+
+    @classmethod
+    def made(cls, plans: Plans, context: Any, variables: VariableValues, root: Any) -> "PlanningExecutor":
+        """Return what executes an operation."""
+        made = cls(
+            plans.schema,
+            plans.fragments,
+            {name: FragmentDetails(fragment) for name, fragment in plans.fragments.items()},
+            root,
+            context,
+            plans.operation,
+            variables,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+        )
+        made.plans = plans
+        if context.engine and plans.operation.operation is not OperationType.QUERY:
+            made.plan = plans.of(variables)
+            if made.plan.why_not:
+                tell(context, made.plan.why_not)
+        return made
 
     def complete_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
     ) -> Any:
-        plan = self._plan
-        if path.prev is None and plan is not None and path.key in plan.fields:
-            return self._completed(plan, (return_type, field_details_list, info, path, result, position_context))
+        if path.prev is None and self.plan is not None and path.key in self.plan.fields:
+            return self._completed((return_type, field_details_list, info, path, result, position_context))
         return super().complete_value(return_type, field_details_list, info, path, result, position_context)
 
-    async def _completed(self, plan: Plan, facts: tuple[Any, ...]) -> Any:
-        path, result = facts[3], facts[4]
+    async def _completed(self, facts: tuple[Any, ...]) -> Any:
+        plan, path, result = self.plan, facts[3], facts[4]
+        assert plan is not None
+        run = Operation(self.plans, self.context_value, self.variable_values, self.root_value, self)
         try:
-            [answer] = await plan.fields[path.key].answers([result], self.run())
+            [answer] = await plan.fields[path.key].answers([result], run)
             answer = plain(answer)
         except Exception as trouble:
-            self._tell(trouble)
-            self._plan = None
+            tell(self.context_value, trouble)
+            self.plan = None
             value = super().complete_value(*facts)
             return await value if isawaitable(value) else value
-        self._tell(None)
+        tell(self.context_value, None)
         return answer
-
-    def run(self) -> Run:
-        """Return what a plan runs with."""
-        return Run(self.context_value, self.variable_values, self._info)
-
-    def _info(self, parent: Any, definition: Any, nodes: Any, key: str, *, raw: bool) -> Any:
-        info = self.build_resolve_info(definition, nodes, parent, Path(None, key, parent.name))
-        return info if raw else Info(_raw_info=info, _field=definition.extensions["strawberry-definition"])
-
-    def _planned(self) -> Plan | None:
-        context: Any = self.context_value
-        plans = getattr(context, "plans", None)
-        if plans is None:
-            return None
-        plan: Plan = plans.of(self.variable_values)
-        if plan.why_not:
-            self._tell(plan.why_not)
-        return plan
-
-    def _tell(self, trouble: object) -> None:
-        tell(self.context_value, trouble)
 
 
 def written(answer: Any) -> bytes:

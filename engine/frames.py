@@ -62,6 +62,9 @@ class ObjectFrame:
     def leaf(self, column: str, type_: GraphQLOutputType) -> str:
         return f"{self.builder.names.of(completer(type_))}({self.value(column)})"
 
+    def lacks(self, column: str, type_: GraphQLOutputType) -> str:
+        return f"{self.value(column)} is None"
+
     def row(self, needs: tuple[str, ...] | None) -> str:
         return "r"
 
@@ -94,6 +97,10 @@ class RecordFrame:
         if found is None:
             return f"{self.builder.names.of(completer(type_))}({self.value(column)})"
         return f"{self.builder.names.of(required)}({found})" if self._may_lack(column, type_) else found
+
+    def lacks(self, column: str, type_: GraphQLOutputType) -> str:
+        """Return whether a column is null, looking at it as the answer has it if it has."""
+        return f"{self._as_it_is(column, type_) or self._raw(column)} is None"
 
     def row(self, needs: tuple[str, ...] | None) -> str:
         """Return an object with these columns as attributes, and the id; or the model's own with all."""
@@ -153,7 +160,7 @@ def reader(model: type[Model], column: str) -> Callable[[Any], Any] | None:
     """Return what makes the model's attribute of a column's value; None where they are the same."""
     field = model_field(model, column)
     native = {name for name, _, _ in model._meta.db_native_fields}
-    if field is None or column in native or isinstance(field, fields.DatetimeField):
+    if field is None or column in native or isinstance(field, fields.DatetimeField | fields.UUIDField):
         return None
     if any(name == column for name, _, _ in model._meta.db_default_fields):
         made: Callable[[Any], Any] = field.field_type

@@ -37,17 +37,22 @@ class Context(Protocol):
     def now(self) -> datetime: ...
 
 
-@dataclass(slots=True)
 class Run:
-    """One run of a plan; `info` makes what resolvers are given from a field's own facts."""
+    """One run of a plan."""
 
-    context: Context
-    variables: VariableValues
-    info: Callable[..., Any]
+    __slots__ = ("context", "variables")
+
+    def __init__(self, context: Context, variables: VariableValues) -> None:
+        self.context = context
+        self.variables = variables
 
     @property
     def actor(self) -> Actor:
         return self.context.actor
+
+    def info(self, parent: Any, definition: Any, nodes: Any, key: str, *, raw: bool) -> Any:
+        """Return what a field's resolver is given: graphql-core's own with `raw`, or else Strawberry's."""
+        raise NotImplementedError
 
 
 class Child(Protocol):
@@ -290,10 +295,10 @@ class Few:
 
 @dataclass(slots=True)
 class Listing:
-    """What a connection shows: each entry by its response key."""
+    """What a connection shows: each entry by its response key, edges with whether they show cursors."""
 
     nodes: dict[str, Level] = field(default_factory=dict)
-    edges: dict[str, Level] = field(default_factory=dict)
+    edges: dict[str, tuple[Level, bool]] = field(default_factory=dict)
     page_infos: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     totals: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
@@ -338,14 +343,16 @@ class Pages:
         for key, level in listing.nodes.items():
             columns[key] = await _shaped(level, pages, run)
         cursor = self._cursor_of(request) if listing.shows_cursors else None
-        for key, level in listing.edges.items():
-            columns[key] = await _shaped(level, pages, run, cursor)
+        for key, (level, bears_cursors) in listing.edges.items():
+            columns[key] = await _shaped(level, pages, run, cursor if bears_cursors else None)
         for key, parts in listing.page_infos.items():
             columns[key] = [_page_info(page, parts, cursor) for page in pages]
         for key in listing.totals:
             columns[key] = totals
         for key, name in listing.names.items():
             columns[key] = [name] * len(pages)
+        if not listing.order:
+            return [{} for _ in pages]
         ordered = [columns[key] for key in listing.order]
         return [dict(zip(listing.order, values, strict=True)) for values in zip(*ordered, strict=True)]
 

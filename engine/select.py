@@ -1,14 +1,14 @@
 """What a statement asks of rows: columns of a noun, and of the rows that it points to, joined within the scope."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from tortoise.connection import get_connection
 from tortoise.models import Model
 
 from domain.actors import Actor
 from engine.nouns import NOUNS
 from engine.sql import Params, visible
+from models import database
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,4 @@ class Select:
 
 async def fetch(sql: str, params: Params) -> list[Any]:
     """Run a statement; return its rows, whose values are taken by place."""
-    _, rows = await get_connection("default").execute_query(sql, params.values)
-    return cast(list[Any], rows)
+    return await database.read(sql, *params.values)

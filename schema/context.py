@@ -15,7 +15,6 @@ from domain.actors import Actor
 from domain.errors import Unauthenticated
 from engine.live import Watch
 from engine.pages import Page, PageRequest, by_keys, counts, pages
-from engine.plans import Plans
 
 Renew: TypeAlias = Callable[[], Awaitable[Actor]]
 
@@ -55,7 +54,7 @@ class Context:
 
     `refused` is why a credential that came along was not accepted; it is raised where an actor is needed. `renew`
     loads the identity again, for what outlives the moment; it raises what ended it. With `engine` false everything
-    is executed by graphql-core; `plans` are the operation's, and `compiled` and `why_not` say which way it went.
+    is executed by graphql-core; `compiled` and `why_not` say afterwards which way it went.
     """
 
     identity: Actor | None = None
@@ -69,7 +68,6 @@ class Context:
     idempotency_key: str | None = None
     connection_params: dict[str, Any] | None = None
     resume_after: str | None = None
-    plans: Plans | None = None
     engine: bool = True
     compiled: bool | None = None
     why_not: str = ""
@@ -85,7 +83,7 @@ class Context:
 
     def fresh(self) -> "Context":
         """Return a context for another operation of the same connection."""
-        return replace(self, now=_now(), loaders={}, plans=None)
+        return replace(self, now=_now(), loaders={})
 
     def loader(self, key: Any, load: Any) -> DataLoader[Any, Any]:
         """Return this operation's loader of a kind; `load` takes a list of keys and returns their values."""

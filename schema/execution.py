@@ -1,24 +1,23 @@
 """What surrounds every operation, through whichever door it came: limits, time, snapshot, idempotency, masks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any
 
 import strawberry
 import structlog
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType
-from strawberry.execution.is_awaitable import optimized_is_awaitable
+from graphql.execution.values import VariableValues
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionContext
 from strawberry.types import ExecutionResult as StrawberryResult
 from strawberry.types.graphql import OperationType as StrawberryOperation
 
 from domain.errors import DomainError
-from engine.executor import PlanningExecutor, plain
+from engine.executor import PlanningExecutor, answer_query, plain
 from schema import idempotency
 from schema.context import Context, Throttle
 from schema.documents import Documents, Operation, Prepared, Refused
@@ -116,10 +115,10 @@ async def run(schema: strawberry.Schema, asked: Asked, context: Context, *, root
     answer = Answer()
     try:
         answer.extensions = _told(asked, await spend(context, asked.cost))
-        executor = executor_of(schema._schema, asked, context, root)
-        if isinstance(executor, list):
-            raise Refused(executor)
-        result = await _executed(asked, executor, context, answer)
+        variables = asked.operation.plans.variables(asked.variables)
+        if isinstance(variables, list):
+            raise Refused(variables)
+        result = await _executed(asked, variables, context, answer, root)
         answer.data, answer.errors = result.data, [_public(error, context) for error in result.errors or ()]
     except Refused as refused:
         answer.refused, answer.errors = True, [_public(error, context) for error in refused.errors]
@@ -130,50 +129,63 @@ async def run(schema: strawberry.Schema, asked: Asked, context: Context, *, root
     return answer
 
 
-async def _executed(asked: Asked, executor: PlanningExecutor, context: Context, answer: Answer) -> ExecutionResult:
-    async def execute() -> ExecutionResult:
-        result: Any = executor.execute_operation()
-        return await result if isawaitable(result) else result  # type: ignore[no-any-return]
-
+async def _executed(
+    asked: Asked, variables: VariableValues, context: Context, answer: Answer, root: Any
+) -> ExecutionResult:
     mutation = asked.operation.type is OperationType.MUTATION
     seconds = settings().mutation_timeout if mutation else settings().query_timeout
-    async with _failing_in_public(context), _within(seconds):
-        if mutation and (key := _key(asked, context)):
-            done = await idempotency.once(key, request_of(asked), context, execute, extensions=answer.extensions)
-            answer.extensions = done.extensions or {}
-            return done
-        if asked.operation.cost.snapshot and not mutation:
-            async with snapshot():
-                return await execute()
+    deadline = asyncio.timeout(seconds)
+    plans = asked.operation.plans
+    try:
+        async with deadline:
+            if mutation:
+                return await _mutated(asked, variables, context, answer, root)
+            if asked.operation.cost.snapshot:
+                async with snapshot():
+                    return await answer_query(plans, context, variables, root)
+            return await answer_query(plans, context, variables, root)
+    except Exception as error:
+        if deadline.expired():
+            message = f"The operation took longer than {seconds:g} seconds and was ended."
+            raise GraphQLError(message, extensions={"code": "TIMEOUT"}) from None
+        if isinstance(error, GraphQLError | DomainError):
+            raise
+        # It comes from outside any field, so nobody else masks it.
+        log.error("operation failed", request_id=context.request_id, exc_info=error)
+        raise GraphQLError(
+            f"Something went wrong on our side; report {context.request_id}.",
+            extensions={"code": "INTERNAL", "requestId": context.request_id},
+        ) from error
+
+
+async def _mutated(
+    asked: Asked, variables: VariableValues, context: Context, answer: Answer, root: Any
+) -> ExecutionResult:
+    async def execute() -> ExecutionResult:
+        result: Any = PlanningExecutor.made(asked.operation.plans, context, variables, root).execute_operation()
+        return await result if isawaitable(result) else result  # type: ignore[no-any-return]
+
+    key = _key(asked, context)
+    if key is None:
         return await execute()
+    request = [asked.text, asked.name, asked.variables]
+    done = await idempotency.once(key, request, context, execute, extensions=answer.extensions)
+    answer.extensions = done.extensions or {}
+    return done
 
 
-def executor_of(
-    schema: GraphQLSchema, asked: Asked, context: Context, root: Any = None
-) -> PlanningExecutor | list[GraphQLError]:
+def executor_of(asked: Asked, context: Context, root: Any = None) -> PlanningExecutor | list[GraphQLError]:
     """Return what executes an operation, or what its variables lack."""
-    context.plans = asked.operation.plans if context.engine else None
-    made = PlanningExecutor.build(
-        schema,
-        asked.prepared.document,
-        root_value=root,
-        context_value=context,
-        raw_variable_values=asked.variables,
-        operation_name=asked.name,
-        is_awaitable=cast(Any, optimized_is_awaitable),
-    )
-    return cast(PlanningExecutor | list[GraphQLError], made)
+    variables = asked.operation.plans.variables(asked.variables)
+    if isinstance(variables, list):
+        return variables
+    return PlanningExecutor.made(asked.operation.plans, context, variables, root)
 
 
 def _key(asked: Asked, context: Context) -> str | None:
     if context.identity is None:
         return None
     return idempotency.key_of(asked.operation, asked.variables, context.idempotency_key)
-
-
-def request_of(asked: Asked) -> list[Any]:
-    """Return what makes a request the same as an earlier one."""
-    return [asked.text, asked.name, asked.variables]
 
 
 def _told(asked: Asked, throttle: Throttle | None) -> dict[str, Any]:
@@ -211,32 +223,3 @@ def _max_tokens(context: Context) -> int:
 
 def _public(error: GraphQLError, context: Context) -> GraphQLError:
     return public(error, request_id=context.request_id)
-
-
-@asynccontextmanager
-async def _within(seconds: float) -> AsyncIterator[None]:
-    """End the block after so many seconds; whatever it breaks with then is because of that."""
-    deadline = asyncio.timeout(seconds)
-    try:
-        async with deadline:
-            yield
-    except Exception:
-        if not deadline.expired():
-            raise
-        message = f"The operation took longer than {seconds:g} seconds and was ended."
-        raise GraphQLError(message, extensions={"code": "TIMEOUT"}) from None
-
-
-@asynccontextmanager
-async def _failing_in_public(context: Context) -> AsyncIterator[None]:
-    """Let errors out as clients may see them; they come from outside any field, so nobody else masks them."""
-    try:
-        yield
-    except (GraphQLError, DomainError):
-        raise
-    except Exception as error:
-        log.error("operation failed", request_id=context.request_id, exc_info=error)
-        raise GraphQLError(
-            f"Something went wrong on our side; report {context.request_id}.",
-            extensions={"code": "INTERNAL", "requestId": context.request_id},
-        ) from error

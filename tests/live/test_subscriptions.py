@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from starlette.types import Message
-from tortoise.backends.asyncpg.client import AsyncpgDBClient
 
 from api import answers, live
 from api.app import create_app
@@ -24,6 +23,7 @@ from domain.leads import LeadDetails
 from engine import boards
 from engine.live import cursor
 from models.base import uuid7
+from models.database import PooledConnection
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
 from models.leads import Lead
 from models.pipelines import Pipeline
@@ -344,8 +344,7 @@ async def test_no_subscriber_costs_a_statement(connect: Connect, relay: Relay, m
     row = await lead(admin, now=now())
     await relay()
     sent: list[str] = []
-    for name in ("execute_query", "execute_query_dict"):
-        monkeypatch.setattr(AsyncpgDBClient, name, _spied(sent, getattr(AsyncpgDBClient, name)))
+    monkeypatch.setattr(PooledConnection, "fetch", _spied(sent, PooledConnection.fetch))
 
     async def statements(subscribers: int) -> int:
         for number in range(sum_of_watchers(admin), subscribers):
@@ -362,9 +361,9 @@ async def test_no_subscriber_costs_a_statement(connect: Connect, relay: Relay, m
 
 
 def _spied(sent: list[str], real: Any) -> Any:
-    async def spy(self: Any, query: str, values: Any = None) -> Any:
+    async def spy(self: Any, query: str, *values: Any, **more: Any) -> Any:
         sent.append(query)
-        return await real(self, query, values)
+        return await real(self, query, *values, **more)
 
     return spy
 
