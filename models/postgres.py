@@ -4,8 +4,8 @@ Tortoise is told of it by this module's name. What is overridden here is how con
 transactions begin and end; everything else is Tortoise's own.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext
 from tortoise.backends.base_postgres.client import translate_exceptions
 from tortoise.connection import get_connection, get_connections
+from tortoise.exceptions import TransactionManagementError
 from tortoise.models import Model
 
 from models.writes import NewEvent, Writes
@@ -117,6 +118,7 @@ class Unit(TransactionWrapper):
         self.hopeful = hopeful
         self._snapshot = snapshot
         self._begun = False
+        self._over = False
         self._read_as: dict[tuple[type[Model], UUID], int] = {}
         self._beside: dict[UUID, dict[str, Any]] = {}
         self._held: dict[UUID, Model] = {}
@@ -188,6 +190,8 @@ class Unit(TransactionWrapper):
 
     async def ready(self) -> "asyncpg.Connection[Any]":
         """Return the connection, with the transaction begun and nothing waiting; the caller has the lock."""
+        if self._over:
+            raise TransactionManagementError("The transaction is over.")
         if not self._begun:
             await self._begin()
         if self.writes:
@@ -201,8 +205,9 @@ class Unit(TransactionWrapper):
                 await self._write_at_once()
             elif self.writes:
                 await self._settle()
-            if self.transaction:
-                await self.transaction.commit()
+            async with self._last():
+                if self.transaction:
+                    await self.transaction.commit()
         except BaseException:
             await self.undo()
             raise
@@ -216,12 +221,24 @@ class Unit(TransactionWrapper):
     async def undo(self) -> None:
         """Take back what was written."""
         try:
-            if self.transaction is not None:
-                # The connection may be what failed, and then there is nothing to take back.
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            async with self._last():
+                if self.transaction is not None:
                     await self.transaction.rollback()
+        except BaseException as error:
+            # Nobody knows in what state the connection is, so nobody else gets it.
+            if self._acquired is not None:
+                self._acquired.terminate()
+            if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
+                raise
         finally:
             await self._give_back()
+
+    @asynccontextmanager
+    async def _last(self) -> AsyncIterator[None]:
+        """Wait for whoever is sending something; after the block nobody sends anything any more."""
+        async with self._lock:
+            yield
+            self._over = True
 
     async def _settle(self) -> None:
         """Write what waits, in the transaction."""

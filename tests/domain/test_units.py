@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tortoise.connection import get_connection
-from tortoise.exceptions import IntegrityError
+from tortoise.exceptions import IntegrityError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
 from domain import companies, edits, leads, moves, policy, stages
@@ -269,3 +269,39 @@ async def test_many_edits_of_one_lead_at_once_follow_one_another() -> None:
     assert sorted(change[1] for change in changes) == sorted(titles)
     occurred = [event.occurred_at for event in told]
     assert occurred == sorted(occurred)
+
+
+async def test_a_transaction_ends_after_what_is_still_being_sent_in_it() -> None:
+    begun = asyncio.Event()
+
+    async def slowly() -> Any:
+        begun.set()
+        return await get_connection("default").execute_query_dict("SELECT pg_sleep(0.05), pg_backend_pid() AS pid")
+
+    with pytest.raises(RuntimeError):
+        async with transaction():
+            await get_connection("default").execute_query("SELECT 1")
+            neighbour = asyncio.create_task(slowly())
+            await begun.wait()
+            await asyncio.sleep(0)
+            raise RuntimeError("while a neighbour is sending")
+    [row] = await neighbour
+    left = "SELECT state FROM pg_stat_activity WHERE pid = $1 AND state LIKE 'idle in%'"
+    assert await get_connection("default").execute_query_dict(left, [row["pid"]]) == []
+
+
+async def test_nothing_is_sent_in_a_transaction_that_is_over() -> None:
+    over = asyncio.Event()
+
+    async def late() -> Any:
+        await over.wait()
+        return await get_connection("default").execute_query("SELECT 1")
+
+    with pytest.raises(RuntimeError):
+        async with transaction():
+            neighbour = asyncio.create_task(late())
+            await asyncio.sleep(0)
+            raise RuntimeError("before anything was sent")
+    over.set()
+    with pytest.raises(TransactionManagementError):
+        await neighbour
