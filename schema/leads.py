@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from domain import moves, policy
+from domain.actors import ALL
 from domain.policy import Action
 from engine.conditions import EVERYTHING, Compare, Exists, Op
 from engine.pages import Order
@@ -119,6 +120,8 @@ async def _permissions(leads: list[Any], info: Info) -> list[LeadPermissions]:
 
 
 async def _moves(leads: list[LeadRow], info: Info) -> list[list[LeadMove]]:
+    if policy.scope(info.context.actor, StageRow) != ALL:
+        return [[] for _ in leads]
     board = await _board(leads, info)
     return [
         [_move(info, lead, stage, board) for stage in board.pipeline(lead.pipeline_id) if stage.id != lead.stage_id]

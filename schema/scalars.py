@@ -20,6 +20,9 @@ JSON = NewType("JSON", object)
 
 INSTANT = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$")
 
+# The driver of PostgreSQL takes these two for infinities, and reads them back without a zone.
+FIRST_INSTANT, LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
 
 def bad_input(message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})
@@ -30,9 +33,12 @@ def parse_instant(value: Any) -> datetime:
         raise bad_input("DateTime must be RFC 3339 with a zone, such as 2026-03-01T09:30:00Z.")
     try:
         whole, fraction, zone = re.match(r"(.{19})(\.\d+)?(.*)", value.upper()).groups()  # type: ignore[union-attr]
-        return datetime.fromisoformat(whole + (fraction or "")[:7] + zone.replace("Z", "+00:00")).astimezone(UTC)
+        found = datetime.fromisoformat(whole + (fraction or "")[:7] + zone.replace("Z", "+00:00")).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise bad_input("DateTime names no instant that exists.") from error
+    if not FIRST_INSTANT < found < LAST_INSTANT:
+        raise bad_input("DateTime names no instant that can be kept.")
+    return found
 
 
 def show_instant(value: datetime) -> str:
