@@ -15,6 +15,7 @@ from schema.connections import Connection, connection
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, noun, relation, shown
+from schema.inputs import own_id
 from schema.nodes import Node
 from schema.users import User
 
@@ -48,7 +49,7 @@ class ApiKeyQueries:
 
 @strawberry.input(description="A new API key.")
 class CreateApiKeyInput(MutationInput):
-    id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
+    id: strawberry.ID | None = own_id()
     name: str = strawberry.field(description="What it is called, and the service user that is made for it.")
     scopes: list[str] = strawberry.field(
         description=f"What it may read and write: any of {', '.join(sorted(API_SCOPES))}."

@@ -11,8 +11,8 @@ from schema.companies import Company
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.external_refs import ExternalRefInput, refs
-from schema.fields import given, optional, shown
-from schema.inputs import AddressInput, about, address_of, expected_version, key, money_of, own_id
+from schema.fields import given, given_id, optional, shown
+from schema.inputs import AddressInput, about, address_of, expected_version, money_of, own_id
 from schema.scalars import URL, CountryCode, MoneyInput, PhoneNumber
 
 
@@ -89,8 +89,8 @@ def _details(input: CreateCompanyInput | UpdateCompanyInput) -> CompanyDetails:
         tax_number=given(input.tax_number),
         billing_address=address_of(input.billing_address),
         shipping_address=address_of(input.shipping_address),
-        parent_id=key(input.parent_id, "Company", "parentId"),
-        owner_id=key(input.owner_id, "User", "ownerId"),
+        parent_id=given_id(input.parent_id, "Company", field="parentId"),
+        owner_id=given_id(input.owner_id, "User", field="ownerId"),
     )
 
 

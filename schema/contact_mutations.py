@@ -11,8 +11,8 @@ from schema.contacts import Contact
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.external_refs import ExternalRefInput, refs
-from schema.fields import given, optional, shown
-from schema.inputs import about, expected_version, key, own_id
+from schema.fields import given, given_id, optional, shown
+from schema.inputs import about, expected_version, own_id
 from schema.scalars import Email, LanguageTag, PhoneNumber
 
 
@@ -73,8 +73,8 @@ def _details(input: CreateContactInput | UpdateContactInput) -> ContactDetails:
         email=given(input.email),
         phone=given(input.phone),
         language=given(input.language),
-        company_id=key(input.company_id, "Company", "companyId"),
-        owner_id=key(input.owner_id, "User", "ownerId"),
+        company_id=given_id(input.company_id, "Company", field="companyId"),
+        owner_id=given_id(input.owner_id, "User", field="ownerId"),
     )
 
 

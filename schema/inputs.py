@@ -8,7 +8,6 @@ import strawberry
 
 from domain.money import Money as MoneyValue
 from domain.unset import UNSET, Unset
-from schema import ids
 from schema.scalars import CountryCode, MoneyInput
 
 
@@ -39,22 +38,19 @@ def expected_version() -> Any:
     )
 
 
-def key(value: Any, noun: str, field: str) -> Any:
-    """Return an optional id as the domain takes it: its own mark where it was left out."""
-    return UNSET if value is strawberry.UNSET else ids.decode_maybe(value, noun, field=field)
-
-
 def unless_null(value: Any) -> Any:
     """Return an optional value that cannot be cleared: null is as good as left out."""
     return UNSET if value is None or value is strawberry.UNSET else value
 
 
+def amount_of(value: MoneyInput | None) -> MoneyValue | None:
+    """Return an amount as the domain takes it."""
+    return None if value is None else MoneyValue(value.amount, value.currency_code)
+
+
 def money_of(value: Any) -> MoneyValue | Unset | None:
-    """Return an optional amount as the domain takes it."""
-    if value is None or value is strawberry.UNSET:
-        return None if value is None else UNSET
-    given: MoneyInput = value
-    return MoneyValue(given.amount, given.currency_code)
+    """Return an optional amount as the domain takes it: its own mark where it was left out."""
+    return UNSET if value is strawberry.UNSET else amount_of(value)
 
 
 def address_of(value: Any) -> Mapping[str, Any] | Unset | None:

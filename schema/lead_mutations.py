@@ -8,9 +8,8 @@ import strawberry
 from domain import captures, closings, leads, moves
 from domain.captures import Capture, NewCompany, NewContact
 from domain.leads import LeadDetails
-from domain.money import Money as MoneyValue
 from domain.moves import Place
-from domain.unset import UNSET, Unset
+from domain.unset import UNSET
 from engine.pages import Order, Page
 from models.leads import ContactRole, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
@@ -20,14 +19,13 @@ from schema.connections import Edge, EdgeRow, page_request
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.external_refs import ExternalRefInput, refs
-from schema.fields import given, optional, shown
+from schema.fields import given, given_id, optional, shown
+from schema.inputs import about, amount_of, expected_version, money_of, own_id, unless_null
 from schema.leads import Lead, MoveRequest
 from schema.scalars import URL, CountryCode, Email, MoneyInput, PhoneNumber
 
 if TYPE_CHECKING:
     from schema.stages import Stage
-
-VERSION = "The version that was edited; if the object has another by now, the edit is refused as STALE."
 
 
 @strawberry.input(description="The company behind a lead; found by its domain or name, else created.")
@@ -51,7 +49,7 @@ class CaptureContactInput:
 
 @strawberry.input(description="A lead to capture: with a title, or a company or contact to be called after.")
 class CaptureLeadInput(MutationInput):
-    id: strawberry.ID | None = strawberry.field(default=None, description="An id of the client's own: a UUIDv7.")
+    id: strawberry.ID | None = own_id()
     title: str | None = strawberry.field(default=None, description="What it is about; at most 200 characters.")
     description: str | None = strawberry.field(default=None, description="More about it.")
     value: MoneyInput | None = strawberry.field(default=None, description="What it may be worth.")
@@ -84,7 +82,7 @@ class CaptureLeadInput(MutationInput):
 @strawberry.input(description="A change of a lead; what is left out stays as it is, null clears.")
 class UpdateLeadInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The lead.")
-    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    expected_version: int | None = expected_version()
     title: str | None = optional("What it is about; at most 200 characters.")
     description: str | None = optional("More about it.")
     value: MoneyInput | None = optional("What it may be worth.")
@@ -104,7 +102,7 @@ class UpdateLeadInput(MutationInput):
 class AssignLeadInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The lead.")
     owner_id: strawberry.ID | None = strawberry.field(description="The new owner; null for nobody.")
-    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    expected_version: int | None = expected_version()
 
 
 @strawberry.input(description="Where a lead goes. Without a neighbour it goes on top of its new stage.")
@@ -113,7 +111,7 @@ class MoveLeadInput(MutationInput):
     stage_id: strawberry.ID = strawberry.field(description="The stage; of another pipeline, too.")
     after_lead_id: strawberry.ID | None = strawberry.field(default=None, description="The lead to drop it under.")
     before_lead_id: strawberry.ID | None = strawberry.field(default=None, description="The lead to drop it above.")
-    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    expected_version: int | None = expected_version()
 
 
 @strawberry.input(description="A move to ask a manager for.")
@@ -146,7 +144,7 @@ class CloseLeadInput(MutationInput):
     stage_id: strawberry.ID | None = strawberry.field(
         default=None, description="The FOLLOW_UP stage that a won lead goes to; the first one if left out."
     )
-    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    expected_version: int | None = expected_version()
 
 
 @strawberry.input(description="A closed lead to open again.")
@@ -155,13 +153,13 @@ class ReopenLeadInput(MutationInput):
     stage_id: strawberry.ID | None = strawberry.field(
         default=None, description="Where it goes; to the stage it was closed from if left out."
     )
-    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    expected_version: int | None = expected_version()
 
 
 @strawberry.input(description="A lead to delete.")
 class DeleteLeadInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The lead.")
-    expected_version: int | None = strawberry.field(default=None, description=VERSION)
+    expected_version: int | None = expected_version()
 
 
 @strawberry.input(description="A deleted lead to bring back.")
@@ -219,35 +217,21 @@ class DeleteLeadPayload(LeadPayload):
     deleted_lead_id: strawberry.ID | None = strawberry.field(default=None, description="The id of what is gone.")
 
 
-def _about(description: str) -> Any:
-    return strawberry.argument(description=description)
-
-
-def _money(value: MoneyInput | None) -> MoneyValue | None:
-    return MoneyValue(value.amount, value.currency_code) if value else None
-
-
-def _key(value: Any, noun: str, field: str) -> Any:
-    return UNSET if value is strawberry.UNSET else ids.decode_maybe(value, noun, field=field)
-
-
 def _tags(value: list[strawberry.ID] | None) -> Any:
     return [ids.decode(tag, "Tag", field="tagIds") for tag in value] if value else []
 
 
 def _details(input: CaptureLeadInput | UpdateLeadInput) -> LeadDetails:
-    lifecycle: Lifecycle | Unset | None = given(input.lifecycle)
-    value = given(input.value)
     return LeadDetails(
         title=given(input.title),
         description=given(input.description),
-        value=value if value is UNSET else _money(value),
-        source_id=_key(input.source_id, "Source", "sourceId"),
-        company_id=_key(input.company_id, "Company", "companyId"),
-        product_id=_key(input.product_id, "Product", "productId"),
+        value=money_of(input.value),
+        source_id=given_id(input.source_id, "Source", field="sourceId"),
+        company_id=given_id(input.company_id, "Company", field="companyId"),
+        product_id=given_id(input.product_id, "Product", field="productId"),
         expected_close_date=given(input.expected_close_date),
         engaged_at=given(input.engaged_at),
-        lifecycle=UNSET if lifecycle is None else lifecycle,
+        lifecycle=unless_null(input.lifecycle),
         tag_ids=UNSET if input.tag_ids is strawberry.UNSET else _tags(input.tag_ids),
     )
 
@@ -293,13 +277,13 @@ async def _stood(info: Info, lead_id: Any) -> Any:
 class LeadMutations:
     @strawberry.mutation(description="Capture a lead; its company and contact are found or created.")
     @reports_user_errors
-    async def capture_lead(self, info: Info, input: Annotated[CaptureLeadInput, _about("The lead.")]) -> LeadPayload:
+    async def capture_lead(self, info: Info, input: Annotated[CaptureLeadInput, about("The lead.")]) -> LeadPayload:
         row = await captures.capture(info.context.actor, _capture(input), now=info.context.now)
         return LeadPayload(lead=shown(row))
 
     @strawberry.mutation(description="Change a lead.")
     @reports_user_errors
-    async def update_lead(self, info: Info, input: Annotated[UpdateLeadInput, _about("The change.")]) -> LeadPayload:
+    async def update_lead(self, info: Info, input: Annotated[UpdateLeadInput, about("The change.")]) -> LeadPayload:
         row = await leads.update(
             info.context.actor,
             ids.decode(input.id, "Lead"),
@@ -312,7 +296,7 @@ class LeadMutations:
 
     @strawberry.mutation(description="Give a lead to an owner, or to nobody.")
     @reports_user_errors
-    async def assign_lead(self, info: Info, input: Annotated[AssignLeadInput, _about("Whose it is.")]) -> LeadPayload:
+    async def assign_lead(self, info: Info, input: Annotated[AssignLeadInput, about("Whose it is.")]) -> LeadPayload:
         row = await leads.assign(
             info.context.actor,
             ids.decode(input.id, "Lead"),
@@ -324,7 +308,7 @@ class LeadMutations:
 
     @strawberry.mutation(description="Move a lead to a place in a stage; refused with all that its rules ask for.")
     @reports_user_errors
-    async def move_lead(self, info: Info, input: Annotated[MoveLeadInput, _about("The move.")]) -> MoveLeadPayload:
+    async def move_lead(self, info: Info, input: Annotated[MoveLeadInput, about("The move.")]) -> MoveLeadPayload:
         key = ids.decode(input.id, "Lead")
         came_from = await _stood(info, key)
         row = await moves.move(
@@ -343,7 +327,7 @@ class LeadMutations:
     @strawberry.mutation(description="Ask a manager to approve a move.")
     @reports_user_errors
     async def request_move(
-        self, info: Info, input: Annotated[RequestMoveInput, _about("The move.")]
+        self, info: Info, input: Annotated[RequestMoveInput, about("The move.")]
     ) -> MoveRequestPayload:
         row = await moves.request(
             info.context.actor,
@@ -357,7 +341,7 @@ class LeadMutations:
     @strawberry.mutation(description="Approve a requested move and make it.")
     @reports_user_errors
     async def approve_move(
-        self, info: Info, input: Annotated[ApproveMoveInput, _about("The request.")]
+        self, info: Info, input: Annotated[ApproveMoveInput, about("The request.")]
     ) -> MoveRequestPayload:
         row = await moves.approve(info.context.actor, ids.decode(input.id, "MoveRequest"), now=info.context.now)
         return MoveRequestPayload(move_request=shown(row))
@@ -365,7 +349,7 @@ class LeadMutations:
     @strawberry.mutation(description="Reject a requested move.")
     @reports_user_errors
     async def reject_move(
-        self, info: Info, input: Annotated[RejectMoveInput, _about("The request.")]
+        self, info: Info, input: Annotated[RejectMoveInput, about("The request.")]
     ) -> MoveRequestPayload:
         key = ids.decode(input.id, "MoveRequest")
         row = await moves.reject(info.context.actor, key, note=input.note, now=info.context.now)
@@ -373,7 +357,7 @@ class LeadMutations:
 
     @strawberry.mutation(description="Close a lead as won, lost or disqualified.")
     @reports_user_errors
-    async def close_lead(self, info: Info, input: Annotated[CloseLeadInput, _about("The end.")]) -> MoveLeadPayload:
+    async def close_lead(self, info: Info, input: Annotated[CloseLeadInput, about("The end.")]) -> MoveLeadPayload:
         key = ids.decode(input.id, "Lead")
         came_from = await _stood(info, key)
         row = await closings.close(
@@ -382,7 +366,7 @@ class LeadMutations:
             input.status,
             lost_reason_id=ids.decode_maybe(input.lost_reason_id, "LostReason", field="lostReasonId"),
             note=input.note,
-            value=_money(input.value),
+            value=amount_of(input.value),
             stage_id=ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
             expected_version=input.expected_version,
             now=info.context.now,
@@ -391,7 +375,7 @@ class LeadMutations:
 
     @strawberry.mutation(description="Open a closed lead again.")
     @reports_user_errors
-    async def reopen_lead(self, info: Info, input: Annotated[ReopenLeadInput, _about("The lead.")]) -> MoveLeadPayload:
+    async def reopen_lead(self, info: Info, input: Annotated[ReopenLeadInput, about("The lead.")]) -> MoveLeadPayload:
         key = ids.decode(input.id, "Lead")
         came_from = await _stood(info, key)
         row = await closings.reopen(
@@ -405,23 +389,21 @@ class LeadMutations:
 
     @strawberry.mutation(description="Delete a lead; it can be restored.")
     @reports_user_errors
-    async def delete_lead(
-        self, info: Info, input: Annotated[DeleteLeadInput, _about("The lead.")]
-    ) -> DeleteLeadPayload:
+    async def delete_lead(self, info: Info, input: Annotated[DeleteLeadInput, about("The lead.")]) -> DeleteLeadPayload:
         key = ids.decode(input.id, "Lead")
         await leads.delete(info.context.actor, key, expected_version=input.expected_version, now=info.context.now)
         return DeleteLeadPayload(deleted_lead_id=ids.encode("Lead", key))
 
     @strawberry.mutation(description="Bring a deleted lead back.")
     @reports_user_errors
-    async def restore_lead(self, info: Info, input: Annotated[RestoreLeadInput, _about("The lead.")]) -> LeadPayload:
+    async def restore_lead(self, info: Info, input: Annotated[RestoreLeadInput, about("The lead.")]) -> LeadPayload:
         row = await leads.restore(info.context.actor, ids.decode(input.id, "Lead"), now=info.context.now)
         return LeadPayload(lead=shown(row))
 
     @strawberry.mutation(description="Put a person on a lead, or change their role there.")
     @reports_user_errors
     async def set_lead_contact(
-        self, info: Info, input: Annotated[SetLeadContactInput, _about("The person.")]
+        self, info: Info, input: Annotated[SetLeadContactInput, about("The person.")]
     ) -> LeadPayload:
         row = await leads.set_contact(
             info.context.actor,
@@ -436,7 +418,7 @@ class LeadMutations:
     @strawberry.mutation(description="Take a person off a lead.")
     @reports_user_errors
     async def remove_lead_contact(
-        self, info: Info, input: Annotated[RemoveLeadContactInput, _about("The person.")]
+        self, info: Info, input: Annotated[RemoveLeadContactInput, about("The person.")]
     ) -> LeadPayload:
         lead_id = ids.decode(input.lead_id, "Lead", field="leadId")
         contact_id = ids.decode(input.contact_id, "Contact", field="contactId")

@@ -17,6 +17,7 @@ from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import by_id, column, given, given_id, noun, optional, relation, shown
 from schema.filters import IDFilter, StringFilter, junction, on
+from schema.inputs import expected_version, own_id
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
@@ -78,7 +79,7 @@ class TeamQueries:
 
 @strawberry.input(description="A new team.")
 class CreateTeamInput(MutationInput):
-    id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
+    id: strawberry.ID | None = own_id()
     name: str = strawberry.field(description="What it is called; no two teams beside one another share a name.")
     parent_id: strawberry.ID | None = strawberry.field(default=None, description="The team that it is within.")
 
@@ -93,7 +94,7 @@ class UpdateTeamInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The team.")
     name: str | None = optional("What it is called; no two teams beside one another share a name.")
     parent_id: strawberry.ID | None = optional("The team that it is within; null is none.")
-    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed team.")
@@ -105,7 +106,7 @@ class UpdateTeamPayload(Payload):
 @strawberry.input(description="Which team to delete.")
 class DeleteTeamInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The team; it must have neither members nor teams within it.")
-    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="What was deleted.")

@@ -19,7 +19,7 @@ from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import batch, by_id, column, given, given_id, noun, optional, relation, shown
 from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, junction, on, through
-from schema.inputs import unless_null
+from schema.inputs import expected_version, own_id, unless_null
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.scalars import Email, LanguageTag, TimeZone
@@ -134,7 +134,7 @@ class UserQueries:
 
 @strawberry.input(description="Whom to invite, and to what.")
 class InviteUserInput(MutationInput):
-    id: strawberry.ID | None = strawberry.field(default=None, description="A UUIDv7 of the client's own.")
+    id: strawberry.ID | None = own_id()
     email: Email = strawberry.field(description="Where the invitation goes.")
     role: Role | None = optional(
         "The role that it leads to; left out or null, that of a pending invitation of the address, else REP."
@@ -183,7 +183,7 @@ class UpdateMeInput(MutationInput):
         default=None, description="A new password of at least 10 characters; it ends every other session."
     )
     old_password: str | None = strawberry.field(default=None, description="The present one, where a new one is given.")
-    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed viewer.")
@@ -200,7 +200,7 @@ class UpdateMemberInput(MutationInput):
     active: bool | None = optional("Whether they may sign in; false ends their sessions here.")
     name: str | None = optional("What they are called, of a service or of an owner who never signed in.")
     email: Email | None = optional("The address of an owner who never signed in, so that they can be invited.")
-    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed member.")

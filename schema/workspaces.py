@@ -13,6 +13,7 @@ from models.workspaces import Workspace as WorkspaceRow
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, computed, given, noun, optional, shown
+from schema.inputs import expected_version
 from schema.nodes import Node
 from schema.scalars import CurrencyCode, Email, LanguageTag, TimeZone
 from schema.sessions import SignedInPayload, signed_in
@@ -92,7 +93,7 @@ class UpdateWorkspaceInput(MutationInput):
     role_visibility: list[RoleVisibilityInput] | None = optional(
         "Which leads exist for these roles; other roles stay as they are."
     )
-    expected_version: int | None = strawberry.field(default=None, description="Refused as stale at another version.")
+    expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed workspace.")

@@ -52,7 +52,7 @@ async def edit(
     for each, key in zip(wanted, keys, strict=True):
         lead = leads.get(key)
         if lead is not None and not _may_edit(taking.actor, lead):
-            reason = str(Forbidden(action=Action.UPDATE_LEAD.value))
+            reason = str(Forbidden(action=Action.UPDATE_LEAD.words))
             taking.skip(each.row, taking.fault(each.row, "title", reason))
             continue
         taken.append(each.row)
