@@ -15,7 +15,18 @@ from tortoise.models import Model
 
 from domain.actors import Actor
 from engine.arguments import Arguments
-from engine.pages import Page, PageRequest, count, counts, cursor_of, key_records, page_records, paged, pages_records
+from engine.pages import (
+    Page,
+    PageRequest,
+    count,
+    counts,
+    cursor_of,
+    kept,
+    key_records,
+    page_records,
+    paged,
+    pages_records,
+)
 from engine.reads import Batch, ConnectionOf, Some
 from engine.select import Select
 
@@ -286,11 +297,10 @@ class Few:
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
         keys = self.get(rows)
-        parents = list(dict.fromkeys(key for key in keys if key is not None))
-        pages = await _pages(self.request, parents, self.select, run)
-        shaped = await _shaped(self.level, pages, run)
-        found = dict(zip(parents, shaped, strict=True))
-        return [found.get(key) for key in keys]
+        parents = list(dict.fromkeys(keys))
+        found = await _of_parents(self.request, parents, self.select, run)
+        shaped = dict(zip(parents, await _shaped(self.level, found, run), strict=True))
+        return [shaped[key] for key in keys]
 
 
 @dataclass(slots=True)
@@ -318,43 +328,46 @@ class Pages:
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
         request = self.read.request(run.context.now, **self.arguments.converted(run.variables))
+        cursors, counts_all = self.listing.shows_cursors, bool(self.listing.totals)
         if self.get is None:
-            page = paged(request, await page_records(request, run.actor, self.select, cursors=self._cursors))
-            totals = [await count(request, run.actor)] if self.listing.totals else []
-            return await self._answers(request, [page], totals, run) * len(rows)
+            records = await page_records(request, run.actor, self.select, cursors=cursors)
+            totals = [await count(request, run.actor)] if counts_all else []
+            return await self._answers(request, [records], totals, run) * len(rows)
         keys = self.get(rows)
-        parents = list(dict.fromkeys(key for key in keys if key is not None))
-        if not parents:
-            return [None] * len(rows)
-        pages = await _pages(request, parents, self.select, run, cursors=self._cursors)
-        totals = []
-        if self.listing.totals:
-            counted = await counts(request, parents, run.actor)
-            totals = [counted[parent] for parent in parents]
-        found = dict(zip(parents, await self._answers(request, pages, totals, run), strict=True))
-        return [found.get(key) for key in keys]
+        parents = list(dict.fromkeys(keys))
+        found = await _of_parents(request, parents, self.select, run, cursors=cursors)
+        counted = await counts(request, parents, run.actor) if counts_all else {}
+        totals = [counted[parent] for parent in parents] if counts_all else []
+        shaped = dict(zip(parents, await self._answers(request, found, totals, run), strict=True))
+        return [shaped[key] for key in keys]
 
-    @property
-    def _cursors(self) -> bool:
-        return self.listing.shows_cursors
-
-    async def _answers(self, request: PageRequest, pages: list[Page], totals: list[int], run: Run) -> list[Any]:
+    async def _answers(
+        self, request: PageRequest, found: list[list[Any]], totals: list[int], run: Run
+    ) -> list[dict[str, Any]]:
         listing, columns = self.listing, dict[str, Sequence[Any]]()
-        for key, level in listing.nodes.items():
-            columns[key] = await _shaped(level, pages, run)
         cursor = self._cursor_of(request) if listing.shows_cursors else None
+        if listing.page_infos:
+            pages = [paged(request, records) for records in found]
+            for key, parts in listing.page_infos.items():
+                columns[key] = [_page_info(page, parts, cursor) for page in pages]
+        shown = [kept(request, records) for records in found]
+        for key, level in listing.nodes.items():
+            columns[key] = await _shaped(level, shown, run)
         for key, (level, bears_cursors) in listing.edges.items():
-            columns[key] = await _shaped(level, pages, run, cursor if bears_cursors else None)
-        for key, parts in listing.page_infos.items():
-            columns[key] = [_page_info(page, parts, cursor) for page in pages]
+            columns[key] = await _shaped(level, shown, run, cursor if bears_cursors else None)
         for key in listing.totals:
             columns[key] = totals
         for key, name in listing.names.items():
-            columns[key] = [name] * len(pages)
+            columns[key] = [name] * len(found)
+        if len(listing.order) == 1:
+            [key] = listing.order
+            return [{key: value} for value in columns[key]]
         if not listing.order:
-            return [{} for _ in pages]
-        ordered = [columns[key] for key in listing.order]
-        return [dict(zip(listing.order, values, strict=True)) for values in zip(*ordered, strict=True)]
+            return [{} for _ in found]
+        return [
+            dict(zip(listing.order, values, strict=True))
+            for values in zip(*(columns[key] for key in listing.order), strict=True)
+        ]
 
     def _cursor_of(self, request: PageRequest) -> Callable[[Any], str]:
         begin, signature = self.select.width, request.signature
@@ -362,25 +375,27 @@ class Pages:
         return lambda row: cursor_of(signature, row[begin:end], row[end])
 
 
-async def _pages(
+async def _of_parents(
     request: PageRequest, parents: list[UUID], select: Select, run: Run, *, cursors: bool = False
-) -> list[Page]:
-    if not parents:
-        return []
+) -> list[list[Any]]:
+    """Return the records of each parent's page, with one more where there is more."""
     by_parent: list[list[Any]] = [[] for _ in parents]
     for record in await pages_records(request, parents, run.actor, select, cursors=cursors):
         by_parent[record[-1] - 1].append(record)
-    return [paged(request, records) for records in by_parent]
+    return by_parent
 
 
 async def _shaped(
-    level: Level, pages: list[Page], run: Run, cursor: Callable[[Any], str] | None = None
+    level: Level, pages: list[list[Any]], run: Run, cursor: Callable[[Any], str] | None = None
 ) -> list[list[Any]]:
     """Shape the rows of all pages as one level; return them page by page."""
-    rows = [row for page in pages for row in page.rows]
+    rows = [row for page in pages for row in page]
     beside = [[cursor(row) for row in rows]] if cursor else []
-    answers = iter(await level.answers(rows, run, *beside))
-    return [list(islice(answers, len(page.rows))) for page in pages]
+    answers = await level.answers(rows, run, *beside)
+    if len(pages) == 1:
+        return [answers]
+    left = iter(answers)
+    return [list(islice(left, len(page))) for page in pages]
 
 
 def _page_info(page: Page, parts: list[tuple[str, str]], cursor: Callable[[Any], str] | None) -> dict[str, Any]:

@@ -301,10 +301,15 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
+def kept(request: PageRequest, rows: list[Any]) -> list[Any]:
+    """Return what is shown of the rows that were read for a page, in the order asked for."""
+    shown = rows[: request.limit] if len(rows) > request.limit else rows
+    return shown[::-1] if request.backward else shown
+
+
 def paged(request: PageRequest, rows: list[Any]) -> Page:
     """Return a page of the rows that were read for it, of which one too many says that there are more."""
     more = len(rows) > request.limit
-    kept = rows[: request.limit]
     if request.backward:
-        return Page(request, kept[::-1], has_next=request.before is not None, has_previous=more)
-    return Page(request, kept, has_next=more, has_previous=request.after is not None)
+        return Page(request, kept(request, rows), has_next=request.before is not None, has_previous=more)
+    return Page(request, kept(request, rows), has_next=more, has_previous=request.after is not None)

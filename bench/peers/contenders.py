@@ -9,7 +9,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -121,7 +120,7 @@ class Running:
         """Return how this contender calls a row."""
         if not self.contender.global_ids:
             return str(key)
-        return urlsafe_b64encode(f"{noun}:".encode() + key.bytes).decode().rstrip("=")
+        return f"{noun}_{key.hex}"
 
     def request(self, kind: str, variables: dict[str, Any]) -> bytes:
         """Return a request as it goes over the wire."""

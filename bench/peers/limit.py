@@ -85,9 +85,9 @@ class Connection(asyncpg.Connection):
         return ""
 
 
-def gid(noun: bytes, key: Any) -> str:
+def gid(noun: str, key: Any) -> str:
     """Return a global id as Salescycle writes it."""
-    return b2a_base64(noun + key.bytes, newline=False).rstrip(b"=").translate(SAFE).decode()
+    return f"{noun}_{key.hex}"
 
 
 def amount(value: Decimal) -> str:
@@ -108,7 +108,7 @@ async def page(pool: Any, first: int) -> bytes:
         found = await connection.fetch(NEEDS, [row[0] for row in shown])
     needs: dict[Any, list[Any]] = {}
     for lead, key, title, importance in found:
-        entry = {"node": {"id": gid(b"Need:", key), "title": title, "importance": importance}}
+        entry = {"node": {"id": gid("Need", key), "title": title, "importance": importance}}
         needs.setdefault(lead, []).append(entry)
     edges = [{"node": lead_of(row, needs)} for row in shown]
     last = shown[-1]
@@ -121,15 +121,15 @@ async def page(pool: Any, first: int) -> bytes:
 def lead_of(row: Any, needs: dict[Any, list[Any]]) -> dict[str, Any]:
     key, title, status, score, created, value, currency, stage, stage_name, owner, owner_name, company, name = row
     return {
-        "id": gid(b"Lead:", key),
+        "id": gid("Lead", key),
         "title": title,
         "status": status,
         "score": score,
         "createdAt": created,
         "value": None if value is None else {"amount": amount(value), "currencyCode": currency},
-        "stage": {"id": gid(b"Stage:", stage), "name": stage_name},
-        "owner": {"id": gid(b"User:", owner), "name": owner_name} if owner else None,
-        "company": {"id": gid(b"Company:", company), "name": name} if company else None,
+        "stage": {"id": gid("Stage", stage), "name": stage_name},
+        "owner": {"id": gid("User", owner), "name": owner_name} if owner else None,
+        "company": {"id": gid("Company", company), "name": name} if company else None,
         "needs": {"edges": needs.get(key, [])},
     }
 
@@ -139,7 +139,7 @@ async def one(pool: Any, key: UUID) -> bytes:
     async with pool.acquire() as connection:
         row = await connection.fetchrow(ONE, key, WORKSPACE)
     found, title, status, score, version, created = row
-    lead = {"id": gid(b"Lead:", found), "title": title, "status": status, "score": score}
+    lead = {"id": gid("Lead", found), "title": title, "status": status, "score": score}
     return encoded({"lead": lead | {"version": version, "createdAt": created}})
 
 
@@ -154,7 +154,7 @@ async def board(pool: Any, pipeline: UUID, first: int) -> bytes:
     for row in found:
         cards[row[0] - 1].append(row)
     shown = [stage_of(row, totals.get(row[2]), cards[place], first) for place, row in enumerate(stages)]
-    return encoded({"pipeline": {"id": gid(b"Pipeline:", pipeline), "name": stages[0][1], "stages": shown}})
+    return encoded({"pipeline": {"id": gid("Pipeline", pipeline), "name": stages[0][1], "stages": shown}})
 
 
 def stage_of(row: Any, total: Any, cards: list[Any], first: int) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def stage_of(row: Any, total: Any, cards: list[Any], first: int) -> dict[str, An
     _, currency, count, base = total or (None, "EUR", 0, Decimal(0))
     worth = {"amount": amount(money.quantize(base or Decimal(0), currency)), "currencyCode": currency}
     return {
-        "id": gid(b"Stage:", key),
+        "id": gid("Stage", key),
         "name": name,
         "kind": kind,
         "leadCount": count,
@@ -177,7 +177,7 @@ def stage_of(row: Any, total: Any, cards: list[Any], first: int) -> dict[str, An
 def card_of(row: Any) -> dict[str, Any]:
     _, key, title, rank, version, status, score, grade, value, currency, owner, owner_name, company, name = row
     return {
-        "id": gid(b"Lead:", key),
+        "id": gid("Lead", key),
         "title": title,
         "rank": rank,
         "version": version,
@@ -185,8 +185,8 @@ def card_of(row: Any) -> dict[str, Any]:
         "score": score,
         "grade": grade,
         "value": None if value is None else {"amount": amount(value), "currencyCode": currency},
-        "owner": {"id": gid(b"User:", owner), "name": owner_name} if owner else None,
-        "company": {"id": gid(b"Company:", company), "name": name} if company else None,
+        "owner": {"id": gid("User", owner), "name": owner_name} if owner else None,
+        "company": {"id": gid("Company", company), "name": name} if company else None,
     }
 
 
