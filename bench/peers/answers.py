@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from schema import ids
+
 NAMED = ("stage", "owner", "company")
 
 
@@ -44,6 +46,4 @@ def _keyed(said: Any) -> Any:
 
 def key(given: str) -> UUID:
     """Return the key behind an id, a global one or a plain one."""
-    if "-" in given:
-        return UUID(given)
-    return UUID(given.rpartition("_")[2])
+    return UUID(given) if "-" in given else ids.parse(given)[1]

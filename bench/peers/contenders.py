@@ -21,6 +21,7 @@ from bench.house import ROOT, command, environment
 from bench.peers import cores, documents, npm
 from bench.peers.ground import CACHE, Ground
 from bench.peers.load import request
+from schema import ids
 
 START_SECONDS = 60
 NAMES = ("salescycle", "graphql_core", "strawberry", "postgraphile", "mercurius", "limit")
@@ -118,9 +119,7 @@ class Running:
 
     def id_of(self, noun: str, key: UUID) -> str:
         """Return how this contender calls a row."""
-        if not self.contender.global_ids:
-            return str(key)
-        return f"{noun}_{key.hex}"
+        return ids.encode(noun, key) if self.contender.global_ids else str(key)
 
     def request(self, kind: str, variables: dict[str, Any]) -> bytes:
         """Return a request as it goes over the wire."""

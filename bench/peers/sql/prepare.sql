@@ -1,10 +1,13 @@
 -- What the documents ask for beyond `salescycle demo`: three needs on every lead (they stand in for proposals), and
 -- people who can sign in with the admin's password: the rep with the most leads, and a manager whose team has none.
+-- Foreign keys are right by construction.
+SET session_replication_role = replica;
 TRUNCATE need;
 INSERT INTO need (id, workspace_id, lead_id, title, importance, version, created_at, updated_at)
 SELECT uuidv7(), lead.workspace_id, lead.id, need.title, need.importance, 1, lead.created_at, lead.created_at
 FROM lead, (VALUES ('Energy costs are too high', 5), ('Power cuts stop production', 3), ('Needs financing', 1))
     AS need (title, importance);
+RESET session_replication_role;
 
 WITH home AS (
     SELECT id AS workspace_id FROM workspace
