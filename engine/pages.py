@@ -19,7 +19,7 @@ from engine.boards import on_board
 from engine.conditions import EVERYTHING, Condition
 from engine.nouns import NOUNS, Noun, columns
 from engine.select import Select, fetch
-from engine.sql import Params, visible, where
+from engine.sql import Params, few_owners, visible, where
 
 
 class BadCursor(DomainError):
@@ -117,14 +117,10 @@ async def page_records(
     With `cursors`, what rows are ordered by and their ids follow.
     """
     params = Params()
-    select = select or whole(request.model)
-    noun = NOUNS[request.model]
-    inner = f"FROM {noun.table} r WHERE {_tests(request, noun, actor, params)} {_tail(request)}"
-    columns, joins = select.rendered(actor, params)
+    columns, joins = (select or whole(request.model)).rendered(actor, params)
     columns += _cursor_columns(request) if cursors else ""
-    if not joins:
-        return await fetch(f"SELECT {columns} {inner}", params)
-    return await fetch(f"SELECT {columns} FROM (SELECT r.* {inner}) r {joins} {_order(request)}", params)
+    page = _limited(request, actor, params)
+    return await fetch(f"SELECT {columns} FROM ({page}) r {joins} {_order(request)}", params)
 
 
 async def pages_records(
@@ -136,16 +132,11 @@ async def pages_records(
     rows are ordered by and their ids follow what is selected.
     """
     params = Params()
-    select = select or whole(request.model)
-    noun = NOUNS[request.model]
     keys = params.add(parents, "uuid[]")
-    inner = (
-        f"SELECT r.* FROM {_source(request, noun)} WHERE {_link(request)} AND"
-        f" {_tests(request, noun, actor, params)} {_tail(request)}"
-    )
-    columns, joins = select.rendered(actor, params)
+    columns, joins = (select or whole(request.model)).rendered(actor, params)
     columns += _cursor_columns(request) if cursors else ""
-    source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({inner}) r {joins}"
+    page = _limited(request, actor, params, link=f"{_link(request)} AND ")
+    source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({page}) r {joins}"
     return await fetch(f"SELECT {columns}, parent.place FROM {source} {_order(request, 'parent.place')}", params)
 
 
@@ -196,6 +187,20 @@ def _row(model: type[Model], record: Any) -> Any:
     return model._init_from_db(**dict(zip(columns(model), record, strict=True)))
 
 
+def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = "") -> str:
+    """Return the rows of one page as SQL.
+
+    What a few people own is read person by person and merged: an index gives each one's rows in order.
+    """
+    noun = NOUNS[request.model]
+    rows = f"SELECT r.* FROM {_source(request, noun)} WHERE {link}"
+    owners = few_owners(request.model, actor, params)
+    if owners is None:
+        return f"{rows}{_tests(request, noun, actor, params)} {_tail(request)}"
+    owned = f"{rows}{_tests(request, noun, actor, params, owner='owner.id')} {_tail(request)}"
+    return f"SELECT r.* FROM unnest({owners}) AS owner(id), LATERAL ({owned}) r {_tail(request)}"
+
+
 def _cursor_columns(request: PageRequest) -> str:
     return "".join(f', r."{order.column}"' for order in (*request.orders, _tie(request)))
 
@@ -211,9 +216,17 @@ def _link(request: PageRequest) -> str:
     return f't."{request.through[1]}" = parent.id' if request.through else f'r."{request.by}" = parent.id'
 
 
-def _tests(request: PageRequest, noun: Noun, actor: Actor, params: Params, *, bounded: bool = True) -> str:
+def _tests(
+    request: PageRequest,
+    noun: Noun,
+    actor: Actor,
+    params: Params,
+    *,
+    bounded: bool = True,
+    owner: str | None = None,
+) -> str:
     tests = [
-        visible(request.model, actor, params, "r", live=request.live),
+        visible(request.model, actor, params, "r", live=request.live, owner=owner),
         where(noun, request.condition, actor, params, "r"),
     ]
     if request.board_at:

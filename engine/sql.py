@@ -13,6 +13,8 @@ from models.leads import Lead
 from models.users import Membership, User
 from models.workspaces import Workspace
 
+# Beyond these, a page is read as one list rather than owner by owner.
+MOST_OWNERS = 50
 WORD = re.compile(r"\w+", re.UNICODE)
 
 
@@ -52,8 +54,13 @@ def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias:
             return _search(noun, words, params, alias)
 
 
-def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, live: bool = True) -> str:
-    """Return what exists of a noun for the actor as SQL: its workspace, its scope, and no deleted rows."""
+def visible(
+    model: type[Model], actor: Actor, params: Params, alias: str, *, live: bool = True, owner: str | None = None
+) -> str:
+    """Return what exists of a noun for the actor as SQL: its workspace, its scope, and no deleted rows.
+
+    `owner` is the name of one of `few_owners`, whose rows alone are wanted.
+    """
     noun = NOUNS[model]
     if model is User and policy.scope(actor, Membership).owners is not None:
         return "FALSE"
@@ -65,11 +72,19 @@ def visible(model: type[Model], actor: Actor, params: Params, alias: str, *, liv
         return f"EXISTS ({member})"
     parts = [f"{alias}.workspace_id = {workspace}"]
     owners = policy.scope(actor, model).owners if model in policy.READ_SCOPES else None
-    if owners is not None:
+    if owner is not None:
+        parts.append(f"{alias}.owner_id = {owner}")
+    elif owners is not None:
         parts.append(_owned(model, owners, params, alias))
     if live and noun.live:
         parts.append(noun.live.format(alias=alias))
     return " AND ".join(parts)
+
+
+def few_owners(model: type[Model], actor: Actor, params: Params) -> str | None:
+    """Return those whose rows exist for the actor, where they are few enough to be read one by one."""
+    owners = policy.scope(actor, model).owners if model is Lead else None
+    return params.once("owners", sorted(owners), "uuid[]") if owners and len(owners) <= MOST_OWNERS else None
 
 
 def _owned(model: type[Model], owners: frozenset[Any], params: Params, alias: str) -> str:
