@@ -11,11 +11,12 @@ from domain.events import Event
 from domain.leads import NoOpenStage, StageArchived, StageClosesLeads, StageElsewhere
 from domain.money import Money
 from domain.money import check as check_money
+from domain.moves import Board
 from domain.policy import Action
 from models.catalog import LostReason
 from models.database import transaction
 from models.leads import Lead, LeadStatus
-from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+from models.stages import Stage, StageKind, StageTransition
 
 
 class LeadClosed(Event):
@@ -88,18 +89,17 @@ async def close(
             "closing_rate": rates.get(amount.currency if amount else lead.currency),
             "probability": Decimal(1 if status is LeadStatus.WON else 0),
         }
+        on = await moves.board(actor.workspace_id, [lead.id])
+        stage = on.stages[lead.stage_id]
         if status is LeadStatus.WON:
-            stage = await _follow_up(actor, lead, stage_id)
+            stage = _follow_up(actor, lead, stage_id, on)
             as_closed = lead.clone(lead.id)
             as_closed.value = amount.amount if amount else lead.value
-            raise_all(moves.unfilled(as_closed, stage, await moves.board(actor.workspace_id, [lead.id])))
-        else:
-            stage = await Stage.get(id=lead.stage_id)
-        await moves.enter(LeadClosed, actor, lead, stage, columns, now=now)
-        await MoveRequest.filter(lead_id=lead.id, status=MoveRequestStatus.PENDING).update(
-            status=MoveRequestStatus.OBSOLETE, decided_at=now
-        )
-        await leads.refresh(actor, lead, now=now)
+            raise_all(moves.unfilled(as_closed, stage, on))
+        await moves.enter(LeadClosed, actor, lead, stage, columns, on, now=now)
+        if status is not LeadStatus.WON and on.hanging[lead.id].is_requested:
+            await moves.forget_request(lead, now=now)
+        await leads.refresh(actor, lead, now=now, people=on.hanging[lead.id].contact_ids)
     return lead
 
 
@@ -116,7 +116,8 @@ async def reopen(
         policy.require(actor, Action.REOPEN_LEAD, lead)
         if lead.status is LeadStatus.OPEN:
             raise LeadAlreadyOpen()
-        stage = await stages.hold(await _return(actor, lead, stage_id), field="stageId")
+        on = await moves.board(actor.workspace_id, [lead.id])
+        stage = await stages.hold(await _return(actor, lead, stage_id, on), field="stageId")
         columns: dict[str, object] = {
             "status": LeadStatus.OPEN,
             "closed_at": None,
@@ -126,20 +127,20 @@ async def reopen(
             "probability": stage.probability,
             "rank": ranks.top(now),
         }
-        await moves.enter(LeadReopened, actor, lead, stage, columns, now=now)
-        await leads.refresh(actor, lead, now=now)
+        await moves.enter(LeadReopened, actor, lead, stage, columns, on, now=now)
+        await leads.refresh(actor, lead, now=now, people=on.hanging[lead.id].contact_ids)
     return lead
 
 
-async def _follow_up(actor: Actor, lead: Lead, stage_id: UUID | None) -> Stage:
+def _follow_up(actor: Actor, lead: Lead, stage_id: UUID | None, on: Board) -> Stage:
     """Return the stage that a won lead goes to."""
     if stage_id is None:
-        stages = Stage.filter(pipeline_id=lead.pipeline_id, kind=StageKind.FOLLOW_UP, archived_at=None)
-        first = await stages.order_by("position", "id").first()
+        ends = (stage for stage in on.pipeline(lead.pipeline_id) if stage.kind is StageKind.FOLLOW_UP)
+        first = next(ends, None)
         if first is None:
             raise NoOpenStage(field="stageId")
         return first
-    stage = await policy.get(actor, Stage, stage_id, field="stageId")
+    stage = policy.seen(actor, Stage, on.stages.get(stage_id), field="stageId")
     if stage.pipeline_id != lead.pipeline_id:
         raise StageElsewhere(field="stageId")
     if stage.kind is not StageKind.FOLLOW_UP:
@@ -149,10 +150,10 @@ async def _follow_up(actor: Actor, lead: Lead, stage_id: UUID | None) -> Stage:
     return stage
 
 
-async def _return(actor: Actor, lead: Lead, stage_id: UUID | None) -> Stage:
+async def _return(actor: Actor, lead: Lead, stage_id: UUID | None, on: Board) -> Stage:
     """Return the stage that a reopened lead goes to."""
     if stage_id is not None:
-        stage = await policy.get(actor, Stage, stage_id, field="stageId")
+        stage = policy.seen(actor, Stage, on.stages.get(stage_id), field="stageId")
         if stage.kind is StageKind.FOLLOW_UP:
             raise StageClosesLeads(stage=stage.name, field="stageId")
         if stage.archived_at is not None:
@@ -164,8 +165,8 @@ async def _return(actor: Actor, lead: Lead, stage_id: UUID | None) -> Stage:
         .values_list("from_stage_id", flat=True)
     )
     for key in (lead.stage_id, *passed):
-        known = await Stage.get_or_none(id=key, archived_at=None) if key else None
-        if known is not None and known.kind is not StageKind.FOLLOW_UP:
+        known = on.stages.get(key) if isinstance(key, UUID) else None
+        if known is not None and known.archived_at is None and known.kind is not StageKind.FOLLOW_UP:
             return known
     first = await leads.first_stage(actor, lead.pipeline_id)
     if first is None:

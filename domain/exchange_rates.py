@@ -12,7 +12,7 @@ from domain.errors import DomainError, Faults, Malformed, OutOfRange, Required
 from domain.events import Event, record
 from domain.policy import Action
 from models.base import uuid7
-from models.database import transaction
+from models.database import read, transaction
 from models.exchange_rates import ExchangeRate
 from models.workspaces import Workspace
 
@@ -33,9 +33,12 @@ INSERT INTO exchange_rate (id, workspace_id, currency, rate, valid_on, created_a
 ON CONFLICT (workspace_id, currency, valid_on) DO UPDATE SET rate = excluded.rate
 RETURNING id
 """
+# Of the base currency the last word is 1, whatever rate it had while another one was the base.
 LATEST = """
-SELECT DISTINCT ON (currency) currency, rate FROM exchange_rate
-WHERE workspace_id = $1 AND valid_on <= $2 ORDER BY currency, valid_on DESC
+SELECT DISTINCT ON (currency) currency, rate
+FROM (SELECT currency, rate, valid_on FROM exchange_rate WHERE workspace_id = $1 AND valid_on <= $2
+      UNION ALL SELECT base_currency, 1, NULL FROM workspace WHERE id = $1) known
+ORDER BY currency, valid_on DESC NULLS FIRST
 """
 
 
@@ -70,9 +73,7 @@ async def set_rate(actor: Actor, *, currency: str | None, rate: Decimal, valid_o
 
 async def rates_on(workspace_id: UUID, day: date) -> dict[str, Decimal]:
     """Return the rate of every currency that has one on a day: its latest until then, 1 for the base."""
-    home = await Workspace.get(id=workspace_id).only("id", "base_currency")
-    rows = await get_connection("default").execute_query_dict(LATEST, [workspace_id, day])
-    return {row["currency"]: row["rate"] for row in rows} | {home.base_currency: Decimal(1)}
+    return {row["currency"]: row["rate"] for row in await read(LATEST, workspace_id, day)}
 
 
 def _rate(faults: Faults, value: Decimal) -> Decimal:

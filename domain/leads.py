@@ -133,12 +133,13 @@ async def change(
     *,
     now: datetime,
     more: dict[str, Any] | None = None,
+    tag_ids: Sequence[UUID] | None = None,
 ) -> dict[str, Sequence[Any]]:
     """Write columns of a locked lead as one edit and record the event; return what changed.
 
-    Nothing changed, nothing is recorded. `more` is added to the event's facts.
+    Nothing changed, nothing is recorded. `more` is added to the event's facts. Its tags are read unless given.
     """
-    tag_ids = await tags_of(lead.id)
+    tag_ids = await tags_of(lead.id) if tag_ids is None else tag_ids
     before = live_columns(lead, tag_ids)
     changed = await edits.apply(lead, columns, now=now)
     if changed:
@@ -394,7 +395,18 @@ async def _attach(actor: Actor, lead: Lead, refs: Sequence[Ref]) -> None:
         await external_refs.attach(actor, lead, refs)
 
 
-async def refresh(actor: Actor, lead: Lead, *, now: datetime, companies: Sequence[UUID | None] = ()) -> None:
-    """Let the relationships of the lead's company and people, and of these companies, follow from it."""
-    _, people = await relationships.of_leads([lead.id])
+async def refresh(
+    actor: Actor,
+    lead: Lead,
+    *,
+    now: datetime,
+    companies: Sequence[UUID | None] = (),
+    people: Sequence[UUID] | None = None,
+) -> None:
+    """Let the relationships of the lead's company and people, and of these companies, follow from it.
+
+    Its people are read unless given.
+    """
+    if people is None:
+        _, people = await relationships.of_leads([lead.id])
     await relationships.refresh(actor, company_ids=[lead.company_id, *companies], contact_ids=people, now=now)

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from tortoise.connection import get_connection
-
-from domain import inputs, leads, locks, policy, ranks, stages
+from domain import edits, inputs, leads, locks, policy, ranks, relationships, stages
 from domain.actors import Actor, ActorKind, system
 from domain.errors import Conflict, DomainError, Faults, raise_all
 from domain.events import Event, record
 from domain.leads import StageArchived, StageClosesLeads
 from domain.policy import Action
 from domain.stages import LeadFacts, Requirements
-from models.database import transaction
+from models import rows
+from models.database import read, transaction
 from models.leads import Lead, LeadStatus
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 
@@ -102,11 +100,12 @@ class Place:
 
 
 TOP = Place()
-FACTS = """
-SELECT id, (SELECT count(*) FROM lead_contact WHERE lead_id = lead.id) AS contacts,
+HANGING = """
+SELECT id, ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id) AS tag_ids,
+       ARRAY(SELECT contact_id FROM lead_contact WHERE lead_id = lead.id) AS contact_ids,
        EXISTS (SELECT FROM lead_contact WHERE lead_id = lead.id AND is_primary) AS has_primary_contact,
-       (SELECT count(*) FROM lead_tag WHERE lead_id = lead.id) AS tags,
-       (SELECT count(*) FROM need WHERE lead_id = lead.id AND deleted_at IS NULL) AS needs
+       (SELECT count(*) FROM need WHERE lead_id = lead.id AND deleted_at IS NULL) AS needs,
+       EXISTS (SELECT FROM move_request WHERE lead_id = lead.id AND status = 'PENDING') AS is_requested
 FROM unnest($1::uuid[]) AS lead(id)
 """
 NEIGHBOURS = """
@@ -116,11 +115,22 @@ WHERE workspace_id = $1 AND stage_id = $2 AND deleted_at IS NULL AND status IN (
 
 
 @dataclass(frozen=True, slots=True)
+class Hanging:
+    """What hangs on a lead."""
+
+    tag_ids: list[UUID]
+    contact_ids: list[UUID]
+    has_primary_contact: bool
+    needs: int
+    is_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
     """What moves of leads are judged by: the stages of a workspace, and what hangs on the leads."""
 
     stages: dict[UUID, Stage]
-    hanging: dict[UUID, dict[str, Any]]
+    hanging: dict[UUID, Hanging]
 
     def pipeline(self, pipeline_id: UUID) -> list[Stage]:
         """Return the stages of a pipeline that leads can stand in, in their order."""
@@ -129,14 +139,15 @@ class Board:
 
     def facts(self, lead: Lead) -> LeadFacts:
         hanging = self.hanging[lead.id]
-        return LeadFacts(lead, hanging["contacts"], hanging["has_primary_contact"], hanging["tags"])
+        return LeadFacts(lead, len(hanging.contact_ids), hanging.has_primary_contact, len(hanging.tag_ids))
 
 
 async def board(workspace_id: UUID, lead_ids: Sequence[UUID]) -> Board:
     """Read what moves of these leads are judged by, in two statements."""
-    stages = {row.id: row for row in await Stage.filter(workspace_id=workspace_id)}
-    rows = await get_connection("default").execute_query_dict(FACTS, [list(lead_ids)])
-    return Board(stages, {row["id"]: row for row in rows})
+    known = await rows.of_workspace(Stage, workspace_id)
+    found = await read(HANGING, list(lead_ids))
+    names = Hanging.__dataclass_fields__
+    return Board(known, {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found})
 
 
 def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainError]:
@@ -165,7 +176,7 @@ def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainErro
 
 def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
     """Return the fields and needs that a stage asks for and the lead lacks."""
-    wanted, named = Requirements.of(target), on.hanging[lead.id]["needs"]
+    wanted, named = Requirements.of(target), on.hanging[lead.id].needs
     lacking = wanted.unfilled(on.facts(lead))
     faults: list[DomainError] = [FieldMissing(stage=target.name, name=name, field=name) for name in lacking]
     if named < wanted.min_needs:
@@ -200,27 +211,36 @@ async def move(
     Raises NotFound, Stale, Forbidden, NeighbourElsewhere, and together all that stands against the move.
     """
     async with transaction():
-        target = await policy.get(actor, Stage, stage_id, field="stageId")
         if place:
             await locks.hold(actor.workspace_id, f"ranks:{stage_id}")
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.MOVE_LEAD, lead)
+        on = await board(actor.workspace_id, [lead.id])
+        target = policy.seen(actor, Stage, on.stages.get(stage_id), field="stageId")
         if lead.stage_id != target.id:
-            raise_all(unmet(actor, lead, target, await board(actor.workspace_id, [lead.id])))
+            raise_all(unmet(actor, lead, target, on))
         elif not place:
             return lead
         elif lead.status not in BOARD:
             raise LeadNotOpen(status=lead.status.value)
         rank = await _rank(lead, target, place, now) if place else ranks.top(now)
-        await enter(LeadMoved, actor, lead, target, {"rank": rank}, now=now)
+        await enter(LeadMoved, actor, lead, target, {"rank": rank}, on, now=now)
     return lead
 
 
 async def enter(
-    event: type[Event], actor: Actor, lead: Lead, target: Stage, columns: dict[str, object], *, now: datetime
+    event: type[Event],
+    actor: Actor,
+    lead: Lead,
+    target: Stage,
+    columns: dict[str, object],
+    on: Board,
+    *,
+    now: datetime,
 ) -> None:
     """Put a locked lead into a stage (or only change its columns where it stands there) and keep the history."""
     came_from, entered_at = lead.stage_id, lead.stage_entered_at
+    hanging = on.hanging[lead.id]
     if came_from != target.id:
         target = await stages.hold(target, field="stageId")
         columns = {
@@ -233,23 +253,33 @@ async def enter(
         }
         if lead.engaged_at is None and not target.is_intake:
             columns["engaged_at"] = now
-    await leads.change(event, actor, lead, columns, now=now)
+    await leads.change(event, actor, lead, columns, now=now, tag_ids=hanging.tag_ids)
     if came_from == target.id:
         return
-    await StageTransition.create(
-        workspace_id=lead.workspace_id,
-        lead_id=lead.id,
-        from_stage_id=came_from,
-        to_stage_id=target.id,
-        user_id=actor.user_id,
-        moved_at=now,
-        stayed_seconds=max(0, int((now - entered_at).total_seconds())),
+    lead.came_from = came_from
+    await edits.insert(
+        StageTransition(
+            workspace_id=lead.workspace_id,
+            lead_id=lead.id,
+            from_stage_id=came_from,
+            to_stage_id=target.id,
+            user_id=actor.user_id,
+            moved_at=now,
+            stayed_seconds=max(0, int((now - entered_at).total_seconds())),
+        )
     )
-    await MoveRequest.filter(lead_id=lead.id, status=MoveRequestStatus.PENDING).update(
-        status=MoveRequestStatus.OBSOLETE, decided_at=now
-    )
-    if event is LeadMoved:
-        await leads.refresh(actor, lead, now=now)
+    if hanging.is_requested:
+        await forget_request(lead, now=now)
+    began, goes_on = (stage.kind is StageKind.PROSPECT for stage in (on.stages[came_from], target))
+    if event is LeadMoved and began is not goes_on:
+        people = hanging.contact_ids
+        await relationships.refresh(actor, company_ids=[lead.company_id], contact_ids=people, now=now)
+
+
+async def forget_request(lead: Lead, *, now: datetime) -> None:
+    """Close the request to move a lead that has gone elsewhere meanwhile."""
+    pending = MoveRequest.filter(lead_id=lead.id, status=MoveRequestStatus.PENDING)
+    await pending.update(status=MoveRequestStatus.OBSOLETE, decided_at=now)
 
 
 async def _rank(lead: Lead, target: Stage, place: Place, now: datetime) -> str:
@@ -271,19 +301,19 @@ async def _neighbours(lead: Lead, target: Stage, place: Place) -> tuple[str | No
 
     Of two neighbours given, one that has gone elsewhere meanwhile is left out of account.
     """
-    connection, scope = get_connection("default"), [lead.workspace_id, target.id, lead.id]
+    scope = (lead.workspace_id, target.id, lead.id)
     beside = [key for key in (place.after, place.before) if key is not None]
-    found = await connection.execute_query_dict(f"{NEIGHBOURS} AND id = ANY($4::uuid[])", [*scope, beside])
+    found = await read(f"{NEIGHBOURS} AND id = ANY($4::uuid[])", *scope, beside)
     known = {row["id"]: row["rank"] for row in found}
     if place.after in known:
         low = known[place.after]
         follows = f"{NEIGHBOURS} AND (rank, id) > ($4, $5) ORDER BY rank, id LIMIT 1"
-        after = await connection.execute_query_dict(follows, [*scope, low, place.after])
+        after = await read(follows, *scope, low, place.after)
         return low, after[0]["rank"] if after else None
     if place.before in known:
         high = known[place.before]
         precedes = f"{NEIGHBOURS} AND (rank, id) < ($4, $5) ORDER BY rank DESC, id DESC LIMIT 1"
-        before = await connection.execute_query_dict(precedes, [*scope, high, place.before])
+        before = await read(precedes, *scope, high, place.before)
         return before[0]["rank"] if before else None, high
     raise NeighbourElsewhere(field="afterLeadId" if place.after else "beforeLeadId")
 
@@ -327,11 +357,12 @@ async def approve(actor: Actor, request_id: UUID, *, now: datetime) -> MoveReque
     """Approve a requested move and make it. Raises NotFound, Forbidden, MoveAlreadyDecided, and the rules' refusals."""
     async with transaction():
         row, lead = await _decided(actor, request_id)
-        target = await Stage.get(id=row.to_stage_id)
-        raise_all(unmet(actor, lead, target, await board(actor.workspace_id, [lead.id])))
+        on = await board(actor.workspace_id, [lead.id])
+        target = on.stages[row.to_stage_id]
+        raise_all(unmet(actor, lead, target, on))
         await _decide(row, MoveRequestStatus.APPROVED, actor, now)
         await _tell(LeadMoveApproved, actor, lead, row, now)
-        await enter(LeadMoved, actor, lead, target, {}, now=now)
+        await enter(LeadMoved, actor, lead, target, {}, on, now=now)
     return row
 
 
@@ -361,7 +392,8 @@ async def _decided(actor: Actor, request_id: UUID) -> tuple[MoveRequest, Lead]:
 
 async def _decide(row: MoveRequest, status: MoveRequestStatus, actor: Actor, now: datetime) -> None:
     row.status, row.decided_by_id, row.decided_at = status, actor.user_id, now
-    await row.save(update_fields=["status", "decided_by_id", "decided_at", "decision_note"])
+    written = ("status", "decided_by_id", "decided_at", "decision_note")
+    await edits.write(row, {name: getattr(row, name) for name in written})
 
 
 async def _tell(event: type[Event], actor: Actor, lead: Lead, row: MoveRequest, now: datetime) -> None:

@@ -237,6 +237,16 @@ async def get(actor: Actor, noun: type[Subject], key: UUID, *, field: str | None
     return row
 
 
+def seen(actor: Actor, noun: type[Subject], row: Subject | None, *, field: str | None = None) -> Subject:
+    """Return a row of the actor's workspace that was read already, of a noun that all or nothing exists of.
+
+    Raises NotFound.
+    """
+    if row is None or scope(actor, noun) != ALL:
+        raise _missing(noun, field)
+    return row
+
+
 async def locked(
     actor: Actor,
     noun: type[Subject],

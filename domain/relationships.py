@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from tortoise.connection import get_connection
-
 from domain.actors import Actor
 from domain.events import Event, record
+from models.database import connected, read
 
 
 class CompanyRelationshipChanged(Event):
@@ -24,11 +23,18 @@ class ContactRelationshipChanged(Event):
     name: ClassVar[str] = "contact.relationship_changed"
 
 
+# One after the other, so that whoever locks both waits for companies first. What is locked is read by another
+# statement: of two who close leads of one company the second sees what the first did.
 LOCK = """
-SELECT id FROM {table} WHERE workspace_id = $1 AND id = ANY($2) ORDER BY id FOR NO KEY UPDATE
+WITH companies AS MATERIALIZED (
+    SELECT id FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
+), contacts AS MATERIALIZED (
+    SELECT id FROM contact WHERE workspace_id = $1 AND id = ANY($3::uuid[]) AND (SELECT count(*) FROM companies) >= 0
+    ORDER BY id FOR NO KEY UPDATE
+)
+SELECT (SELECT count(*) FROM companies) + (SELECT count(*) FROM contacts)
 """
-REFRESH = """
-WITH fresh AS (
+FRESH = """
     SELECT {table}.id, {table}.relationship AS was,
            CASE WHEN bool_or(lead.status = 'WON') THEN 'CUSTOMER'
                 WHEN bool_or(lead.status = 'OPEN' AND stage.kind <> 'PROSPECT') THEN 'PROSPECT'
@@ -41,20 +47,32 @@ WITH fresh AS (
     FROM {table}
     LEFT JOIN ({leads}) AS lead ON lead.subject_id = {table}.id
     LEFT JOIN stage ON stage.id = lead.stage_id
-    WHERE {table}.workspace_id = $1 AND {table}.id = ANY($2)
+    WHERE {table}.workspace_id = $1 AND {table}.id = ANY({keys})
     GROUP BY {table}.id
-)
-UPDATE {table} SET relationship = fresh.becomes FROM fresh
-WHERE {table}.id = fresh.id AND fresh.was <> fresh.becomes
-RETURNING {table}.id, fresh.was, fresh.becomes
 """
 LEADS_OF_COMPANIES = """
 SELECT company_id AS subject_id, id, status, stage_id FROM lead
-WHERE workspace_id = $1 AND company_id = ANY($2) AND deleted_at IS NULL
+WHERE workspace_id = $1 AND company_id = ANY($2::uuid[]) AND deleted_at IS NULL
 """
 LEADS_OF_CONTACTS = """
 SELECT contact_id AS subject_id, lead.id, status, stage_id FROM lead_contact JOIN lead ON lead.id = lead_id
-WHERE lead.workspace_id = $1 AND contact_id = ANY($2) AND deleted_at IS NULL
+WHERE lead.workspace_id = $1 AND contact_id = ANY($3::uuid[]) AND deleted_at IS NULL
+"""
+REFRESH = f"""
+WITH of_companies AS ({FRESH.format(table="company", leads=LEADS_OF_COMPANIES, keys="$2::uuid[]")}),
+     of_contacts AS ({FRESH.format(table="contact", leads=LEADS_OF_CONTACTS, keys="$3::uuid[]")}),
+     companies AS (
+    UPDATE company SET relationship = becomes FROM of_companies
+    WHERE company.id = of_companies.id AND was <> becomes RETURNING company.id, was, becomes
+), contacts AS (
+    UPDATE contact SET relationship = becomes FROM of_contacts
+    WHERE contact.id = of_contacts.id AND was <> becomes RETURNING contact.id, was, becomes
+)
+SELECT true AS is_company, * FROM companies UNION ALL SELECT false, * FROM contacts ORDER BY 1 DESC, 2
+"""
+OF_LEADS = """
+SELECT ARRAY(SELECT DISTINCT company_id FROM lead WHERE id = ANY($1::uuid[]) AND company_id IS NOT NULL) AS companies,
+       ARRAY(SELECT DISTINCT contact_id FROM lead_contact WHERE lead_id = ANY($1::uuid[])) AS contacts
 """
 
 
@@ -66,31 +84,18 @@ async def refresh(
     Whoever opens, moves past or back to PROSPECT, closes, reopens, deletes or restores a lead, or gives it
     another company or contact, calls it afterwards. It raises no version.
     """
-    for table, leads, keys, event in (
-        ("company", LEADS_OF_COMPANIES, company_ids, CompanyRelationshipChanged),
-        ("contact", LEADS_OF_CONTACTS, contact_ids, ContactRelationshipChanged),
-    ):
-        wanted = sorted({key for key in keys if key is not None})
-        changed = await _refresh(actor, table, leads, wanted) if wanted else []
-        facts = ((key, {"changes": {"relationship": [was, becomes]}}) for key, was, becomes in changed)
-        await record(*(event(actor, key, data) for key, data in facts), now=now)
+    wanted = [sorted({key for key in keys if key is not None}) for keys in (company_ids, contact_ids)]
+    if not any(wanted):
+        return
+    connection = connected()
+    await connection.fetch(LOCK, [actor.workspace_id, *wanted])
+    for row in await connection.fetch(REFRESH, [actor.workspace_id, *wanted]):
+        event = CompanyRelationshipChanged if row["is_company"] else ContactRelationshipChanged
+        data = {"changes": {"relationship": [row["was"], row["becomes"]]}}
+        await record(event(actor, row["id"], data), now=now)
 
 
 async def of_leads(lead_ids: Iterable[UUID]) -> tuple[list[UUID], list[UUID]]:
     """Return the companies and the contacts of leads, as refresh takes them."""
-    connection, keys = get_connection("default"), list(lead_ids)
-    companies = await connection.execute_query_dict(
-        "SELECT DISTINCT company_id AS id FROM lead WHERE id = ANY($1) AND company_id IS NOT NULL", [keys]
-    )
-    contacts = await connection.execute_query_dict(
-        "SELECT DISTINCT contact_id AS id FROM lead_contact WHERE lead_id = ANY($1)", [keys]
-    )
-    return [row["id"] for row in companies], [row["id"] for row in contacts]
-
-
-async def _refresh(actor: Actor, table: str, leads: str, keys: list[UUID]) -> list[tuple[UUID, str, str]]:
-    connection, arguments = get_connection("default"), [actor.workspace_id, keys]
-    # Locked first, so that of two who close leads of one company the second sees what the first did.
-    await connection.execute_query(LOCK.format(table=table), arguments)
-    rows = await connection.execute_query_dict(REFRESH.format(table=table, leads=leads), arguments)
-    return [(row["id"], row["was"], row["becomes"]) for row in rows]
+    [row] = await read(OF_LEADS, list(lead_ids))
+    return row["companies"], row["contacts"]

@@ -19,7 +19,8 @@ from domain.requirements import FILLED as FILLED
 from domain.requirements import LeadFacts as LeadFacts
 from domain.requirements import Requirements as Requirements
 from domain.unset import UNSET, Unset
-from models.database import transaction
+from models import rows
+from models.database import read, transaction
 from models.leads import Lead, LeadStatus
 from models.pipelines import Pipeline
 from models.stages import Stage, StageKind
@@ -123,12 +124,14 @@ async def hold(stage: Stage, *, field: str | None = None) -> Stage:
 
     Raises StageArchived, PipelineIsArchived, and Conflict where it holds leads of another status by now.
     """
-    await get_connection("default").execute_query("SELECT 1 FROM stage WHERE id = $1 FOR SHARE", [stage.id])
-    fresh = await Stage.get(id=stage.id).select_related("pipeline")
+    fresh = await rows.to_share(Stage, stage.id, workspace_id=stage.workspace_id)
+    assert fresh is not None
+    # Asked for by another statement, so that it is as whoever had the stage before has left it.
+    [pipeline] = await read("SELECT name, archived_at FROM pipeline WHERE id = $1", fresh.pipeline_id)
     if fresh.archived_at is not None:
         raise StageArchived(stage=fresh.name, field=field)
-    if fresh.pipeline.archived_at is not None:
-        raise PipelineIsArchived(name=fresh.pipeline.name, field=field)
+    if pipeline["archived_at"] is not None:
+        raise PipelineIsArchived(name=pipeline["name"], field=field)
     if holds(fresh.kind) is not holds(stage.kind):
         raise Conflict(reason=f"The stage {fresh.name} was changed meanwhile: try again.", field=field)
     return fresh

@@ -18,8 +18,9 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
-from models.postgres import ChangedMeanwhile, Opened, Unit, connected
+from models.postgres import ChangedMeanwhile, Opened, Unit
 from models.postgres import PooledConnection as PooledConnection
+from models.postgres import connected as connected
 from settings import settings
 
 P = ParamSpec("P")

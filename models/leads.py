@@ -100,6 +100,8 @@ class Lead(EditableRow):
     closed_at: datetime | None = fields.DatetimeField(null=True)
     custom: dict[str, Any] = fields.JSONField(default=dict)
     deleted_at: datetime | None = fields.DatetimeField(null=True)
+    # Where an operation has just taken it from; no column.
+    came_from: UUID | None = None
     # What edits of a lead look at besides, read in the same statement where nobody can have changed it since.
     BESIDE: ClassVar = {"tag_ids": "ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id)"}
 

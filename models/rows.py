@@ -18,6 +18,17 @@ async def read(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None
     return _made(model, await connected().read(_plain(model), [key, workspace_id]))
 
 
+async def to_share(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
+    """Return a row of a workspace that others may refer to as well, but nobody change, until the transaction ends."""
+    return _made(model, await connected().fetch(f"{_plain(model)} FOR SHARE", [key, workspace_id]))
+
+
+async def of_workspace(model: type[Row], workspace_id: UUID) -> dict[UUID, Row]:
+    """Return all rows of a workspace by their keys, for nouns that have few."""
+    found = await connected().read(_all(model), [workspace_id])
+    return {row["id"]: model._init_from_db(**row) for row in found}
+
+
 async def to_edit(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
     """Return a row of a workspace, which stays as it is until the transaction ends or else refuses to be written.
 
@@ -49,6 +60,11 @@ def _made(model: type[Row], found: list[asyncpg.Record]) -> Row | None:
 @cache
 def _plain(model: type[Model]) -> str:
     return f"SELECT {_columns(model)} {_where(model)}"
+
+
+@cache
+def _all(model: type[Model]) -> str:
+    return f'SELECT {_columns(model)} FROM "{model._meta.db_table}" WHERE "workspace_id"=$1'
 
 
 @cache

@@ -1,5 +1,6 @@
 """What can be done with leads, in the schema: translate in, translate out."""
 
+from asyncio import gather
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -255,22 +256,16 @@ def _capture(input: CaptureLeadInput) -> Capture:
     )
 
 
-async def _moved(row: LeadRow, came_from: Any, info: Info) -> MoveLeadPayload:
+async def _moved(row: LeadRow, info: Info) -> MoveLeadPayload:
     """Return a lead with its edge, and both stages for their fresh counts."""
     request = page_request(LeadRow, orders=(Order("rank"),), by="stage_id", board_at=info.context.now)
-    left = came_from if came_from != row.stage_id else None
+    left, entered = await gather(*(info.context.row(StageRow, key) for key in (row.came_from, row.stage_id)))
     return MoveLeadPayload(
         lead=shown(row),
         lead_edge=shown(EdgeRow(row, Page(request).cursor(row))),
-        from_stage=shown(await info.context.row(StageRow, left)),
-        to_stage=shown(await info.context.row(StageRow, row.stage_id)),
+        from_stage=shown(left),
+        to_stage=shown(entered),
     )
-
-
-async def _stood(info: Info, lead_id: Any) -> Any:
-    """Return the stage where a lead stands before it moves."""
-    row = await LeadRow.filter(id=lead_id, workspace_id=info.context.actor.workspace_id).values_list("stage_id")
-    return row[0][0] if row else None
 
 
 @strawberry.type
@@ -310,7 +305,6 @@ class LeadMutations:
     @reports_user_errors
     async def move_lead(self, info: Info, input: Annotated[MoveLeadInput, about("The move.")]) -> MoveLeadPayload:
         key = ids.decode(input.id, "Lead")
-        came_from = await _stood(info, key)
         row = await moves.move(
             info.context.actor,
             key,
@@ -322,7 +316,7 @@ class LeadMutations:
             expected_version=input.expected_version,
             now=info.context.now,
         )
-        return await _moved(row, came_from, info)
+        return await _moved(row, info)
 
     @strawberry.mutation(description="Ask a manager to approve a move.")
     @reports_user_errors
@@ -359,7 +353,6 @@ class LeadMutations:
     @reports_user_errors
     async def close_lead(self, info: Info, input: Annotated[CloseLeadInput, about("The end.")]) -> MoveLeadPayload:
         key = ids.decode(input.id, "Lead")
-        came_from = await _stood(info, key)
         row = await closings.close(
             info.context.actor,
             key,
@@ -371,13 +364,12 @@ class LeadMutations:
             expected_version=input.expected_version,
             now=info.context.now,
         )
-        return await _moved(row, came_from, info)
+        return await _moved(row, info)
 
     @strawberry.mutation(description="Open a closed lead again.")
     @reports_user_errors
     async def reopen_lead(self, info: Info, input: Annotated[ReopenLeadInput, about("The lead.")]) -> MoveLeadPayload:
         key = ids.decode(input.id, "Lead")
-        came_from = await _stood(info, key)
         row = await closings.reopen(
             info.context.actor,
             key,
@@ -385,7 +377,7 @@ class LeadMutations:
             expected_version=input.expected_version,
             now=info.context.now,
         )
-        return await _moved(row, came_from, info)
+        return await _moved(row, info)
 
     @strawberry.mutation(description="Delete a lead; it can be restored.")
     @reports_user_errors
