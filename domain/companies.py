@@ -183,7 +183,7 @@ async def update(
             columns |= await _referred(faults, actor, details, current=company)
             faults.raise_any()
             await _forbid_cycle(company, columns.get("parent_id"))
-            await _edit(actor, company, columns, refs, now=now)
+            await references.edit(CompanyUpdated, actor, company, columns, refs, now=now)
     return company
 
 
@@ -291,37 +291,23 @@ async def _insert_or_find(actor: Actor, columns: dict[str, Any], *, now: datetim
 
 
 async def _fill(actor: Actor, company: Company, columns: Mapping[str, Any], *, now: datetime) -> Company:
-    if not _gaps(company, columns):
+    if not edits.gaps(company, columns):
         return company
     try:
         with edits.collisions("company", UNIQUE):
             async with transaction():
                 row = await Company.filter(id=company.id).select_for_update(no_key=True).get()
-                await _edit(actor, row, _gaps(row, columns), [], now=now)
+                await references.edit(CompanyUpdated, actor, row, edits.gaps(row, columns), now=now)
                 return row
     except AlreadyExists:
         # The domain went to another company meanwhile: that one is it.
         return await _match(actor, columns) or company
 
 
-def _gaps(company: Company, columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in columns.items() if value and getattr(company, name) is None}
-
-
 async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Company:
     company = await Company.create(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
     await record(CompanyCreated(actor, company.id, edits.facts(company, columns)), now=now)
     return company
-
-
-async def _edit(
-    actor: Actor, company: Company, columns: Mapping[str, Any], refs: Sequence[Ref], *, now: datetime
-) -> None:
-    changed: dict[str, Any] = dict(await edits.apply(company, columns, now=now))
-    changed |= references.added(await references.attach(actor, company, refs))
-    if changed:
-        facts = {"changes": changed, "version": company.version}
-        await record(CompanyUpdated(actor, company.id, facts), now=now)
 
 
 async def _referred(

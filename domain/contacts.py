@@ -123,7 +123,7 @@ async def update(
             country = await _country(actor, referred.get("company_id", contact.company_id))
             columns = check(faults, details, country=country) | referred
             faults.raise_any()
-            await _edit(actor, contact, columns, refs, now=now)
+            await references.edit(ContactUpdated, actor, contact, columns, refs, now=now)
     return contact
 
 
@@ -225,7 +225,7 @@ async def _insert_or_find(actor: Actor, columns: dict[str, Any], *, now: datetim
 
 
 async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, now: datetime) -> Contact:
-    if not _gaps(contact, columns):
+    if not edits.gaps(contact, columns):
         return contact
     try:
         with edits.collisions("contact", UNIQUE):
@@ -233,31 +233,17 @@ async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, n
                 # Their company is locked before them, as by those who refresh relationships.
                 await Company.filter(id=contact.company_id).select_for_update(no_key=True).first()
                 row = await Contact.filter(id=contact.id).select_for_update(no_key=True).get()
-                await _edit(actor, row, _gaps(row, columns), [], now=now)
+                await references.edit(ContactUpdated, actor, row, edits.gaps(row, columns), now=now)
                 return row
     except AlreadyExists:
         # The email went to another contact meanwhile: that one is it.
         return await _match(actor, columns) or contact
 
 
-def _gaps(contact: Contact, columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in columns.items() if value and getattr(contact, name) is None}
-
-
 async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Contact:
     contact = await Contact.create(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
     await record(ContactCreated(actor, contact.id, edits.facts(contact, columns)), now=now)
     return contact
-
-
-async def _edit(
-    actor: Actor, contact: Contact, columns: Mapping[str, Any], refs: Sequence[Ref], *, now: datetime
-) -> None:
-    changed: dict[str, Any] = dict(await edits.apply(contact, columns, now=now))
-    changed |= references.added(await references.attach(actor, contact, refs))
-    if changed:
-        facts = {"changes": changed, "version": contact.version}
-        await record(ContactUpdated(actor, contact.id, facts), now=now)
 
 
 async def _referred(

@@ -40,6 +40,11 @@ async def apply(row: EditableRow, columns: Mapping[str, Any], *, now: datetime) 
     return changed
 
 
+def gaps(row: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those columns that have a value where the row has none."""
+    return {name: value for name, value in columns.items() if value and getattr(row, name) is None}
+
+
 async def raise_version(row: EditableRow, *, now: datetime) -> None:
     """Note an edit of what hangs on the row."""
     await write(row, {"version": row.version + 1, "updated_at": now})

@@ -1,15 +1,17 @@
 """The names that other systems give our rows: attached once per system, and found again by upserts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from domain import inputs, locks, policy
+from domain import edits, inputs, locks, policy
 from domain.actors import Actor
 from domain.edits import path
 from domain.errors import DomainError, Faults
-from models.base import WorkspaceRow
+from domain.events import Event, record
+from models.base import EditableRow, WorkspaceRow
 from models.external_refs import ExternalRef
 
 SYSTEM_LIMIT = 100
@@ -87,9 +89,24 @@ async def attach(actor: Actor, subject: WorkspaceRow, refs: Sequence[Ref], *, wi
     return new
 
 
-def added(refs: Sequence[Ref]) -> dict[str, Any]:
-    """Return what an edit's event says of newly attached references."""
-    return {"external_refs": [None, [f"{ref.system}:{ref.external_id}" for ref in refs]]} if refs else {}
+async def edit(
+    event: type[Event],
+    actor: Actor,
+    row: EditableRow,
+    columns: Mapping[str, Any],
+    refs: Sequence[Ref] = (),
+    *,
+    now: datetime,
+) -> None:
+    """Write columns and references as one edit of a locked row; where nothing differs, nothing is recorded.
+
+    Raises ExternalRefTaken.
+    """
+    changed: dict[str, Any] = dict(await edits.apply(row, columns, now=now))
+    if new := await attach(actor, row, refs):
+        changed["external_refs"] = [None, [f"{ref.system}:{ref.external_id}" for ref in new]]
+    if changed:
+        await record(event(actor, row.id, {"changes": changed, "version": row.version}), now=now)
 
 
 async def find(actor: Actor, noun: type[Subject], ref: Ref) -> Subject | None:

@@ -1,6 +1,6 @@
 """Products: what the workspace sells, and at what price."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,7 +117,7 @@ async def update(
             if product.archived_at is not None:
                 raise Conflict(reason=f"{product.name} is archived: restore it first.")
             faults.raise_any()
-            await _edit(actor, product, columns, refs, now=now)
+            await references.edit(ProductUpdated, actor, product, columns, refs, now=now)
     return product
 
 
@@ -150,13 +150,3 @@ async def restore(actor: Actor, product_id: UUID, *, now: datetime) -> Product:
         unique=UNIQUE,
         now=now,
     )
-
-
-async def _edit(
-    actor: Actor, product: Product, columns: Mapping[str, Any], refs: Sequence[Ref], *, now: datetime
-) -> None:
-    changed: dict[str, Any] = dict(await edits.apply(product, columns, now=now))
-    changed |= references.added(await references.attach(actor, product, refs))
-    if changed:
-        facts = {"changes": changed, "version": product.version}
-        await record(ProductUpdated(actor, product.id, facts), now=now)
