@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
 
+    engine: bool = Field(True, description="Answer by compiled plans; off: everything by graphql-core, for comparison.")
     trusted_documents: Path | None = Field(
         None, description="Folder or manifest of trusted documents; in production nothing else is allowed then."
     )

@@ -28,9 +28,9 @@ from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
 from domain import api_keys, sessions
 from domain.errors import RateLimited, TokenExpired, Unauthenticated
+from engine.documents import Refused
 from engine.live import read_cursor
 from schema.context import Context
-from schema.documents import Refused
 from schema.errors import public
 from schema.execution import Asked, Schema, ask, run, spend
 from settings import Settings
@@ -288,7 +288,7 @@ class Connection:
 
     async def _context(self) -> Context:
         """Return a context for one operation, with whoever asks as they are now."""
-        context = await context_for(self._websocket, credential=self._credential, connection_params=self._params)
+        context = await context_for(self._websocket.scope, credential=self._credential, connection_params=self._params)
         if self._acknowledged_at is not None:
             elapsed = asyncio.get_running_loop().time() - self._acknowledged_at
             # Clients send their old subscriptions again at once; what comes later begins anew.

@@ -15,6 +15,7 @@ from domain.actors import Actor
 from domain.errors import Unauthenticated
 from engine.live import Watch
 from engine.pages import Page, PageRequest, by_keys, counts, pages
+from settings import settings
 
 Renew: TypeAlias = Callable[[], Awaitable[Actor]]
 
@@ -68,7 +69,7 @@ class Context:
     idempotency_key: str | None = None
     connection_params: dict[str, Any] | None = None
     resume_after: str | None = None
-    engine: bool = True
+    engine: bool = field(default_factory=lambda: settings().engine)
     compiled: bool | None = None
     why_not: str = ""
     now: datetime = field(default_factory=_now)

@@ -17,10 +17,10 @@ from strawberry.types import ExecutionResult as StrawberryResult
 from strawberry.types.graphql import OperationType as StrawberryOperation
 
 from domain.errors import DomainError
+from engine.documents import Documents, Operation, Prepared, Refused
 from engine.executor import PlanningExecutor, answer_query, plain
 from schema import idempotency
 from schema.context import Context, Throttle
-from schema.documents import Documents, Operation, Prepared, Refused
 from schema.errors import public
 from schema.snapshot import snapshot
 from settings import Settings, settings

@@ -10,9 +10,9 @@ import orjson
 from graphql import ExecutionResult, GraphQLError, value_from_ast_untyped
 
 from domain import idempotency
+from engine.documents import Operation, refused
 from models.database import transaction
 from schema.context import Context
-from schema.documents import Operation, refused
 from schema.errors import public
 from settings import settings
 

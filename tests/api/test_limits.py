@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query, parse
 
-from schema import limits
-from schema.costs import costs
-from schema.documents import Documents, Prepared, Refused
+from engine import limits
+from engine.costs import costs
+from engine.documents import Documents, Prepared, Refused
 from schema.execution import documents
 from settings import Settings, settings
 from tests import factories
@@ -294,7 +294,7 @@ async def test_a_document_is_read_once(db: str, door: Client, monkeypatch: pytes
 
 
 def test_kept_documents_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.documents.MOST_KEPT", 10)
+    monkeypatch.setattr("engine.documents.MOST_KEPT", 10)
     kept = Documents(SCHEMA, settings())
     for n in range(15):
         kept.prepare(f"query Q{n} {{hello}}", max_tokens=TOKENS)

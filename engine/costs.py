@@ -31,7 +31,7 @@ from graphql import (
     value_from_ast_untyped,
 )
 
-from schema.limits import fragments_of, in_order
+from engine.limits import fragments_of, in_order
 
 OBJECT, TOTAL_COUNT = 1, 50
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100

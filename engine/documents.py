@@ -21,9 +21,9 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from engine import limits
+from engine.costs import Cost, costs
 from engine.plans import Plans
-from schema import limits
-from schema.costs import Cost, costs
 from settings import Settings
 
 MOST_KEPT, MOST_TOKENS_KEPT, LONGEST_KEPT = 1_000, 500_000, 64 * 1024
