@@ -20,7 +20,7 @@ from bench.peers import cores
 SIZE = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 FAULT = b'rrors":[{'
 SETTLING_SECONDS = 0.25
-BURSTS, LONGEST_SECONDS = 3, 12.0
+BURSTS, LONGEST_SECONDS = 2, 8.0
 
 Requests = Iterator[bytes]
 
