@@ -1,0 +1,670 @@
+"""Two workspaces full of chance: every status, every null, every odd text, and people who see different parts of it.
+
+A seed decides everything, keys included, so that a document that names an id can be tried again another day.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from tortoise.models import Model
+
+from domain.actors import Actor, ActorKind
+from domain.demo.rows import Keys
+from domain.policy import API_SCOPES
+from models.api_keys import ApiKey
+from models.catalog import LostReason, Source, SourceKind, Tag
+from models.companies import Company, Relationship
+from models.contacts import Contact
+from models.database import transaction
+from models.events import Event, EventHead
+from models.exchange_rates import ExchangeRate
+from models.external_refs import ExternalRef
+from models.imports import Import, ImportFault, ImportKind, ImportStatus
+from models.leads import ContactRole, Grade, Lead, LeadContact, LeadStatus, LeadTag, Lifecycle
+from models.needs import Need
+from models.pipelines import Pipeline
+from models.products import Product
+from models.sessions import Invitation
+from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+from models.teams import Team
+from models.users import Membership, Role, User
+from models.workspaces import Workspace
+from schema import ids
+from tests.factories import again
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SEED = 7
+HOME, ABROAD = "home", "abroad"
+LEADS = {HOME: 40, ABROAD: 14}
+CURRENCIES = ("EUR", "USD", "JPY", "CHF", "XXX")
+
+# Texts that have broken somebody's SQL, format string, template or JSON before.
+ODD_TEXTS = (
+    "Solar roof",
+    "solar Roof 12 kWp",
+    "O'Brien & Söhne",
+    'says "hello"',
+    "100%",
+    "50 % off_season",
+    "a_b",
+    "C:\\temp\\new",
+    "back\\slash\\",
+    "{alias}",
+    "{0} {alias.__class__}",
+    "%s %(name)s %%",
+    "$1",
+    "$$; DROP TABLE lead; --",
+    "'; DELETE FROM company; --",
+    "Ünïcödé straße İstanbul",
+    "日本語の見積もり",
+    "עברית من اليمين",
+    "👩‍🚀🚀 emoji",
+    "e\u0301 combining",
+    "line\nbreak\ttab",
+    "\u2028\u2029\u200b",
+    "\x7f\x1f\x01",
+    " leading and trailing ",
+    "",
+    "null",
+    "None",
+    "true",
+    "0",
+    "</script><b>",
+    "x" * 300,
+)
+EXTREME_INSTANTS = (
+    datetime(1, 1, 1, 0, 0, 1, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+)
+REQUIREMENTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"fields": ["value", "owner"]},
+    {"fields": ["primaryContact", "tags", "description"], "min_needs": 2},
+    {"no_skipping": True},
+    {"no_going_back": True, "roles_out": ["ADMIN"]},
+    {"needs_approval": True},
+    {"roles_in": ["MANAGER", "ADMIN"], "no_skipping": True, "fields": ["company"]},
+)
+# Who asks: the workspace, the role, and the team; None is nobody's.
+PEOPLE: dict[str, tuple[str, Role, str | None]] = {
+    "admin": (HOME, Role.ADMIN, None),
+    "manager": (HOME, Role.MANAGER, "North"),
+    "rep": (HOME, Role.REP, "North"),
+    "other rep": (HOME, Role.REP, "North coast"),
+    "lonely rep": (HOME, Role.REP, None),
+    "viewer": (HOME, Role.VIEWER, "South"),
+    "marketer": (HOME, Role.MARKETER, None),
+    "admin abroad": (ABROAD, Role.ADMIN, None),
+    "manager abroad": (ABROAD, Role.MANAGER, "North"),
+    "rep abroad": (ABROAD, Role.REP, "North"),
+}
+PARTNERS: dict[str, tuple[str, Role, frozenset[str]]] = {
+    "partner": (HOME, Role.QUALIFIER, API_SCOPES),
+    "reading partner": (HOME, Role.QUALIFIER, frozenset({"lead:read", "company:read"})),
+    "blind partner": (ABROAD, Role.ADMIN, frozenset({"lead:write"})),
+}
+NOBODY = "nobody"
+ACTORS = (*PEOPLE, *PARTNERS, NOBODY)
+
+Columns = dict[str, Any]
+
+
+@dataclass
+class World:
+    """What the tables hold, by workspace and model, in the order in which it was made."""
+
+    seed: int = SEED
+    rows: dict[str, dict[type[Model], list[Columns]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._keys = Keys(Random(f"keys {self.seed}"))
+        self._shared: Columns | None = None
+        for at in (HOME, ABROAD):
+            self.rows[at] = defaultdict(list)
+            _Filling(self, at, Random(f"world {self.seed} {at}")).fill()
+        self._entangle()
+
+    def of(self, at: str, model: type[Model]) -> list[Columns]:
+        """Return the rows of a model in a workspace."""
+        return self.rows[at][model]
+
+    def gids(self, at: str, noun: str) -> list[str]:
+        """Return the global ids of a noun in a workspace."""
+        model = NOUN_MODELS[noun]
+        return [str(ids.encode(noun, row["id"])) for row in self.of(at, model)]
+
+    def values(self, at: str, noun: str, column: str) -> list[Any]:
+        """Return what a column holds in a workspace; nothing for a column that is left to its default."""
+        return [row[column] for row in self.of(at, NOUN_MODELS[noun]) if row.get(column) is not None]
+
+    def home_of(self, actor: str) -> str:
+        """Return the workspace that somebody asks in."""
+        return (PEOPLE | PARTNERS)[actor][0] if actor != NOBODY else HOME
+
+    def user_of(self, actor: str) -> Columns:
+        """Return the user of a person or of a partner."""
+        return next(row for row in self.of(self.home_of(actor), User) if row["name"] == actor)
+
+    def take(self) -> UUID:
+        return self._keys.take()
+
+    def _entangle(self) -> None:
+        """Let some rows refer to what does not exist for who asks: deleted, of the other workspace, of no member."""
+        home, abroad = self.rows[HOME], self.rows[ABROAD]
+        leads, companies = home[Lead], home[Company]
+        leads[0]["company_id"] = abroad[Company][0]["id"]
+        leads[1]["owner_id"] = next(row for row in abroad[User] if row["name"] == "rep abroad")["id"]
+        leads[2]["company_id"] = next(row for row in companies if row["deleted_at"])["id"]
+        companies[3]["parent_id"] = next(row for row in companies if row["deleted_at"])["id"]
+        companies[4]["owner_id"] = abroad[User][0]["id"]
+        # The same person is a member of both.
+        shared = next(row for row in home[User] if row["name"] == "admin")
+        abroad[Membership].append(
+            {
+                "id": self.take(),
+                "workspace_id": abroad[Workspace][0]["id"],
+                "user_id": shared["id"],
+                "role": Role.VIEWER,
+                "team_id": None,
+                "active": False,
+                "created_at": NOW,
+            }
+        )
+
+    async def settle(self) -> dict[str, Actor | None]:
+        """Write everything into the open database unless it is there, and return who may ask."""
+        if not await Workspace.filter(id=self.of(HOME, Workspace)[0]["id"]).exists():
+            async with transaction():
+                for model in ORDER:
+                    rows = [row for at in (HOME, ABROAD) for row in self.of(at, model)]
+                    await model.bulk_create([model(**row) for row in rows])
+        actors: dict[str, Actor | None] = {NOBODY: None}
+        for name, (at, _, _) in PEOPLE.items():
+            home = self.of(at, Workspace)[0]["id"]
+            actors[name] = await again(Actor(ActorKind.USER, home, user_id=self.user_of(name)["id"]))
+        for name, (at, role, scopes) in PARTNERS.items():
+            home, user = self.of(at, Workspace)[0]["id"], self.user_of(name)["id"]
+            seen = await again(Actor(ActorKind.USER, home, user_id=user))
+            key = next(row for row in self.of(at, ApiKey) if row["user_id"] == user)["id"]
+            actors[name] = Actor(
+                ActorKind.API_KEY, home, user_id=user, role=role, rows=seen.rows, scopes=scopes, key_id=key
+            )
+        return actors
+
+
+# Every noun that has global ids.
+NOUN_MODELS: dict[str, type[Model]] = {
+    model.__name__: model
+    for model in (
+        ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
+        MoveRequest, Need, Pipeline, Product, Source, Stage, StageTransition, Tag, Team, User, Workspace,
+    )
+}  # fmt: skip
+# The order in which tables refer to each other.
+ORDER: tuple[type[Model], ...] = (
+    Workspace, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
+    ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
+    Event, EventHead, Import, ImportFault,
+)  # fmt: skip
+
+
+class _Filling:
+    """The rows of one workspace."""
+
+    def __init__(self, world: World, at: str, chance: Random) -> None:
+        self.world, self.at, self.chance = world, at, chance
+        self.workspace_id = world.take()
+
+    def fill(self) -> None:
+        self._workspace()
+        self._people()
+        self._pipelines()
+        self._catalog()
+        self._companies()
+        self._contacts()
+        for number in range(LEADS[self.at]):
+            self._lead(number)
+        self._log()
+        self._imports()
+
+    def add(self, model: type[Model], **columns: Any) -> Columns:
+        """Add a row of the workspace under a key of its own."""
+        row = {"id": self.world.take(), "workspace_id": self.workspace_id, **columns}
+        self.world.rows[self.at][model].append(row)
+        return row
+
+    def rows(self, model: type[Model]) -> list[Columns]:
+        return self.world.of(self.at, model)
+
+    def one(self, model: type[Model]) -> UUID:
+        """Return the key of one of the workspace's rows."""
+        key: UUID = self.chance.choice(self.rows(model))["id"]
+        return key
+
+    def maybe(self, value: Any, chance: float = 0.6) -> Any:
+        return value if self.chance.random() < chance else None
+
+    def text(self) -> str:
+        return self.chance.choice(ODD_TEXTS)
+
+    def name(self) -> str:
+        """Return a text that a name may be: some are alike, so that ids must break ties."""
+        return self.chance.choice(("Alpha", "alpha", "Beta", self.text() or "Nameless"))
+
+    def instant(self) -> datetime:
+        """Return an instant: some are alike, some have microseconds, few are at the end of time."""
+        if self.chance.random() < 0.03:
+            return self.chance.choice(EXTREME_INSTANTS)
+        passed = timedelta(hours=self.chance.randrange(24 * 40))
+        if self.chance.random() < 0.3:
+            passed += timedelta(microseconds=self.chance.randrange(10**6))
+        return NOW - passed
+
+    def day(self) -> date:
+        return self.instant().date()
+
+    def amount(self) -> Decimal:
+        return Decimal(self.chance.choice(("0", "0.0001", "100", "1250.5", "99.9900", "123456789012345.6789", "-5")))
+
+    def stamps(self) -> Columns:
+        made = self.instant()
+        later = made if made.year in (1, 9999) else made + timedelta(minutes=self.chance.randrange(3))
+        return {"version": self.chance.randrange(1, 9), "created_at": made, "updated_at": later}
+
+    def _workspace(self) -> None:
+        home = self.at == HOME
+        row = {
+            "id": self.workspace_id,
+            "name": "Oracle" if home else 'Abroad "Ltd"',
+            "base_currency": "EUR" if home else "JPY",
+            "time_zone": "Europe/Berlin" if home else "UTC",
+            "locale": "de" if home else "en",
+            "wins_window_days": 20,
+            "role_visibility": {} if home else {"REP": "ALL", "MANAGER": "OWN"},
+            **self.stamps(),
+        }
+        self.world.rows[self.at][Workspace].append(row)
+        self.world.rows[self.at][EventHead].append({"workspace_id": self.workspace_id, "position": 41 if home else 0})
+
+    def _people(self) -> None:
+        teams: dict[str | None, UUID | None] = {None: None}
+        for name, parent, deleted in (
+            ("North", None, False),
+            ("South", None, False),
+            ("North coast", "North", False),
+            ("Islands", "North coast", False),
+            ("Gone", "South", True),
+        ):
+            teams[name] = self.add(
+                Team, name=name, parent_id=teams[parent], deleted_at=NOW if deleted else None, **self.stamps()
+            )["id"]
+        for name, (at, role, team) in PEOPLE.items():
+            if at == self.at:
+                self._member(name, role, teams[team])
+        for number in range(4):
+            self._member(
+                f"Colleague {number}", self.chance.choice(list(Role)), self.chance.choice(list(teams.values()))
+            )
+        for name, (at, role, scopes) in PARTNERS.items():
+            if at == self.at:
+                self._key(self._member(name, role, None, is_service=True), sorted(scopes))
+        self._key(self.rows(User)[0], [])
+        for email in ("new@example.com", "Ünï@example.com", "late@example.com", "off@example.com"):
+            self.add(
+                Invitation,
+                email=email,
+                email_normalised=email.lower(),
+                role=self.chance.choice(list(Role)),
+                team_id=self.maybe(self.one(Team)),
+                invited_by_id=self.maybe(self.one(User)),
+                expires_at=self.instant(),
+                accepted_at=self.maybe(self.instant(), 0.3),
+                revoked_at=self.maybe(self.instant(), 0.3),
+                created_at=self.instant(),
+            )
+
+    def _member(self, name: str, role: Role, team_id: UUID | None, *, is_service: bool = False) -> Columns:
+        address = f"{name.replace(' ', '.')}@{self.at}.oracle.example"
+        email = None if is_service else self.maybe(address, 0.9)
+        user = self.add(
+            User,
+            name=name,
+            email=email,
+            email_normalised=email,
+            time_zone=self.maybe("Asia/Tokyo", 0.3),
+            locale=self.maybe("fr", 0.3),
+            is_service=is_service,
+            **self.stamps(),
+        )
+        del user["workspace_id"]
+        self.add(
+            Membership,
+            user_id=user["id"],
+            role=role,
+            team_id=team_id,
+            active=not name.startswith("Colleague") or self.chance.random() < 0.5,
+            created_at=self.instant(),
+        )
+        return user
+
+    def _key(self, user: Columns, scopes: list[str]) -> None:
+        self.add(
+            ApiKey,
+            user_id=user["id"],
+            created_by_id=self.maybe(self.one(User)),
+            name=self.text(),
+            prefix="sck_ab",
+            key_hash=f"{self.at} {user['name']}",
+            scopes=scopes,
+            expires_at=self.maybe(self.instant()),
+            last_used_at=self.maybe(self.instant()),
+            revoked_at=self.maybe(self.instant(), 0.3),
+            created_at=self.instant(),
+        )
+
+    def _pipelines(self) -> None:
+        for position, (name, archived) in enumerate((("Sales", False), ("Second", False), ("Old", True))):
+            pipeline = self.add(
+                Pipeline,
+                name=name,
+                position=0 if archived else position,
+                is_default=position == 0,
+                archived_at=NOW if archived else None,
+                **self.stamps(),
+            )
+            for place, kind in enumerate([StageKind.PROSPECT, *StageKind]):
+                self.add(
+                    Stage,
+                    pipeline_id=pipeline["id"],
+                    name=f"{kind.value.title()} {place}" if place else self.text() or "Intake",
+                    kind=kind,
+                    position=place,
+                    probability=Decimal(self.chance.choice(("0", "0.1", "0.3333", "1"))),
+                    rot_days=self.maybe(self.chance.randrange(1, 30)),
+                    is_intake=place == 0,
+                    requirements=self.chance.choice(REQUIREMENTS),
+                    archived_at=self.maybe(NOW, 0.15) if 0 < place < 6 else None,
+                    **self.stamps(),
+                )
+
+    def _catalog(self) -> None:
+        for number in range(6):
+            archived = self.maybe(self.instant(), 0.3)
+            stamps = self.stamps()
+            self.add(
+                Source,
+                name=f"{self.name()} {number}",
+                kind=self.chance.choice(list(SourceKind)),
+                archived_at=archived,
+                **stamps,
+            )
+            self.add(LostReason, name=f"{self.name()} {number}", archived_at=archived, **stamps)
+            self.add(Tag, name=f"{self.name()} {number}", color=self.maybe("#00ff7f"), archived_at=archived, **stamps)
+        for number in range(9):
+            name = f"{self.name()} {number}"
+            priced = self.chance.random() < 0.7
+            product = self.add(
+                Product,
+                name=name,
+                name_normalised=name.casefold(),
+                sku=self.maybe(f"SKU-{number}%"),
+                family=self.maybe(self.text()),
+                description=self.maybe(self.text()),
+                price=self.amount() if priced else None,
+                price_currency=self.maybe("EUR", 0.9) if priced else None,
+                archived_at=self.maybe(self.instant(), 0.3),
+                **self.stamps(),
+            )
+            self._references("product", product, 0.4)
+        for currency in ("USD", "CHF") if self.at == HOME else ("EUR", "USD"):
+            for days in (400, 30, 1, -10):
+                self.add(
+                    ExchangeRate,
+                    currency=currency,
+                    rate=Decimal(self.chance.choice(("1.08", "0.000000000001", "150.123456789012", "2"))),
+                    valid_on=(NOW - timedelta(days=days)).date(),
+                    created_at=NOW,
+                )
+
+    def _references(self, subject: str, row: Columns, chance: float) -> None:
+        for system in ("erp", "Ünï'system"):
+            if self.chance.random() < chance:
+                key = f"{self.text()[:40]} {self.world.take().hex[-6:]}"
+                self.add(ExternalRef, system=system, external_id=key, subject_type=subject, subject_id=row["id"])
+
+    def _address(self) -> Columns | None:
+        return self.chance.choice(
+            (
+                None,
+                {},
+                {"street": "Straße 1", "city": "Köln", "region": None, "postalCode": "50667", "country": "DE"},
+                {"street": '5 "Main" St', "country": ""},
+            )
+        )
+
+    def _companies(self) -> None:
+        for number in range(14):
+            name = self.name()
+            revenue = self.maybe(self.amount())
+            company = self.add(
+                Company,
+                name=name,
+                name_normalised=name.casefold(),
+                domain=self.maybe(f"c{number}.example"),
+                website=self.maybe("https://example.com/?q=%20'"),
+                phone=self.maybe("+49 221 123"),
+                industry=self.maybe(self.text()),
+                country=self.maybe(self.chance.choice(("DE", "US", "JP"))),
+                location=self.maybe(self.text()),
+                employees=self.maybe(self.chance.choice((0, 7, 250, 2**31 - 1))),
+                revenue=revenue,
+                revenue_currency=None if revenue is None else self.maybe("USD", 0.9),
+                founded_year=self.maybe(self.chance.choice((1850, 1999, 2020))),
+                tax_number=self.maybe("DE 123"),
+                billing_address=self._address(),
+                shipping_address=self._address(),
+                relationship=self.chance.choice(list(Relationship)),
+                parent_id=self.one(Company) if number > 3 and self.chance.random() < 0.5 else None,
+                owner_id=self.maybe(self.one(User)),
+                deleted_at=NOW if number in (2, 9) else None,
+                **self.stamps(),
+            )
+            self._references("company", company, 0.3)
+
+    def _contacts(self) -> None:
+        for number in range(22):
+            email = self.maybe(f"Person{number}@Example.com")
+            contact = self.add(
+                Contact,
+                name=self.name(),
+                company_id=self.maybe(self.one(Company)),
+                job_title=self.maybe(self.text()),
+                email=email,
+                email_normalised=email and email.lower(),
+                phone=self.maybe("0221 / 123"),
+                phone_normalised=self.maybe("+49221123"),
+                language=self.maybe("de"),
+                relationship=self.chance.choice(list(Relationship)),
+                owner_id=self.maybe(self.one(User)),
+                deleted_at=NOW if number in (5, 12) else None,
+                **self.stamps(),
+            )
+            self._references("contact", contact, 0.3)
+
+    def _lead(self, number: int) -> None:
+        stage = self.chance.choice(self.rows(Stage))
+        wins = stage["kind"] is StageKind.FOLLOW_UP
+        closed = (LeadStatus.LOST, LeadStatus.DISQUALIFIED, LeadStatus.OPEN, LeadStatus.OPEN, LeadStatus.OPEN)
+        status = LeadStatus.WON if wins else self.chance.choice(closed)
+        over = status is not LeadStatus.OPEN
+        scored = self.chance.random() < 0.6
+        lead = self.add(
+            Lead,
+            title=self.text() or "Untitled",
+            description=self.maybe(self.text()),
+            pipeline_id=stage["pipeline_id"],
+            stage_id=stage["id"],
+            rank=self.chance.choice(("a", "B", "m", f"{number:04x}8")),
+            status=status,
+            lifecycle=self.chance.choice(list(Lifecycle)),
+            value=self.maybe(self.amount(), 0.8),
+            currency=self.chance.choice(CURRENCIES),
+            closing_rate=self.maybe(Decimal("1.25"), 0.5) if over else None,
+            probability=stage["probability"],
+            score=self.chance.choice((0, 40, 55, 55, 100)) if scored else None,
+            grade=self.chance.choice(list(Grade)) if scored else None,
+            score_factors=self._factors() if scored else [],
+            scored_at=self.instant() if scored else None,
+            owner_id=self._owner(),
+            company_id=self.maybe(self.one(Company), 0.7),
+            product_id=self.maybe(self.one(Product)),
+            source_id=self.maybe(self.one(Source)),
+            lost_reason_id=self.maybe(self.one(LostReason)) if status is LeadStatus.LOST else None,
+            close_note=self.maybe(self.text()) if over else None,
+            expected_close_date=self.maybe(self.day()),
+            engaged_at=self.maybe(self.instant(), 0.8),
+            stage_entered_at=self.instant(),
+            last_activity_at=self.maybe(self.instant()),
+            closed_at=self.instant() if over else None,
+            deleted_at=NOW if number % 11 == 10 else None,
+            **self.stamps(),
+        )
+        self._hang_on(lead)
+
+    def _owner(self) -> UUID | None:
+        """Return an owner: mostly one of those who ask, so that each has leads of their own, but for one."""
+        askers = [row for row in self.rows(User) if row["name"] in PEOPLE and row["name"] != "lonely rep"]
+        people = [row for row in self.rows(User) if row["name"] != "lonely rep"]
+        chosen = self.chance.choice(askers if self.chance.random() < 0.7 else people)
+        return self.maybe(chosen["id"], 0.85)  # type: ignore[no-any-return]
+
+    def _factors(self) -> list[Columns]:
+        return [
+            {"label": self.text(), "points": self.chance.choice((1, -2.5, 0, 12.125)), "direction": "UP", "more": 1}
+            for _ in range(self.chance.randrange(3))
+        ]
+
+    def _hang_on(self, lead: Columns) -> None:
+        lead_id = lead["id"]
+        for place, contact in enumerate(self.chance.sample(self.rows(Contact), self.chance.randrange(4))):
+            self.add(
+                LeadContact,
+                lead_id=lead_id,
+                contact_id=contact["id"],
+                role=self.chance.choice(list(ContactRole)),
+                is_primary=place == 0,
+                created_at=self.instant(),
+            )
+        for tag in self.chance.sample(self.rows(Tag), self.chance.randrange(4)):
+            self.add(LeadTag, lead_id=lead_id, tag_id=tag["id"])
+        for _ in range(self.chance.randrange(3)):
+            self.add(
+                Need,
+                lead_id=lead_id,
+                title=self.name(),
+                description=self.maybe(self.text()),
+                importance=self.chance.randrange(1, 6),
+                answer=self.maybe(self.text()),
+                deleted_at=self.maybe(NOW, 0.15),
+                **self.stamps(),
+            )
+        for _ in range(self.chance.randrange(4)):
+            self.add(
+                StageTransition,
+                lead_id=lead_id,
+                from_stage_id=self.maybe(self.one(Stage), 0.8),
+                to_stage_id=self.one(Stage),
+                user_id=self.maybe(self.one(User)),
+                moved_at=self.instant(),
+                stayed_seconds=self.maybe(self.chance.choice((0, 86_400, 2**31, 2**40))),
+            )
+        for status in self.chance.sample(list(MoveRequestStatus), self.chance.randrange(3)):
+            self.add(
+                MoveRequest,
+                lead_id=lead_id,
+                from_stage_id=self.one(Stage),
+                to_stage_id=self.one(Stage),
+                status=status,
+                note=self.maybe(self.text()),
+                decision_note=self.maybe(self.text()),
+                requested_by_id=self.maybe(self.one(User)),
+                decided_by_id=self.maybe(self.one(User)),
+                created_at=self.instant(),
+                decided_at=self.maybe(self.instant()),
+            )
+        self._references("lead", lead, 0.4)
+
+    def _log(self) -> None:
+        for lead in self.rows(Lead):
+            for _ in range(self.chance.randrange(4)):
+                self._event("lead", lead["id"])
+        # Not part of any lead's history, though it bears a lead's id.
+        self._event("company", self.rows(Lead)[0]["id"])
+
+    def _event(self, subject: str, subject_id: UUID) -> None:
+        task = self.chance.random() < 0.2
+        actor: Columns = {"kind": "SYSTEM", "task": "score"} if task else {"kind": "USER", "user": str(self.one(User))}
+        self.add(
+            Event,
+            name=f"{subject}.updated",
+            subject_type=subject,
+            subject_id=subject_id,
+            actor=self.chance.choice((actor, actor, {"kind": "LINK"}, {})),
+            client_mutation_id=self.maybe(self.text(), 0.3),
+            data=self.chance.choice(({}, {"changes": {}}, {"changes": self._changes()}, {"changes": self._changes()})),
+            occurred_at=self.instant(),
+        )
+
+    def _changes(self) -> Columns:
+        known: Columns = {
+            "title": ["old 'title'", self.text()],
+            "value": [None, "12.5"],
+            "owner_id": [str(self.one(User)), None],
+            "stage_id": [str(self.one(Stage)), str(self.one(Stage))],
+            "tag_ids": [[], [str(self.one(Tag)), str(self.one(Tag))]],
+            "score": [1, 2.5],
+            "custom": [{"a": [1, None, True, {"b": 1.0}]}, {}],
+            "is_hot": [False, True],
+        }
+        return {name: known[name] for name in self.chance.sample(list(known), self.chance.randrange(4))}
+
+    def _imports(self) -> None:
+        for status in (*ImportStatus, ImportStatus.COMPLETED):
+            total = self.maybe(self.chance.choice((0, 12, 2**40)), 0.8)
+            made = self.add(
+                Import,
+                kind=self.chance.choice(list(ImportKind)),
+                status=status,
+                file_name=self.text() or "a.csv",
+                fingerprint="0",
+                next_row=self.chance.choice((0, 5, 2**53)),
+                total_rows=total,
+                created_rows=3,
+                skipped_rows=self.chance.randrange(3),
+                error=self.maybe(self.text(), 0.4),
+                user_id=self.maybe(self.one(User)),
+                created_at=self.instant(),
+                started_at=self.maybe(self.instant()),
+                finished_at=self.maybe(self.instant()),
+            )
+            for _ in range(self.chance.randrange(5)):
+                self.add(
+                    ImportFault,
+                    of_import_id=made["id"],
+                    line=self.chance.choice((2, 2, 3, 2**40)),
+                    column=self.maybe(self.text()),
+                    value=self.maybe(self.text()),
+                    reason=self.text(),
+                )
+
+
+def columns_of(rows: Sequence[Columns], name: str) -> list[Any]:
+    """Return what a column holds in these rows, nulls left out."""
+    return [row[name] for row in rows if row.get(name) is not None]
