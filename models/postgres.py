@@ -59,12 +59,24 @@ KNOWN_TYPES = [
 class PooledConnection(asyncpg.Connection):
     """A connection that is given back without a reset round trip; session state is therefore banned."""
 
+    _failed = False
+
     def __init__(self, protocol: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(protocol, *args, **kwargs)
         protocol.get_settings().register_data_types(KNOWN_TYPES)
 
+    async def _do_execute(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._do_execute(*args, **kwargs)  # type: ignore[misc]
+        except BaseException:
+            self._failed = True
+            raise
+
     def get_reset_query(self) -> str:
-        return ""
+        # A statement that was prepared, and never sent since a value did not fit or nobody waited for it any more, has
+        # left PostgreSQL in a transaction of its own making. The next round trip ends it, and so must this one.
+        failed, self._failed = self._failed, False
+        return "SELECT" if failed else ""
 
 
 class ChangedMeanwhile(Exception):
@@ -237,8 +249,10 @@ class Unit(TransactionWrapper):
     async def _last(self) -> AsyncIterator[None]:
         """Wait for whoever is sending something; after the block nobody sends anything any more."""
         async with self._lock:
-            yield
-            self._over = True
+            try:
+                yield
+            finally:
+                self._over = True
 
     async def _settle(self) -> None:
         """Write what waits, in the transaction."""
@@ -269,7 +283,15 @@ class Unit(TransactionWrapper):
             self._connection = self._acquired
         isolated: dict[str, Any] = {"isolation": "repeatable_read", "readonly": True} if self._snapshot else {}
         self.transaction = self._connection.transaction(**isolated)
-        await self.transaction.start()
+        try:
+            await self.transaction.start()
+        except BaseException:
+            # Whoever comes next in this transaction begins it anew, with another connection.
+            self.transaction = None
+            if self._acquired is not None:
+                self._acquired.terminate()
+            await self._give_back()
+            raise
         self._begun = True
         for (model, key), read_as in self._read_as.items():
             again = f'SELECT 1 FROM "{model._meta.db_table}" WHERE "id"=$1 AND xmin=$2::xid FOR NO KEY UPDATE'

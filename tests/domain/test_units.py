@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from asyncpg.transaction import Transaction
 from tortoise.connection import get_connection
-from tortoise.exceptions import IntegrityError, TransactionManagementError
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 from tortoise.transactions import in_transaction
 
 from domain import companies, edits, leads, moves, policy, stages
@@ -305,3 +306,34 @@ async def test_nothing_is_sent_in_a_transaction_that_is_over() -> None:
     over.set()
     with pytest.raises(TransactionManagementError):
         await neighbour
+
+
+async def test_a_value_that_does_not_fit_leaves_nothing_open_for_the_next_snapshot() -> None:
+    for number in range(3):
+        with pytest.raises(OperationalError):
+            await get_connection("default").execute_query(f"SELECT $1::int AS n{number}", [2**40])
+        async with transaction(snapshot=True):
+            await get_connection("default").execute_query("SELECT 1")
+
+
+async def test_a_beginning_that_nobody_waits_for_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = get_connection("default")
+    pool = await client.opened()
+    begin, begun = Transaction.start, asyncio.Event()
+
+    async def begin_and_stay(self: Transaction) -> None:
+        await begin(self)
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with transaction():
+        with monkeypatch.context() as patch:
+            patch.setattr(Transaction, "start", begin_and_stay)
+            beginning = asyncio.create_task(get_connection("default").execute_query("SELECT 1"))
+            await begun.wait()
+            beginning.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await beginning
+        assert (await get_connection("default").execute_query_dict("SELECT 1 AS one"))[0]["one"] == 1
+        assert pool.get_size() - pool.get_idle_size() == 1
+    assert pool.get_size() == pool.get_idle_size()
