@@ -3,42 +3,44 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from secrets import token_hex
 
 import structlog
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
+from adapters.log import request_id as current_request
 from api import account_pages, pages, uploads
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
 from api.persisted import PersistedDocuments
 from api.refusals import coded, errors_response
+from api.requests import headers_of
 from api.websocket import GraphQLSocket
 from models import database
-from models.base import uuid7
 from schema.execution import Schema
 from schema.schema import graphql_schema
 from settings import Settings, settings
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-HSTS = "max-age=31536000; includeSubDomains"
+GRAPHQL = "/graphql"
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+HSTS = b"strict-transport-security", b"max-age=31536000; includeSubDomains"
 CODES = {404: "NOT_FOUND", 405: "BAD_USER_INPUT"}
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id")
 EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy")
@@ -67,12 +69,9 @@ def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) 
             await client.aclose()
             await database.close_database()
 
-    app = Starlette(
-        routes=_routes(GraphQLEndpoint(schema, documents, chosen), GraphQLSocket(schema, documents, chosen)),
-        middleware=_middleware(chosen),
-        exception_handlers={HTTPException: _refused},
-        lifespan=lifespan,
-    )
+    graphql = GraphQLEndpoint(schema, documents, chosen)
+    app = Starlette(routes=_routes(graphql, GraphQLSocket(schema, documents, chosen)), lifespan=lifespan)
+    app.middleware_stack = _stack(graphql, app.router, chosen)
     app.state.redis, app.state.live, app.state.documents = client, hub, documents
     app.state.budget = Budgets(client, chosen)
     return app
@@ -80,8 +79,8 @@ def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) 
 
 def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
     return [
-        Route("/graphql", graphql),
-        WebSocketRoute("/graphql", socket),
+        Route(GRAPHQL, graphql),
+        WebSocketRoute(GRAPHQL, socket),
         Route("/graphiql", pages.graphiql),
         Route("/graphiql/{name}", pages.graphiql_part),
         Route("/accept-invitation", account_pages.accept_invitation, methods=["GET", "POST"]),
@@ -93,21 +92,20 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
     ]
 
 
-def _middleware(chosen: Settings) -> list[Middleware]:
+def _stack(graphql: ASGIApp, router: ASGIApp, chosen: Settings) -> ASGIApp:
+    """Return what a request goes through; it takes the place of Starlette's own stack, which masks errors as text."""
+    app: ASGIApp = Shortcut(graphql, ExceptionMiddleware(router, handlers={HTTPException: _refused}))
     origins = [origin.strip().rstrip("/") for origin in chosen.cors_origins.split(",") if origin.strip()]
-    stack = [Middleware(Common, secure=chosen.public_url.startswith("https:"))]
     if origins:
-        stack.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=origins,
-                allow_methods=["GET", "POST", "PUT"],
-                allow_headers=ALLOWED_HEADERS,
-                expose_headers=EXPOSED_HEADERS,
-                max_age=86_400,
-            )
+        app = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=86_400,
         )
-    return stack
+    return Common(app, secure=chosen.public_url.startswith("https:"))
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -116,38 +114,53 @@ async def _refused(_: Request, error: Exception) -> Response:
     return errors_response([told], error.status_code, headers=error.headers)
 
 
+class Shortcut:
+    """The way past the router to GraphQL over HTTP, which is what nearly every request is for."""
+
+    def __init__(self, graphql: ASGIApp, others: ASGIApp) -> None:
+        self._graphql = graphql
+        self._others = others
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        short = scope["type"] == "http" and scope["path"] == scope.get("root_path", "") + GRAPHQL
+        return (self._graphql if short else self._others)(scope, receive, send)
+
+
 class Common:
     """What every request has: an id, headers that browsers heed, a line in the log, and an end in JSON."""
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
-        self.headers = SECURITY | ({"Strict-Transport-Security": HSTS} if secure else {})
+        self.headers = [*SECURITY, HSTS] if secure else SECURITY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        given = HTTPConnection(scope).headers.get("x-request-id", "")
-        request_id = given if REQUEST_ID.fullmatch(given) else uuid7().hex
+        given = headers_of(scope).get(b"x-request-id", b"")
+        request_id = given.decode() if REQUEST_ID.fullmatch(given) else token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        before = current_request.set(request_id)
+        try:
             if scope["type"] == "http":
                 await self._http(scope, receive, send, request_id)
             else:
                 await self.app(scope, receive, send)
+        finally:
+            current_request.reset(before)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         begun, status = time.perf_counter(), 0
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-            await send(message)
+                given = message.get("headers", ())
+                names = {name for name, _ in given}
+                common = [header for header in self.headers if header[0] not in names]
+                message["headers"] = [*given, *common, (b"x-request-id", request_id.encode())]
+            return send(message)
 
         try:
             await self.app(scope, receive, send_with_headers)

@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from graphql import GraphQLError, OperationType
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -16,12 +17,13 @@ from api.answers import subscribed
 from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
 from api.refusals import GRAPHQL_RESPONSE, JSON, Refusal, coded, json_response
+from api.requests import Headers, body_of, headers_of
 from api.streams import EVENT_STREAM, MULTIPART, STREAMS, once, streamed
 from domain.errors import RateLimited
+from engine.documents import Refused
 from engine.executor import written
 from schema import execution
 from schema.context import Context
-from schema.documents import Refused
 from schema.errors import public
 from schema.execution import Schema
 from settings import Settings
@@ -30,6 +32,7 @@ OFFERS = (JSON, GRAPHQL_RESPONSE, *STREAMS)
 BY_GET = frozenset({OperationType.QUERY})
 BY_POST = frozenset({OperationType.QUERY, OperationType.MUTATION})
 HTML = "text/html"
+VARY = b"vary", b"Accept, Authorization"
 
 STATUSES = {
     "UNAUTHENTICATED": 401,
@@ -81,31 +84,33 @@ class GraphQLEndpoint:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        chosen = JSON
+        method, headers, chosen = scope["method"], headers_of(scope), JSON
+        accept = headers.get(b"accept", b"")
         try:
-            if request.method not in ("GET", "POST"):
+            if method == "POST":
+                chosen = _negotiated(accept)
+                response = await self._answered(await self._from_body(headers, receive), scope, chosen, BY_POST)
+            elif method != "GET":
                 raise Refusal(405, "Send GET or POST.", Allow="GET, POST")
-            if self._wants_page(request):
-                response: Response = pages.graphiql_page()
+            elif self._wants_page(scope, accept):
+                response = pages.graphiql_page()
             else:
-                chosen = _negotiated(request)
-                response = await self._answered(request, chosen)
+                chosen = _negotiated(accept)
+                response = await self._answered(_from_query_string(scope), scope, chosen, BY_GET)
         except Refusal as refusal:
             response = refusal.response(chosen)
-        response.headers["Vary"] = "Accept, Authorization"
+        response.raw_headers.append(VARY)
         await response(scope, receive, send)
 
-    async def _answered(self, request: Request, media_type: str) -> Response:
-        given = _from_query_string(request) if request.method == "GET" else await self._from_body(request)
-        context = await context_for(request)
+    async def _answered(self, given: Any, scope: Scope, media_type: str, allowed: frozenset[OperationType]) -> Response:
+        context = await context_for(scope)
         if media_type in STREAMS:
             if (stream := await self._stream(given, context, media_type)) is not None:
                 return stream
             media_type = JSON if media_type == MULTIPART else media_type
         if isinstance(given, list):
             return json_response(written(await self._batch(given, context)), media_type=JSON)
-        answer = await self._one(given, context, BY_GET if request.method == "GET" else BY_POST)
+        answer = await self._one(given, context, allowed)
         return self._response(answer, media_type)
 
     def _response(self, answer: Answer, media_type: str) -> Response:
@@ -173,31 +178,22 @@ class GraphQLEndpoint:
                 total += (await self._asked(one, context)).cost
         return total
 
-    def _wants_page(self, request: Request) -> bool:
-        if request.method != "GET" or not self._settings.allows_introspection or request.url.query:
+    def _wants_page(self, scope: Scope, accept: bytes) -> bool:
+        if scope["query_string"] or not self._settings.allows_introspection:
             return False
-        return media.accepted(_accept(request), (JSON, HTML), default=JSON) == HTML
+        return media.accepted(accept.decode("latin-1"), (JSON, HTML), default=JSON) == HTML
 
-    async def _from_body(self, request: Request) -> Any:
-        _check_content(request)
-        body = await read(request, self._settings.max_body_bytes)
+    async def _from_body(self, headers: Headers, receive: Receive) -> Any:
+        """Return what the body says; a form, which other sites can send, is refused."""
+        if not _is_json(headers.get(b"content-type", b"")):
+            raise Refusal(415, f"Send the body as {JSON} in UTF-8.", Accept_Post=JSON)
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+            raise Refusal(415, "Send the body without a content encoding.", Accept_Encoding="identity")
+        body = await body_of(headers, receive, most=self._settings.max_body_bytes)
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise Refusal(400, f"The body is no JSON: {error}.") from error
-
-
-async def read(request: Request, most: int) -> bytes:
-    """Return the body; raises Refusal as soon as it is too large."""
-    too_large = Refusal(413, f"The body has more than {most} bytes.")
-    if (length := request.headers.get("content-length", "")).isdecimal() and int(length) > most:
-        raise too_large
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise too_large
-    return bytes(body)
 
 
 async def _encoded(payloads: AsyncGenerator[str, None]) -> AsyncGenerator[bytes, None]:
@@ -206,28 +202,24 @@ async def _encoded(payloads: AsyncGenerator[str, None]) -> AsyncGenerator[bytes,
             yield payload.encode()
 
 
-def _negotiated(request: Request) -> str:
-    chosen = media.accepted(_accept(request), OFFERS, default=JSON)
+# Clients are of few kinds, and each says the same of itself every time.
+@lru_cache(maxsize=256)
+def _negotiated(accept: bytes) -> str:
+    """Return the media type of the answer; raises Refusal where none that we speak is accepted."""
+    chosen = media.accepted(accept.decode("latin-1"), OFFERS, default=JSON)
     if chosen is None:
         raise Refusal(406, f"Accept one of {', '.join(OFFERS)}.")
     return chosen
 
 
-def _accept(request: Request) -> str:
-    return ", ".join(request.headers.getlist("accept"))
+@lru_cache(maxsize=256)
+def _is_json(content_type: bytes) -> bool:
+    kind, parameters = media.parsed(content_type.decode("latin-1"))
+    return kind == JSON and parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
 
 
-def _check_content(request: Request) -> None:
-    """Raise Refusal for a body that is not JSON; a form, which other sites can send, is none."""
-    kind, parameters = media.parsed(request.headers.get("content-type", ""))
-    if kind != JSON or parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise Refusal(415, f"Send the body as {JSON} in UTF-8.", Accept_Post=JSON)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal(415, "Send the body without a content encoding.", Accept_Encoding="identity")
-
-
-def _from_query_string(request: Request) -> dict[str, Any]:
-    given: dict[str, Any] = dict(request.query_params)
+def _from_query_string(scope: Scope) -> dict[str, Any]:
+    given: dict[str, Any] = dict(QueryParams(scope["query_string"]))
     for name in ("variables", "extensions"):
         if given.get(name):
             try:

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
+from api.requests import headers_of, text_of
 from domain import users
 from domain.actors import Actor
 from domain.errors import Unauthenticated
@@ -15,38 +16,33 @@ LONGEST_CREDENTIAL = 4096
 
 
 async def context_for(
-    connection: HTTPConnection, *, credential: str | None = None, connection_params: dict[str, Any] | None = None
+    scope: Scope, *, credential: str | None = None, connection_params: dict[str, Any] | None = None
 ) -> Context:
     """Return the context of a request or a WebSocket.
 
     `credential` is what came by another way than the header Authorization, which it goes before. One that is not
     accepted is no error here: the context says so where an actor is needed.
     """
+    headers, state, client = headers_of(scope), scope["app"].state, scope.get("client")
     context = Context(
-        live=getattr(connection.app.state, "live", None),
-        budget=getattr(connection.app.state, "budget", None),
-        address=connection.client.host if connection.client else "",
-        user_agent=connection.headers.get("user-agent", ""),
-        request_id=request_id_of(connection),
-        idempotency_key=connection.headers.get("idempotency-key"),
+        live=getattr(state, "live", None),
+        budget=getattr(state, "budget", None),
+        address=client[0] if client else "",
+        user_agent=text_of(headers, b"user-agent") or "",
+        request_id=scope.get("state", {}).get("request_id", ""),
+        idempotency_key=text_of(headers, b"idempotency-key"),
         connection_params=connection_params,
         resume_after=_resume_after(connection_params),
     )
-    header = connection.headers.get("authorization") if credential is None else f"Bearer {credential}"
+    header = text_of(headers, b"authorization") if credential is None else f"Bearer {credential}"
     if header is not None:
         try:
             known = _bearer(header)
-            context.identity = await users.load_actor(known, now=datetime.now(UTC))
+            context.identity = await users.load_actor(known, now=context.now)
             context.renew = partial(_again, known)
         except Unauthenticated as error:
             context.refused = error
     return context
-
-
-def request_id_of(connection: HTTPConnection) -> str:
-    """Return the id that this request's answer and log lines bear."""
-    found: str = connection.scope.get("state", {}).get("request_id", "")
-    return found
 
 
 async def _again(known: str) -> Actor:

@@ -1,11 +1,9 @@
 """Which media types a request speaks and accepts, as RFC 9110 and the GraphQL-over-HTTP draft say."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email.message import Message
-from functools import lru_cache
 
 
-@lru_cache(maxsize=256)
 def parsed(header: str) -> tuple[str, dict[str, str]]:
     """Return a media type in lower case, and its parameters."""
     message = Message()
@@ -14,8 +12,7 @@ def parsed(header: str) -> tuple[str, dict[str, str]]:
     return message.get_content_type() if "/" in header else "", {name.lower(): value for name, value in parameters[1:]}
 
 
-@lru_cache(maxsize=256)
-def accepted(header: str | None, offers: tuple[str, ...], *, default: str) -> str | None:
+def accepted(header: str | None, offers: Sequence[str], *, default: str) -> str | None:
     """Return the offer that the client likes best, or None where it likes none.
 
     Without a preference it is the default; among offers that it likes equally, the one that it names first.

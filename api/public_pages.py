@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api import media
-from api.graphql import read
 from api.refusals import Refusal
+from api.requests import body_of, headers_of
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "pages"
 FORM = "application/x-www-form-urlencoded"
@@ -34,7 +34,7 @@ async def form_of(request: Request) -> dict[str, str]:
     kind, _ = media.parsed(request.headers.get("content-type", ""))
     if kind != FORM:
         raise Refusal(415, f"Send the form as {FORM}.")
-    body = await read(request, LARGEST_FORM)
+    body = await body_of(headers_of(request.scope), request.receive, most=LARGEST_FORM)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError as error:

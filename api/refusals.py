@@ -36,9 +36,22 @@ def errors_response(
     return json_response(body, status, media_type=media_type, headers=headers)
 
 
+class Written(Response):
+    """JSON that is bytes already, with headers that nothing needs to look through; no cache keeps it."""
+
+    def __init__(self, body: bytes, status: int, media_type: str, headers: Mapping[str, str]) -> None:
+        self.body = body
+        self.status_code = status
+        self.background = None
+        self.raw_headers = [
+            (b"content-type", f"{media_type}; charset=utf-8".encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()),
+        ]
+
+
 def json_response(
     body: bytes, status: int = 200, *, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    response = Response(body, status, headers=dict(headers or {}), media_type=f"{media_type}; charset=utf-8")
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+    return Written(body, status, media_type, headers or {})
