@@ -14,6 +14,7 @@ from bench.demo import EMAIL, filled
 from bench.peers import cores
 from embedded import folder, servers
 from embedded.postgres import Postgres
+from models import database
 from settings import Settings
 
 HERE = Path(__file__).resolve().parent
@@ -65,6 +66,7 @@ async def ground(data_dir: Path, *, leads: int) -> AsyncIterator[Ground]:
 async def _prepared(url: str, data_dir: Path) -> UUID:
     """Bring the demo into the shape that the documents ask for, once; return its workspace."""
     mark, wanted = data_dir / MARK, PREPARE.read_text()
+    await database.migrate(url)
     connection = await asyncpg.connect(url)
     try:
         if not mark.exists() or mark.read_text() != wanted:

@@ -20,6 +20,7 @@ from bench.house import Client, told
 from bench.peers import documents
 from bench.peers.contenders import Running, salescycle, signed_in, started
 from bench.peers.ground import HERE, Ground
+from models import database
 
 FEW, MANY = "few", "many"
 PEOPLE = {
@@ -59,6 +60,8 @@ async def make(ground: Ground) -> None:
     mark = ground.data_dir / "bench-peers-growth"
     told_by = ground.prepared + "".join(wanted.values())
     if mark.exists() and mark.read_text() == told_by:
+        for name in wanted:
+            await database.migrate(ground.postgres.url_of(name))
         return
     await _copy(ground, FEW, ground.postgres.url.partition("@/")[2].partition("?")[0], wanted[FEW])
     await _copy(ground, MANY, FEW, wanted[MANY])
