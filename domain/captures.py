@@ -17,12 +17,11 @@ from domain.stages import StageArchived
 from domain.unset import UNSET
 from models.companies import Company
 from models.contacts import Contact
-from models.database import transaction
+from models.database import read, transaction
 from models.leads import ContactRole, Lead
 from models.pipelines import Pipeline
 from models.stages import Stage, StageKind, StageTransition
 from models.users import Role
-from models.workspaces import Workspace
 
 
 class NothingToCapture(DomainError):
@@ -104,10 +103,11 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
             company, contact = await _find_or_create(actor, new, owner_id, now)
             if company is not None:
                 columns["company_id"] = company.id
-            columns.setdefault("currency", await _base_currency(actor.workspace_id))
+            if "currency" not in columns:
+                columns["currency"] = await _base_currency(actor.workspace_id)
             if not stage.is_intake:
                 columns.setdefault("engaged_at", now)
-            lead = await Lead.create(
+            lead = Lead(
                 id=key,
                 workspace_id=actor.workspace_id,
                 pipeline_id=stage.pipeline_id,
@@ -120,8 +120,10 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
                 updated_at=now,
                 **columns,
             )
-            await _arrive(actor, lead, contact, new.contact, tag_ids, now)
             await external_refs.attach(actor, lead, refs)
+            await edits.insert(lead)
+            await _arrive(actor, lead, contact, new.contact, now)
+            await leads.set_tags(lead, [], tag_ids)
             await record(LeadCaptured(actor, lead.id, leads.facts(None, lead, tag_ids)), now=now)
             if stage.kind is not StageKind.PROSPECT:
                 # A lead in a first phase makes nobody more than they were.
@@ -239,21 +241,23 @@ async def _arrive(
     lead: Lead,
     contact: Contact | None,
     new: NewContact | None,
-    tag_ids: Sequence[UUID],
     now: datetime,
 ) -> None:
-    """Write what a new lead brings along: its first transition, its contact, its tags."""
-    await StageTransition.create(
-        workspace_id=lead.workspace_id,
-        lead_id=lead.id,
-        to_stage_id=lead.stage_id,
-        user_id=actor.user_id if actor.kind is not ActorKind.SYSTEM else None,
-        moved_at=now,
+    """Write what a new lead brings along: its first transition and its contact."""
+    await edits.insert(
+        StageTransition(
+            workspace_id=lead.workspace_id,
+            lead_id=lead.id,
+            to_stage_id=lead.stage_id,
+            user_id=actor.user_id if actor.kind is not ActorKind.SYSTEM else None,
+            moved_at=now,
+        )
     )
     if contact is not None:
         await leads.place(lead, contact.id, new.role if new else ContactRole.OTHER, True, now)
-    await leads.set_tags(lead, [], tag_ids)
 
 
 async def _base_currency(workspace_id: UUID) -> str:
-    return (await Workspace.get(id=workspace_id).only("id", "base_currency")).base_currency
+    [row] = await read("SELECT base_currency FROM workspace WHERE id = $1", workspace_id)
+    currency: str = row["base_currency"]
+    return currency

@@ -19,8 +19,9 @@ from domain.free_mail import is_free_mail
 from domain.money import Money
 from domain.policy import Action
 from domain.unset import UNSET, Unset
+from models import rows
 from models.companies import Company
-from models.database import in_one_go, transaction
+from models.database import in_one_go, joined, transaction
 
 MOST_EMPLOYEES = 10_000_000
 OLDEST_COMPANY = 578  # Kongō Gumi
@@ -248,7 +249,7 @@ async def find_or_create(
     )
     columns = check(faults, details, now=now, within=within)
     faults.raise_any()
-    async with transaction():
+    async with joined():
         await locks.hold(actor.workspace_id, *_identities(columns["name"], columns["domain"]))
         company = await _match(actor, columns)
         if company is None:
@@ -268,26 +269,30 @@ def _identities(name: str, domain: str | None) -> list[str]:
     return [by_name, f"company.domain:{domain}"] if domain else [by_name]
 
 
+MATCH = """
+(SELECT 1 AS place, {columns} FROM company WHERE workspace_id = $1 AND domain = $2 AND deleted_at IS NULL)
+UNION ALL
+(SELECT 2, {columns} FROM company
+ WHERE workspace_id = $1 AND name_normalised = $3 AND deleted_at IS NULL AND ($2::text IS NULL OR domain IS NULL)
+ ORDER BY created_at, id LIMIT 1)
+ORDER BY place LIMIT 1
+"""
+
+
 async def _match(actor: Actor, columns: Mapping[str, Any]) -> Company | None:
-    live = Company.filter(workspace_id=actor.workspace_id, deleted_at=None)
-    if columns["domain"]:
-        if found := await live.filter(domain=columns["domain"]).first():
-            return found
-        live = live.filter(domain=None)
-    return await live.filter(name_normalised=columns["name_normalised"]).order_by("created_at", "id").first()
+    found = await rows.select(Company, MATCH, actor.workspace_id, columns["domain"], columns["name_normalised"])
+    return found[0] if found else None
 
 
 async def _insert_or_find(actor: Actor, columns: dict[str, Any], *, now: datetime) -> Company:
-    try:
-        with edits.collisions("company", UNIQUE):
-            async with transaction():
-                return await _insert(actor, edits.new_id(Faults(), None), columns, now=now)
-    except AlreadyExists:
-        # Somebody created the company by hand between our look and our insert; now it can be seen.
-        found = await _match(actor, columns)
-        if found is None:
-            raise
-        return found
+    row = _new(actor, edits.new_id(Faults(), None), columns, now=now)
+    if await edits.insert_unless_known(row, CompanyCreated(actor, row.id, edits.facts(row, columns)), now=now):
+        return row
+    # Somebody created the company by hand between our look and our insert; now it can be seen.
+    found = await _match(actor, columns)
+    if found is None:
+        raise AlreadyExists(noun="company", what="domain", field="domain")
+    return found
 
 
 async def _fill(actor: Actor, company: Company, columns: Mapping[str, Any], *, now: datetime) -> Company:
@@ -305,9 +310,14 @@ async def _fill(actor: Actor, company: Company, columns: Mapping[str, Any], *, n
 
 
 async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Company:
-    company = await Company.create(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
+    company = _new(actor, key, columns, now=now)
+    await edits.insert(company)
     await record(CompanyCreated(actor, company.id, edits.facts(company, columns)), now=now)
     return company
+
+
+def _new(actor: Actor, key: UUID, columns: Mapping[str, Any], *, now: datetime) -> Company:
+    return Company(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
 
 
 async def _referred(

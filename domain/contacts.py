@@ -15,9 +15,10 @@ from domain.events import Event, record
 from domain.external_refs import Ref
 from domain.policy import Action
 from domain.unset import UNSET, Unset
+from models import rows
 from models.companies import Company
 from models.contacts import Contact
-from models.database import in_one_go, transaction
+from models.database import in_one_go, joined, transaction
 
 UNIQUE = {"contact_pkey": "id", "contact_email_idx": "email"}
 
@@ -178,7 +179,7 @@ async def find_or_create(
     details = ContactDetails(name=known_as, job_title=job_title, email=email, phone=phone, language=language)
     columns = check(faults, details, country=country, within=within) | {"company_id": company_id}
     faults.raise_any()
-    async with transaction():
+    async with joined():
         await locks.hold(actor.workspace_id, *_identities(columns["email_normalised"], columns["phone_normalised"]))
         contact = await _match(actor, columns)
         if contact is None:
@@ -199,29 +200,32 @@ def _identities(email: str | None, phone: str | None) -> list[str]:
     return [name for name, known in ((by_email, email), (by_phone, phone)) if known]
 
 
+MATCH = """
+(SELECT 1 AS place, {columns} FROM contact WHERE workspace_id = $1 AND email_normalised = $2 AND deleted_at IS NULL)
+UNION ALL
+(SELECT 2, {columns} FROM contact
+ WHERE workspace_id = $1 AND phone_normalised = $3 AND deleted_at IS NULL
+   AND ($2::text IS NULL OR email_normalised IS NULL)
+ ORDER BY created_at, id LIMIT 1)
+ORDER BY place LIMIT 1
+"""
+
+
 async def _match(actor: Actor, columns: Mapping[str, Any]) -> Contact | None:
-    live = Contact.filter(workspace_id=actor.workspace_id, deleted_at=None)
-    if columns["email_normalised"]:
-        if found := await live.filter(email_normalised=columns["email_normalised"]).first():
-            return found
-        live = live.filter(email_normalised=None)
-    if not columns["phone_normalised"]:
-        return None
-    of_phone = live.filter(phone_normalised=columns["phone_normalised"])
-    return await of_phone.order_by("created_at", "id").first()
+    known_by = (columns["email_normalised"] or None, columns["phone_normalised"] or None)
+    found = await rows.select(Contact, MATCH, actor.workspace_id, *known_by)
+    return found[0] if found else None
 
 
 async def _insert_or_find(actor: Actor, columns: dict[str, Any], *, now: datetime) -> Contact:
-    try:
-        with edits.collisions("contact", UNIQUE):
-            async with transaction():
-                return await _insert(actor, edits.new_id(Faults(), None), columns, now=now)
-    except AlreadyExists:
-        # Somebody created the contact by hand between our look and our insert; now they can be seen.
-        found = await _match(actor, columns)
-        if found is None:
-            raise
-        return found
+    row = _new(actor, edits.new_id(Faults(), None), columns, now=now)
+    if await edits.insert_unless_known(row, ContactCreated(actor, row.id, edits.facts(row, columns)), now=now):
+        return row
+    # Somebody created the contact by hand between our look and our insert; now they can be seen.
+    found = await _match(actor, columns)
+    if found is None:
+        raise AlreadyExists(noun="contact", what="email", field="email")
+    return found
 
 
 async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, now: datetime) -> Contact:
@@ -241,9 +245,14 @@ async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, n
 
 
 async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Contact:
-    contact = await Contact.create(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
+    contact = _new(actor, key, columns, now=now)
+    await edits.insert(contact)
     await record(ContactCreated(actor, contact.id, edits.facts(contact, columns)), now=now)
     return contact
+
+
+def _new(actor: Actor, key: UUID, columns: Mapping[str, Any], *, now: datetime) -> Contact:
+    return Contact(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
 
 
 async def _referred(

@@ -12,7 +12,7 @@ from tortoise.models import Model
 from domain import policy
 from domain.actors import Actor
 from domain.errors import AlreadyExists, DomainError, Faults, Malformed, NotFound
-from domain.events import changes
+from domain.events import Event, changes, made
 from models.base import EditableRow, uuid7
 from models.database import joined, unit
 from models.users import Membership
@@ -67,6 +67,12 @@ async def insert(row: Model) -> None:
     """Write a new row, with the next statement of the running transaction or the event that is recorded of it."""
     async with joined() as running:
         await running.insert(row)
+
+
+async def insert_unless_known(row: Model, event: Event, *, now: datetime) -> bool:
+    """Write a new row and record that, unless another row has what must be unique; say whether they were written."""
+    async with joined() as running:
+        return await running.insert_unless_known(row, made(event, now=now))
 
 
 def facts(row: EditableRow, columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,10 +43,11 @@ async def record(*events: Event, now: datetime) -> None:
         return
     async with joined() as running:
         for event in events:
-            running.record(_new(event, now))
+            running.record(made(event, now=now))
 
 
-def _new(event: Event, now: datetime) -> NewEvent:
+def made(event: Event, *, now: datetime) -> NewEvent:
+    """Return an event as the log keeps it."""
     return NewEvent(
         uuid7(),
         event.actor.workspace_id,

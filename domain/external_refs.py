@@ -133,12 +133,14 @@ async def _row(actor: Actor, noun: type[WorkspaceRow], ref: Ref) -> ExternalRef 
 
 
 async def _create(actor: Actor, subject: WorkspaceRow, ref: Ref) -> None:
-    await ExternalRef.create(
-        workspace_id=actor.workspace_id,
-        system=ref.system,
-        external_id=ref.external_id,
-        subject_type=subject_type(type(subject)),
-        subject_id=subject.id,
+    await edits.insert(
+        ExternalRef(
+            workspace_id=actor.workspace_id,
+            system=ref.system,
+            external_id=ref.external_id,
+            subject_type=subject_type(type(subject)),
+            subject_id=subject.id,
+        )
     )
 
 

@@ -322,13 +322,15 @@ async def first_stage(actor: Actor, pipeline_id: UUID | None) -> Stage | None:
 
 async def place(lead: Lead, contact_id: UUID, role: ContactRole, is_primary: bool, now: datetime) -> None:
     """Put a person on a lead in a role, within the running transaction."""
-    await LeadContact.create(
-        workspace_id=lead.workspace_id,
-        lead_id=lead.id,
-        contact_id=contact_id,
-        role=role,
-        is_primary=is_primary,
-        created_at=now,
+    await edits.insert(
+        LeadContact(
+            workspace_id=lead.workspace_id,
+            lead_id=lead.id,
+            contact_id=contact_id,
+            role=role,
+            is_primary=is_primary,
+            created_at=now,
+        )
     )
 
 

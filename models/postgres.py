@@ -79,6 +79,12 @@ class PooledConnection(asyncpg.Connection):
         return "SELECT" if failed else ""
 
 
+HOLD = """
+SELECT pg_advisory_xact_lock(hashtextextended(name, 0))
+FROM (SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS given(name, place) ORDER BY place) AS names
+"""
+
+
 class ChangedMeanwhile(Exception):
     """A row that was read without a lock was changed by somebody else before it was written."""
 
@@ -135,12 +141,14 @@ class Unit(TransactionWrapper):
         self._beside: dict[UUID, dict[str, Any]] = {}
         self._held: dict[UUID, Model] = {}
         self._written: set[UUID] = set()
+        self._names: set[str] = set()
         self._acquired: Any = None
         if isinstance(parent, Unit):
             # Both send over one connection, one after the other.
             self._lock = parent._lock
             self._held = dict(parent._held)
             self._written = set(parent._written)
+            self._names = set(parent._names)
 
     @property
     def is_hopeful(self) -> bool:
@@ -156,6 +164,12 @@ class Unit(TransactionWrapper):
     def held(self, row: Model) -> None:
         """Note that a row is locked."""
         self._held[row.pk] = row
+
+    async def hold(self, names: Sequence[str]) -> None:
+        """Lock names, one after the other, until the transaction ends; those that it holds are not asked for again."""
+        if not self._names.issuperset(names):
+            await self.fetch(HOLD, [names])
+            self._names.update(names)
 
     def hoped(self, row: Model, *, read_as: int, beside: dict[str, Any]) -> None:
         """Note that a row was read as somebody wrote it last, and what was read beside it."""
@@ -183,6 +197,18 @@ class Unit(TransactionWrapper):
         self._written.add(row.pk)
         row._saved_in_db = True
 
+    async def insert_unless_known(self, row: Model, event: NewEvent) -> bool:
+        """Write a new row and its event, unless another row has what must be unique; say whether they were written."""
+        writes = Writes()
+        writes.insert(row, unless_known=True)
+        writes.events.append(event)
+        async with self.acquire_connection() as connection:
+            written: bool = await self._send(connection, writes)
+        if written:
+            self._written.add(row.pk)
+            self.dirty = row._saved_in_db = True
+        return written
+
     async def update(self, row: Model, names: list[str]) -> None:
         """Let columns of a row wait to be written, as they are now."""
         await self._make_room(row, is_new=False)
@@ -207,7 +233,7 @@ class Unit(TransactionWrapper):
         if not self._begun:
             await self._begin()
         if self.writes:
-            await self._send(self._connection)
+            await self._write(self._connection)
         return self._connection
 
     async def end(self) -> None:
@@ -228,6 +254,7 @@ class Unit(TransactionWrapper):
         if self.outer is not None:
             self.outer._held |= self._held
             self.outer._written |= self._written
+            self.outer._names |= self._names
             self.outer.dirty |= self.dirty
 
     async def undo(self) -> None:
@@ -273,7 +300,7 @@ class Unit(TransactionWrapper):
     async def _write_at_once(self) -> None:
         if self.writes:
             async with self.pool.acquire_connection() as connection:
-                await self._send(connection)
+                await self._write(connection)
 
     async def _begin(self) -> None:
         if self.outer is not None:
@@ -301,13 +328,17 @@ class Unit(TransactionWrapper):
         for write in self.writes.rows.values():
             write.read_as = None
 
-    @translate_exceptions
-    async def _send(self, connection: Any) -> None:
+    async def _write(self, connection: Any) -> None:
         writes, self.writes = self.writes, Writes()
+        if not await self._send(connection, writes):
+            raise ChangedMeanwhile
+
+    @translate_exceptions
+    async def _send(self, connection: Any, writes: Writes) -> bool:
+        """Write rows and events; say whether they were written, which depends on rows that others may come before."""
         sql, values = writes.statement()
         tag: str = await connection.execute(sql, *values)
-        if tag.endswith(" 0") and any(write.read_as is not None for write in writes.rows.values()):
-            raise ChangedMeanwhile
+        return writes.guard is None or not tag.endswith(" 0")
 
     async def _give_back(self) -> None:
         if self._acquired is not None:

@@ -18,6 +18,12 @@ async def read(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None
     return _made(model, await connected().read(_plain(model), [key, workspace_id]))
 
 
+async def select(model: type[Row], sql: str, *values: Any) -> list[Row]:
+    """Return the rows that a statement names, in which `{columns}` stands for the model's."""
+    found = await connected().read(sql.format(columns=_columns(model)), values)
+    return [model._init_from_db(**row) for row in found]
+
+
 async def to_share(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
     """Return a row of a workspace that others may refer to as well, but nobody change, until the transaction ends."""
     return _made(model, await connected().fetch(f"{_plain(model)} FOR SHARE", [key, workspace_id]))
@@ -78,6 +84,7 @@ def _unlocked(model: type[Model]) -> str:
     return f"SELECT {_columns(model)}, xmin{beside} {_where(model)}"
 
 
+@cache
 def _columns(model: type[Model]) -> str:
     return ", ".join(f'"{column}"' for column in model._meta.fields_db_projection.values())
 

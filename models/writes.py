@@ -54,13 +54,23 @@ class NewEvent:
 
 @dataclass(slots=True)
 class Write:
-    """Columns of a row to be written; `read_as` is the row's xmin where another writer must not have come before."""
+    """Columns of a row to be written.
+
+    `read_as` is the row's xmin where another writer must not have come before; `unless_known` a new row gives way to
+    one that has already what must be unique.
+    """
 
     model: type[Model]
     key: Any
     values: dict[str, Any]
     is_new: bool = False
     read_as: int | None = None
+    unless_known: bool = False
+
+    @property
+    def is_guarded(self) -> bool:
+        """Say whether it may turn out that nothing is written."""
+        return self.read_as is not None or self.unless_known
 
     def sql(self, given: list[Any]) -> str:
         """Return the statement and add its values to those given."""
@@ -70,7 +80,8 @@ class Write:
         names = [f'"{columns[name]}"' for name in self.values]
         places = [f"${place}" for place in range(first, first + len(names))]
         if self.is_new:
-            return f'INSERT INTO "{table}" ({",".join(names)}) VALUES ({",".join(places)})'
+            conflict = " ON CONFLICT DO NOTHING" if self.unless_known else ""
+            return f'INSERT INTO "{table}" ({",".join(names)}) VALUES ({",".join(places)}){conflict}'
         # Writing a row's key as it is changes nothing but who wrote the row last.
         written = ",".join(map("=".join, zip(names, places, strict=True))) or '"id"="id"'
         given.append(self.key)
@@ -91,10 +102,15 @@ class Writes:
     def __bool__(self) -> bool:
         return bool(self.rows or self.events)
 
-    def insert(self, row: Model) -> None:
+    @property
+    def guard(self) -> int | None:
+        """Return the place of the row that all else depends on."""
+        return next((at for at, write in enumerate(self.rows.values()) if write.is_guarded), None)
+
+    def insert(self, row: Model, *, unless_known: bool = False) -> None:
         """Add a new row, as it is now."""
-        names = row._meta.fields_db_projection
-        self.rows[type(row), row.pk] = Write(type(row), row.pk, _values(row, names), is_new=True)
+        values = _values(row, row._meta.fields_db_projection)
+        self.rows[type(row), row.pk] = Write(type(row), row.pk, values, is_new=True, unless_known=unless_known)
 
     def update(self, row: Model, names: Iterable[str], *, read_as: int | None = None) -> None:
         """Add columns of a row, as they are now."""
@@ -114,16 +130,15 @@ class Writes:
         given: list[Any] = []
         parts = [write.sql(given) for write in self.rows.values()]
         if self.events:
-            guarded = next((f"w{at}" for at, write in enumerate(self.rows.values()) if write.read_as is not None), None)
-            if guarded is not None:
-                parts = [f"{part} RETURNING 1" for part in parts]
-            parts.append(self._append(given, guarded))
+            if self.guard is not None:
+                parts[self.guard] += " RETURNING 1"
+            parts.append(self._append(given))
         *before, last = parts
         named = ",\n".join(f"w{at} AS ({part})" for at, part in enumerate(before))
         return (f"WITH {named}\n{last}" if named else last), given
 
-    def _append(self, given: list[Any], guarded: str | None) -> str:
-        condition = f"\nWHERE EXISTS (SELECT FROM {guarded})" if guarded else ""
+    def _append(self, given: list[Any]) -> str:
+        condition = "" if self.guard is None else f"\nWHERE EXISTS (SELECT FROM w{self.guard})"
         first = len(given) + 1
         if len(self.events) == 1:
             given += self.events[0].values()
