@@ -1,0 +1,49 @@
+"""Documents that once went wrong, under both executors."""
+
+import pytest
+
+from domain.actors import Actor
+from models.imports import ImportFault
+from schema import ids
+from tests.oracle.compare import Answer, Case, differences
+from tests.oracle.world import HOME, World
+
+Actors = dict[str, Actor | None]
+
+
+async def same(actors: Actors, case: Case) -> Answer:
+    """Return what both executors answer."""
+    found, engine, _ = await differences(case, actors[case.actor])
+    assert found == []
+    return engine
+
+
+async def test_who_sees_no_stages_is_shown_no_moves(actors: Actors) -> None:
+    document = "{ leads { nodes { moves { allowed stage { name } } } } }"
+    shown = await same(actors, Case(document))
+    hidden = await same(actors, Case(document, actor="reading partner"))
+    assert any(lead["moves"] for lead in shown.tree["leads"]["nodes"])
+    assert {len(lead["moves"]) for lead in hidden.tree["leads"]["nodes"]} == {0}
+
+
+async def test_a_neighbour_that_fails_spoils_no_snapshot_and_no_connection(actors: Actors) -> None:
+    failing = Case('{ pipelines { nodes { cursor } } products(after: "x") { totalCount } leads { nodes { id } } }')
+    for _ in range(20):
+        told = await same(actors, failing)
+        assert [(error.code, error.path) for error in told.errors] == [("BAD_USER_INPUT", ("products",))]
+        assert (await same(actors, Case("{ cursor leads { nodes { id title } } }"))).errors == ()
+
+
+async def test_a_page_goes_on_after_a_number_beyond_32_bits(actors: Actors, world: World) -> None:
+    far = next(row for row in world.of(HOME, ImportFault) if row["line"] > 2**32)
+    document = "query ($id: ID!, $at: String) { import(id: $id) { faults(last: 1, before: $at) { edges { cursor } } } }"
+    variables = {"id": str(ids.encode("Import", far["of_import_id"])), "at": None}
+    [edge] = (await same(actors, Case(document, variables))).tree["import"]["faults"]["edges"]
+    assert (await same(actors, Case(document, variables | {"at": edge["cursor"]}))).errors == ()
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+async def test_an_instant_that_the_driver_takes_for_infinity_is_refused(actors: Actors, instant: str) -> None:
+    document = "query ($at: DateTime) { leads(filter: { createdAt: { gt: $at } }) { totalCount } }"
+    told = await same(actors, Case(document, {"at": instant}))
+    assert told.codes == {"BAD_USER_INPUT"}
