@@ -173,7 +173,8 @@ class Joined:
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
         has = self.has(rows)
-        answers = iter(await self.child.load([row for row, there in zip(rows, has, strict=True) if there], run))
+        joined = [row for row, there in zip(rows, has, strict=True) if there]
+        answers = iter(await self.child.load(joined, run) if joined else ())
         return [next(answers) if there else None for there in has]
 
 
