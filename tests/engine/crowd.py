@@ -1,0 +1,247 @@
+"""A workspace in which everything has several of everything: each of the first rows of each list has its own.
+
+Only numbers matter here, so that rows are written as they are, whatever the rules say.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from tortoise.models import Model
+
+from domain.actors import Actor
+from models.api_keys import ApiKey
+from models.base import uuid7
+from models.catalog import LostReason, Source, Tag
+from models.companies import Company
+from models.contacts import Contact
+from models.database import transaction
+from models.events import Event
+from models.exchange_rates import ExchangeRate
+from models.external_refs import ExternalRef
+from models.imports import Import, ImportFault, ImportKind
+from models.leads import Lead, LeadContact, LeadTag
+from models.needs import Need
+from models.pipelines import Pipeline
+from models.products import Product
+from models.sessions import Invitation
+from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+from models.teams import Team
+from models.users import Membership, Role, User
+from tests.factories import NOW, member
+
+M = TypeVar("M", bound=Model)
+# How many there are of what is not inside anything else, and of what hangs on each.
+MANY, FEW, LEADS = 5, 2, 60
+REJECTED = MoveRequestStatus.REJECTED
+STAMPS: dict[str, Any] = {"created_at": NOW, "updated_at": NOW}
+
+
+async def crowd() -> Actor:
+    """Fill a workspace of its own and return its admin."""
+    admin = await member(name="Zoe")
+    async with transaction():
+        await _Crowd(admin.workspace_id).fill()
+    return admin
+
+
+class _Crowd:
+    def __init__(self, workspace_id: UUID) -> None:
+        self.workspace_id = workspace_id
+
+    async def fill(self) -> None:
+        teams = await self._tree(Team)
+        users = await self._users(teams)
+        companies = await self._tree(Company)
+        await self._references("company", companies)
+        stages = await self._stages()
+        products = [Product(**self._named(number), name_normalised=str(number)) for number in range(MANY)]
+        await self._references("product", await _made(products))
+        sources = await _made([Source(**self._named(number)) for number in range(MANY)])
+        reasons = await _made([LostReason(**self._named(number)) for number in range(MANY)])
+        tags = await _made([Tag(**self._named(number)) for number in range(MANY)])
+        contacts = await _made(
+            [
+                Contact(**self._named(number), company_id=company.id, owner_id=users[0].id)
+                for number, company in enumerate([*companies, *companies])
+            ]
+        )
+        await self._references("contact", contacts)
+        leads = await _made(
+            [
+                Lead(
+                    **self._row(number),
+                    title=f"Lead {number}",
+                    rank=f"{number:04}8",
+                    currency="EUR",
+                    value=Decimal(number),
+                    stage_entered_at=NOW,
+                    pipeline_id=stages[number % len(stages)].pipeline_id,
+                    stage_id=stages[number % len(stages)].id,
+                    owner_id=users[number % len(users)].id,
+                    company_id=companies[number % (MANY + 3)].id,
+                    product_id=products[number % MANY].id,
+                    source_id=sources[number % MANY].id,
+                    lost_reason_id=reasons[number % MANY].id,
+                    score_factors=[{"label": "Near", "points": 1, "direction": "UP"}] * FEW,
+                )
+                for number in range(LEADS)
+            ]
+        )
+        await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
+        await self._settings(users, teams)
+
+    def _row(self, number: int) -> dict[str, Any]:
+        """Return what every row has; those that are made first are the newest."""
+        made = NOW - timedelta(minutes=number)
+        return {"id": uuid7(), "workspace_id": self.workspace_id, "created_at": made, "updated_at": made}
+
+    def _named(self, number: int) -> dict[str, Any]:
+        return {**self._row(number), "name": f"Name {number:02}"}
+
+    async def _tree(self, model: type[M]) -> list[M]:
+        """Make rows within rows; the first have both a parent and children, and parents have several."""
+        more = {"name_normalised": "x"} if model is Company else {}
+        tops = [model(**self._named(50 + number), **more) for number in range(3)]
+        middle = [model(**self._named(number), **more, parent_id=tops[number // FEW].pk) for number in range(MANY)]
+        below = [
+            model(**self._named(60 + number), **more, parent_id=middle[number % MANY].pk)
+            for number in range(MANY * FEW)
+        ]
+        await _made(tops)
+        await _made(middle)
+        await _made(below)
+        return [*middle, *tops, *below]
+
+    async def _users(self, teams: Sequence[Team]) -> list[User]:
+        users = []
+        for number in range(FEW * len(teams)):
+            columns = self._named(number)
+            del columns["workspace_id"]
+            users.append(User(**columns, is_service=True))
+        await _made(users)
+        await _made(
+            [
+                Membership(
+                    workspace_id=self.workspace_id,
+                    user_id=user.id,
+                    role=Role.REP,
+                    team_id=teams[number % len(teams)].id,
+                    created_at=NOW,
+                )
+                for number, user in enumerate(users)
+            ]
+        )
+        return users
+
+    async def _stages(self) -> Sequence[Stage]:
+        pipelines = await _made([Pipeline(**self._named(number), position=number) for number in range(MANY)])
+        return await _made(
+            [
+                Stage(
+                    **self._named(number),
+                    pipeline_id=pipeline.id,
+                    kind=StageKind.QUALIFY,
+                    position=number,
+                    probability=Decimal("0.5"),
+                )
+                for pipeline in pipelines
+                for number in range(3)
+            ]
+        )
+
+    async def _references(self, subject: str, rows: Iterable[Model]) -> None:
+        await _made(
+            [
+                ExternalRef(
+                    workspace_id=self.workspace_id,
+                    system=f"System {number}",
+                    external_id=str(row.pk),
+                    subject_type=subject,
+                    subject_id=row.pk,
+                )
+                for row in rows
+                for number in range(FEW)
+            ]
+        )
+
+    async def _hang_on(
+        self,
+        leads: Sequence[Lead],
+        contacts: Sequence[Contact],
+        tags: Sequence[Tag],
+        stages: Sequence[Stage],
+        users: Sequence[User],
+    ) -> None:
+        home = {"workspace_id": self.workspace_id}
+        made: list[Model] = []
+        for place, lead in enumerate(leads):
+            for number in range(FEW + 1):
+                on = {**home, "lead_id": lead.id}
+                contact, tag = contacts[(place + number) % len(contacts)], tags[(place + number) % len(tags)]
+                stage, user = stages[(place + number) % len(stages)], users[(place + number) % len(users)]
+                ways = {"from_stage_id": stage.id, "to_stage_id": stage.id}
+                people = {"requested_by_id": user.id, "decided_by_id": user.id}
+                made += [
+                    LeadContact(**on, contact_id=contact.id, created_at=NOW),
+                    LeadTag(**on, tag_id=tag.id),
+                    Need(**on, title="Less noise", importance=number + 1, **STAMPS),
+                    StageTransition(**on, **ways, user_id=user.id, moved_at=NOW, stayed_seconds=1),
+                    MoveRequest(**on, **ways, status=REJECTED, **people, created_at=NOW),
+                    Event(
+                        **home,
+                        name="lead.updated",
+                        subject_type="lead",
+                        subject_id=lead.id,
+                        actor={"kind": "USER", "user": str(user.id)},
+                        data={"changes": {"title": ["a", "b"], "score": [1, 2]}},
+                        occurred_at=NOW,
+                    ),
+                ]
+        for model in dict.fromkeys(type(row) for row in made):
+            await _made([row for row in made if type(row) is model])
+        await self._references("lead", leads)
+
+    async def _settings(self, users: Sequence[User], teams: Sequence[Team]) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id}
+        later = datetime(2030, 1, 1, tzinfo=UTC)
+        for number in range(MANY):
+            user, team = users[number], teams[number]
+            await ApiKey.create(
+                **home,
+                user_id=user.id,
+                created_by_id=user.id,
+                name="Key",
+                prefix="sck_ab",
+                key_hash=str(uuid7()),
+                scopes=[],
+                created_at=NOW,
+            )
+            address = f"new{number}@example.com"
+            await Invitation.create(
+                **home,
+                email=address,
+                email_normalised=address,
+                role=Role.REP,
+                team_id=team.id,
+                invited_by_id=user.id,
+                expires_at=later,
+                created_at=NOW,
+            )
+            rate: dict[str, Any] = {
+                "currency": "USD",
+                "rate": Decimal(2),
+                "valid_on": (NOW + timedelta(days=number)).date(),
+            }
+            await ExchangeRate.create(**home, **rate, created_at=NOW)
+            held = await Import.create(
+                **home, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", user_id=user.id, created_at=NOW
+            )
+            await _made([ImportFault(**home, of_import_id=held.id, line=line, reason="No") for line in range(2, 5)])
+
+
+async def _made(rows: Sequence[M]) -> Sequence[M]:
+    await type(rows[0]).bulk_create(rows)
+    return rows
