@@ -104,6 +104,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "source": Link(Source, ours="source_id"),
                 "product": Link(Product, ours="product_id"),
                 "membership": Link(Membership, ours="owner_id", theirs="user_id"),
+                "owner": Link(User, ours="owner_id"),
                 "contacts": Link(Contact, through=LeadContact, through_ours="lead_id", through_theirs="contact_id"),
                 "tags": Link(Tag, through=LeadTag, through_ours="lead_id", through_theirs="tag_id"),
                 "needs": Link(Need, theirs="lead_id"),

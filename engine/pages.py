@@ -1,7 +1,7 @@
 """Pages of rows by keyset: one statement for a page, or for a page of each of many parents."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,10 +30,24 @@ class BadCursor(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A column to order by; nulls always come last."""
+    """A column to order by; nulls always come last.
+
+    With `link` it is one of the row that this one points to: no index serves that order, so the list is sorted whole.
+    """
 
     column: str
     descending: bool = False
+    link: str = ""
+
+    @property
+    def within(self) -> str:
+        """Return it as SQL where a page's rows are read."""
+        return f'o_{self.link}."{self.column}"' if self.link else f'r."{self.column}"'
+
+    @property
+    def outside(self) -> str:
+        """Return it as SQL where a page's rows have been read."""
+        return f'r."{self.link}.{self.column}"' if self.link else f'r."{self.column}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +91,12 @@ class Page:
     rows: list[Any] = field(default_factory=list)
     has_next: bool = False
     has_previous: bool = False
+    places: dict[UUID, Sequence[Any]] = field(default_factory=dict)
 
     def cursor(self, row: Any) -> str:
         """Return the cursor of a row of this page."""
-        return cursor_of(self.request.signature, [getattr(row, order.column) for order in self.request.orders], row.id)
+        values = self.places.get(row.id) or [getattr(row, order.column) for order in self.request.orders]
+        return cursor_of(self.request.signature, values, row.id)
 
 
 def cursor_of(signature: str, values: Iterable[Any], key: UUID) -> str:
@@ -92,15 +108,15 @@ def cursor_of(signature: str, values: Iterable[Any], key: UUID) -> str:
 
 async def page(request: PageRequest, actor: Actor) -> Page:
     """Read one page of a list without a parent."""
-    return paged(request, [_row(request.model, record) for record in await page_records(request, actor)])
+    return _made(request, await page_records(request, actor, cursors=True))
 
 
 async def pages(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, Page]:
     """Read a page of each parent's list in one statement."""
     found: dict[UUID, list[Any]] = {parent: [] for parent in parents}
-    for *record, place in await pages_records(request, parents, actor):
-        found[parents[place - 1]].append(_row(request.model, record))
-    return {parent: paged(request, rows) for parent, rows in found.items()}
+    for record in await pages_records(request, parents, actor, cursors=True):
+        found[parents[record[-1] - 1]].append(record)
+    return {parent: _made(request, records) for parent, records in found.items()}
 
 
 async def by_keys(model: type[Model], keys: list[UUID], actor: Actor) -> dict[UUID, Any]:
@@ -120,7 +136,7 @@ async def page_records(
     columns, joins = (select or whole(request.model)).rendered(actor, params)
     columns += _cursor_columns(request) if cursors else ""
     page = _limited(request, actor, params)
-    return await fetch(f"SELECT {columns} FROM ({page}) r {joins} {_order(request)}", params)
+    return await fetch(f"SELECT {columns} FROM ({page}) r {joins} {_order(request, within=False)}", params)
 
 
 async def pages_records(
@@ -137,7 +153,9 @@ async def pages_records(
     columns += _cursor_columns(request) if cursors else ""
     page = _limited(request, actor, params, link=f"{_link(request)} AND ")
     source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({page}) r {joins}"
-    return await fetch(f"SELECT {columns}, parent.place FROM {source} {_order(request, 'parent.place')}", params)
+    return await fetch(
+        f"SELECT {columns}, parent.place FROM {source} {_order(request, 'parent.place', within=False)}", params
+    )
 
 
 async def key_records(
@@ -183,8 +201,16 @@ def whole(model: type[Model]) -> Select:
     return select
 
 
+def _made(request: PageRequest, records: list[Any]) -> Page:
+    """Return a page of rows of the model, given records of all its columns and of what they are ordered by."""
+    width, orders = len(columns(request.model)), len(request.orders)
+    page = paged(request, [_row(request.model, record) for record in records])
+    page.places = {record[width + orders]: record[width : width + orders] for record in records}
+    return page
+
+
 def _row(model: type[Model], record: Any) -> Any:
-    return model._init_from_db(**dict(zip(columns(model), record, strict=True)))
+    return model._init_from_db(**dict(zip(columns(model), record, strict=False)))
 
 
 def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = "") -> str:
@@ -195,19 +221,33 @@ def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = 
     index of the order through everybody's rows.
     """
     noun = NOUNS[request.model]
-    rows = f"SELECT r.* FROM {_source(request, noun)} WHERE {link}"
+    beside = "".join(f', {order.within} AS "{order.link}.{order.column}"' for order in _linked(request))
+    joins = "".join(_joined(noun, name, actor, params) for name in dict.fromkeys(o.link for o in _linked(request)))
+    rows = f"SELECT r.*{beside} FROM {_source(request, noun)}{joins} WHERE {link}"
     owners = few_owners(request.model, actor, params)
     if owners is None:
         return f"{rows}{_tests(request, noun, actor, params)} {_tail(request)}"
     owned = f"{rows}{_tests(request, noun, actor, params, owner='owner.id')}"
     owned = f"{owned} {_tail(request)}" if _indexed_by_owner(request) else f"{owned} OFFSET 0"
-    return f"SELECT r.* FROM unnest({owners}) AS owner(id), LATERAL ({owned}) r {_tail(request)}"
+    outside = _order(request, within=False)
+    return f"SELECT r.* FROM unnest({owners}) AS owner(id), LATERAL ({owned}) r {outside} LIMIT {_limit(request)}"
+
+
+def _linked(request: PageRequest) -> list[Order]:
+    return [order for order in request.orders if order.link]
+
+
+def _joined(noun: Noun, name: str, actor: Actor, params: Params) -> str:
+    """Return the join of the row that a link leads to, where it exists for the actor."""
+    link, alias = noun.links[name], f"o_{name}"
+    on = f'{alias}."{link.theirs}" = r."{link.ours}" AND {visible(link.to, actor, params, alias)}'
+    return f" LEFT JOIN {NOUNS[link.to].table} {alias} ON {on}"
 
 
 def _indexed_by_owner(request: PageRequest) -> bool:
     """Say whether an index gives the leads of an owner in the order asked for."""
     [first, *others] = request.orders or [_tie(request)]
-    if others:
+    if others or first.link:
         return False
     on_board = request.by == "stage_id" and request.board_at is not None
     return first.column == ("rank" if on_board else "created_at") or (
@@ -216,7 +256,7 @@ def _indexed_by_owner(request: PageRequest) -> bool:
 
 
 def _cursor_columns(request: PageRequest) -> str:
-    return "".join(f', r."{order.column}"' for order in (*request.orders, _tie(request)))
+    return "".join(f", {order.outside}" for order in (*request.orders, _tie(request)))
 
 
 def _source(request: PageRequest, noun: Noun) -> str:
@@ -257,17 +297,24 @@ def _tail(request: PageRequest) -> str:
 
     The limit is no parameter: PostgreSQL would plan every execution anew, which takes it longer than the rest.
     """
-    return f"{_order(request)} LIMIT {int(request.limit) + 1}"
+    return f"{_order(request, within=True)} LIMIT {_limit(request)}"
 
 
-def _order(request: PageRequest, *first: str) -> str:
-    nullable = NOUNS[request.model].nullable
+def _limit(request: PageRequest) -> int:
+    return int(request.limit) + 1
+
+
+def _nullable(request: PageRequest, order: Order) -> bool:
+    return bool(order.link) or NOUNS[request.model].nullable(order.column)
+
+
+def _order(request: PageRequest, *first: str, within: bool) -> str:
     terms = [*first]
     for order in (*request.orders, _tie(request)):
         down = order.descending != request.backward
         # An index without a NULLS clause serves only an ORDER BY without one, even on a column without nulls.
-        nulls = f" NULLS {'FIRST' if request.backward else 'LAST'}" if nullable(order.column) else ""
-        terms.append(f'r."{order.column}" {"DESC" if down else "ASC"}{nulls}')
+        nulls = f" NULLS {'FIRST' if request.backward else 'LAST'}" if _nullable(request, order) else ""
+        terms.append(f"{order.within if within else order.outside} {'DESC' if down else 'ASC'}{nulls}")
     return f"ORDER BY {', '.join(terms)}"
 
 
@@ -281,7 +328,7 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
     columns = [*zip(request.orders, values, strict=True), (_tie(request), key)]
     branches, equal = [], ""
     for order, value in columns:
-        column, cast = f'r."{order.column}"', noun.cast(order.column)
+        column, cast = order.within, _of(noun, order).cast(order.column)
         if value is None:
             beyond = "FALSE" if forward else f"{column} IS NOT NULL"
             same = f"{column} IS NULL"
@@ -289,7 +336,7 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
             bound = params.add(value, cast)
             sign = ">" if forward != order.descending else "<"
             beyond = f"{column} {sign} {bound}"
-            if forward and noun.nullable(order.column):
+            if forward and _nullable(request, order):
                 beyond += f" OR {column} IS NULL"
             same = f"{column} = {bound}"
         branches.append(f"{equal}({beyond})")
@@ -297,12 +344,17 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
     return " OR ".join(f"({branch})" for branch in branches)
 
 
+def _of(noun: Noun, order: Order) -> Noun:
+    return NOUNS[noun.links[order.link].to] if order.link else noun
+
+
 def _unpack(request: PageRequest, noun: Noun, cursor: str) -> tuple[list[Any], UUID]:
     try:
         signature, values, key = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if signature != request.signature or len(values) != len(request.orders):
             raise ValueError(cursor)
-        typed = [_typed(noun.cast(order.column), value) for order, value in zip(request.orders, values, strict=True)]
+        orders = zip(request.orders, values, strict=True)
+        typed = [_typed(_of(noun, order).cast(order.column), value) for order, value in orders]
         return typed, UUID(hex=key)
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
         raise BadCursor(field="after" if cursor == request.after else "before") from error

@@ -348,6 +348,15 @@ class LeadOrderField(Enum):
     EXPECTED_CLOSE_DATE = strawberry.enum_value("expected_close_date", description="When it is to be decided.")
     CLOSED_AT = strawberry.enum_value("closed_at", description="When it was closed.")
     RANK = strawberry.enum_value("rank", description="Its place in its stage.")
+    COMPANY_NAME = strawberry.enum_value(
+        "company.name_normalised", description="Its company's name; slow where there are very many leads."
+    )
+    OWNER_NAME = strawberry.enum_value(
+        "owner.name", description="Its owner's name; slow where there are very many leads."
+    )
+    STAGE_POSITION = strawberry.enum_value(
+        "stage.position", description="Its stage's place in the pipeline; slow where there are very many leads."
+    )
 
 
 @strawberry.input(description="An order of leads.")

@@ -1,4 +1,4 @@
-"""Orders of lists: an indexed whitelist per noun."""
+"""Orders of lists: a whitelist per noun, of its own columns, which are indexed, and of those of linked rows."""
 
 from enum import Enum
 from typing import Any
@@ -23,5 +23,6 @@ def ordered(given: list[Any] | None, *, default: tuple[Order, ...]) -> tuple[Ord
     """Return a client's order as data; a field named twice counts once, none at all means the default."""
     found: dict[str, Order] = {}
     for order in given or ():
-        found.setdefault(order.field.value, Order(order.field.value, order.direction is Direction.DESC))
+        link, _, column = order.field.value.rpartition(".")
+        found.setdefault(order.field.value, Order(column, order.direction is Direction.DESC, link))
     return tuple(found.values()) or default
