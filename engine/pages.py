@@ -1,9 +1,9 @@
 """Pages of rows by keyset: one statement for a page, or for a page of each of many parents."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from hashlib import blake2s
@@ -361,19 +361,49 @@ def _unpack(request: PageRequest, noun: Noun, cursor: str) -> tuple[list[Any], U
 
 
 def _typed(cast: str, value: Any) -> Any:
-    if value is None:
-        return None
-    readers: dict[str, Any] = {
-        "timestamptz": datetime.fromisoformat,
-        "date": date.fromisoformat,
-        "numeric": Decimal,
-        "uuid": UUID,
-        "int": int,
-        "bigint": int,
-        "text": str,
-        "boolean": bool,
-    }
-    return readers[cast](value)
+    return None if value is None else READERS[cast](value)
+
+
+def _instant(text: str) -> datetime:
+    given = datetime.fromisoformat(text)
+    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _number(value: Any) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        raise ValueError(value)
+    return number
+
+
+def _whole(bits: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        number = int(value)
+        if number.bit_length() >= bits:
+            raise ValueError(value)
+        return number
+
+    return read
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise ValueError(value)
+    return value
+
+
+# How a cursor's value is read for a column, with whatever PostgreSQL could not take refused.
+MOST_DIGITS = 1000
+READERS: dict[str, Callable[[Any], Any]] = {
+    "timestamptz": _instant,
+    "date": date.fromisoformat,
+    "numeric": _number,
+    "uuid": UUID,
+    "int": _whole(32),
+    "bigint": _whole(64),
+    "text": _text,
+    "boolean": bool,
+}
 
 
 def _plain(value: Any) -> Any:
