@@ -55,6 +55,7 @@ class _Crowd:
         teams = await self._tree(Team)
         users = await self._users(teams)
         companies = await self._tree(Company)
+        await Company.filter(workspace_id=self.workspace_id).update(owner_id=users[0].id)
         await self._references("company", companies)
         stages = await self._stages()
         products = [Product(**self._named(number), name_normalised=str(number)) for number in range(MANY)]

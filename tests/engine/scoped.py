@@ -1,0 +1,64 @@
+"""Whether a statement asks, of every table that it names, for rows that exist for the actor."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from tortoise.models import Model
+
+from engine.nouns import NOUNS
+from engine.select import fetch
+from models.leads import LeadTag
+
+MODELS: tuple[type[Model], ...] = (*NOUNS, LeadTag)
+TABLES = {model._meta.db_table for model in MODELS}
+NAMED = re.compile(r'\b(?:FROM|JOIN)\s+"?(?P<table>\w+)"?\s+(?P<alias>\w+)')
+TESTED = re.compile(r"\b(?P<alias>\w+)\.workspace_id = \$\d+::uuid")
+MEMBER = re.compile(r"EXISTS \(SELECT FROM membership m WHERE m\.user_id = (?P<alias>\w+)\.id AND m\.workspace_id = \$")
+# A workspace is read by its own id; where it has no alias, that follows at once.
+HOME = re.compile(r"(?:\b(?P<alias>\w+)\.|FROM workspace WHERE )id = \$\d+::uuid")
+# A table in between two others, of which nothing is shown and whose both ends are tested.
+BETWEEN = re.compile(
+    r'"(?:lead_contact|lead_tag|membership)" (?P<alias>\w*t) JOIN "\w+" (?P<end>\w+) ON (?P=end)\.id = '
+)
+# The test itself of what hangs on leads that somebody owns.
+OWNED = re.compile(r"EXISTS \(SELECT FROM lead (?P<alias>ol) WHERE ol\.id = \w+\.lead_id AND ol\.owner_id = ANY\(\$")
+NOBODY = re.compile(r'"user_account" (?P<alias>\w+) (?:ON (?P=alias)\.id = \w+\."\w+" AND FALSE|WHERE .*\bFALSE\b)')
+
+
+def unscoped(statement: str) -> list[str]:
+    """Return the tables that a statement names without a test of the workspace, with their aliases."""
+    named = Counter((found["table"], found["alias"]) for found in NAMED.finditer(statement) if found["table"] in TABLES)
+    tested = Counter(found["alias"] for found in TESTED.finditer(statement))
+    members = Counter(found["alias"] for found in MEMBER.finditer(statement))
+    homes = {found["alias"] or "WHERE" for found in HOME.finditer(statement)}
+    between = Counter(found["alias"] for pattern in (BETWEEN, OWNED) for found in pattern.finditer(statement))
+    hidden = {found["alias"] for found in NOBODY.finditer(statement)}
+    wrong = []
+    for (table, alias), times in named.items():
+        if table == "user_account":
+            fine = members[alias] >= times or alias in hidden
+        elif table == "workspace":
+            fine = alias in homes
+        else:
+            fine = tested[alias] + between[alias] >= times
+        if not fine:
+            wrong.append(f"{table} {alias}")
+    return wrong
+
+
+@contextmanager
+def plans_statements() -> Iterator[list[str]]:
+    """Give the statements that plans send within the block."""
+    sent: list[str] = []
+
+    async def noting(sql: str, params: Any) -> list[Any]:
+        sent.append(" ".join(sql.split()))
+        return await fetch(sql, params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.pages.fetch", noting)
+        yield sent
