@@ -8,11 +8,12 @@ from itertools import count
 
 from models import database
 from tests.conftest import Servers, fresh_database
+from tests.oracle.changes import done_and_taken_back, draw_change
 from tests.oracle.running import Run
 from tests.oracle.world import World
 
 SHOWN = 5
-A_SEED = 250
+A_SEED, CHANGES = 250, 8
 
 
 async def fuzz(servers: Servers, *, seconds: float, seed: int) -> Run:
@@ -21,13 +22,17 @@ async def fuzz(servers: Servers, *, seconds: float, seed: int) -> Run:
         await database.open_database(url, pool_size=4)
         try:
             world = World()
-            run = Run(world, await world.settle())
+            actors = await world.settle()
+            run, changing = Run(world, actors), Run(world, actors, done_and_taken_back)
+            changing.tally = run.tally
             ends = time.monotonic() + seconds
             for at in count(seed):
                 for number in range(A_SEED):
                     if time.monotonic() >= ends or len(run.tally.differences) >= SHOWN:
                         return run
                     await run.number(at, number)
+                    if number % CHANGES == 0:
+                        await changing.case(draw_change(world, at, number).case, f"seed {at}, change {number}")
             return run
         finally:
             await database.close_database()

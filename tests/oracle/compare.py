@@ -5,7 +5,7 @@ errors depends on which resolver was first; there, each error that it could have
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from traceback import format_exception
@@ -101,10 +101,13 @@ async def answer(case: Case, actor: Actor | None, *, engine: bool, now: datetime
     )
 
 
-async def possible_errors(case: Case, actor: Actor | None, *, now: datetime = NOW) -> set[Told]:
+Ask: TypeAlias = Callable[..., Awaitable[Answer]]
+
+
+async def possible_errors(case: Case, actor: Actor | None, *, now: datetime = NOW, ask: Ask | None = None) -> set[Told]:
     """Return every error that graphql-core may tell, whichever resolver is first."""
     with patch.object(Executor, "handle_field_error", collecting):
-        return set((await answer(case, actor, engine=False, now=now)).errors)
+        return set((await (ask or answer)(case, actor, engine=False, now=now)).errors)
 
 
 def told(error: GraphQLError) -> Told:
@@ -116,13 +119,19 @@ def told(error: GraphQLError) -> Told:
     return Told(tuple(error.path) if error.path is not None else None, code, error.message, more)
 
 
-async def differences(case: Case, actor: Actor | None, *, now: datetime = NOW) -> tuple[list[str], Answer, Answer]:
-    """Run a document under both executors; return what differs, the engine's answer and the oracle's."""
-    oracle = await answer(case, actor, engine=False, now=now)
-    engine = await answer(case, actor, engine=True, now=now)
+async def differences(
+    case: Case, actor: Actor | None, *, now: datetime = NOW, ask: Ask | None = None
+) -> tuple[list[str], Answer, Answer]:
+    """Run a document under both executors; return what differs, the engine's answer and the oracle's.
+
+    `ask` is how a document is run, where it is not only read.
+    """
+    asked = ask or answer
+    oracle = await asked(case, actor, engine=False, now=now)
+    engine = await asked(case, actor, engine=True, now=now)
     found = compared(engine, oracle)
     if found and engine.data == oracle.data and not internal(engine) and not internal(oracle):
-        found = compared(engine, oracle, possible=await possible_errors(case, actor, now=now))
+        found = compared(engine, oracle, possible=await possible_errors(case, actor, now=now, ask=ask))
     return found, engine, oracle
 
 

@@ -130,11 +130,11 @@ def draw(world: World, seed: int, number: int) -> Drawn:
     chance = Random(f"{seed} {number}")
     actor = chance.choices(ACTORS, [WEIGHT_OF_ACTOR.get(name, 1) for name in ACTORS])[0]
     mistake = chance.choice(MISTAKES) if chance.random() < 0.16 else ""
-    return _Drawing(world, actor, chance, mistake).draw()
+    return Drawing(world, actor, chance, mistake).draw()
 
 
 @dataclass
-class _Drawing:
+class Drawing:
     world: World
     actor: str
     chance: Random
@@ -179,7 +179,7 @@ class _Drawing:
         case = Case(document, self._given(), operation, self.actor, self.wrong)
         return Drawn(case, tuple(self.cursors), frozenset(self.covered | self.values.drawn))
 
-    def _document(self, text: str) -> tuple[str, str | None]:
+    def _document(self, text: str, kind: str = "query") -> tuple[str, str | None]:
         if self.errs("unused variable", 1):
             self.variables["unused"] = Declared("Int", None, 1, False)
         if self.errs("missing variable", 1):
@@ -194,7 +194,9 @@ class _Drawing:
             for name, one in self.variables.items()
         )
         name = self.chance.choice(("Q", "Other", "query", "data")) if declared or self.luck(0.4) else ""
-        head = f"query {name}{f'({declared})' if declared else ''} " if name or self.luck(0.5) else ""
+        head = f"{kind} {name}{f'({declared})' if declared else ''} "
+        if kind == "query" and not name and self.luck(0.5):
+            head = ""
         parts = [f"{head}{{ {text} }}", *(fragment.text for fragment in self.fragments)]
         operation = name or None if self.luck(0.5) else None
         if name and (self.luck(0.06) or self.mistake in ("wrong operation", "no operation")):

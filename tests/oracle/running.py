@@ -16,7 +16,7 @@ from schema.context import Context
 from schema.execution import documents
 from schema.schema import graphql_schema
 from settings import settings
-from tests.oracle.compare import Answer, Case, differences, report
+from tests.oracle.compare import Answer, Ask, Case, differences, report
 from tests.oracle.documents import Drawn, Path, draw
 from tests.oracle.minimise import minimised
 from tests.oracle.world import World
@@ -65,16 +65,16 @@ class Tally:
 class Run:
     """Documents tried in one world."""
 
-    def __init__(self, world: World, actors: dict[str, Actor | None]) -> None:
-        self.world, self.actors = world, actors
+    def __init__(self, world: World, actors: dict[str, Actor | None], ask: Ask | None = None) -> None:
+        self.world, self.actors, self.ask = world, actors, ask
         self.tally = Tally()
 
     async def number(self, seed: int, number: int) -> None:
         """Try the document of a seed and a number, and the pages after what it tells."""
         drawn = draw(self.world, seed, number)
         self.tally.covered |= drawn.covered
-        if not drawn.case.wrong and (refusal := _refusal(drawn.case)):
-            self.tally.unintended.append(f"{refusal}\n{drawn.case.document}\n{drawn.case.variables}")
+        if not drawn.case.wrong and (why := refusal(drawn.case)):
+            self.tally.unintended.append(f"{why}\n{drawn.case.document}\n{drawn.case.variables}")
         told = await self.case(drawn.case, f"seed {seed}, document {number}")
         chance = Random(f"{seed} {number} pages")
         for page in range(MOST_PAGES):
@@ -85,7 +85,7 @@ class Run:
     async def case(self, case: Case, name: str) -> Answer:
         """Try a case; note what differs, made as small as it gets for the first of them."""
         actor = self.actors[case.actor]
-        found, engine, oracle = await differences(case, actor)
+        found, engine, oracle = await differences(case, actor, ask=self.ask)
         self._count(case, engine, oracle)
         if found:
             told = report(case, found, engine, oracle)
@@ -97,18 +97,18 @@ class Run:
     async def _minimised(self, case: Case) -> str | None:
         """Return the report of the smallest document that differs; None where nothing differs any more."""
         case = await minimised(case, self._differs)
-        found, engine, oracle = await differences(case, self.actors[case.actor])
+        found, engine, oracle = await differences(case, self.actors[case.actor], ask=self.ask)
         return report(case, found, engine, oracle) if found else None
 
     async def _differs(self, case: Case) -> bool:
-        found, _, _ = await differences(case, self.actors[case.actor])
+        found, _, _ = await differences(case, self.actors[case.actor], ask=self.ask)
         return bool(found)
 
     def _count(self, case: Case, engine: Answer, oracle: Answer) -> None:
         tally = self.tally
         tally.documents += 1
         tally.codes.update(oracle.codes)
-        tally.valid += _refusal(case) is None
+        tally.valid += refusal(case) is None
         if oracle.errors:
             return
         tally.clean += 1
@@ -117,7 +117,7 @@ class Run:
             tally.uncompiled[engine.why_not or f"compiled is {engine.compiled}"] += 1
 
 
-def _refusal(case: Case) -> str | None:
+def refusal(case: Case) -> str | None:
     """Return why a document is refused before it runs: validation, a limit, its cost, or a variable."""
     try:
         prepared = documents(graphql_schema._schema).prepare(case.document, max_tokens=settings().max_tokens)

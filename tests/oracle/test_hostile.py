@@ -135,7 +135,8 @@ async def test_names_of_operations_fragments_and_variables_are_only_names(actors
     assert same_texts
     # A fragment cannot be called `on`.
     for name in sorted(set(NAMES) - {"on"}):
-        hostile, texts = await asked(named(name), actors["admin"])
+        with sent() as texts:
+            hostile = await answer(named(name), actors["admin"], engine=True)
         assert (hostile.errors, hostile.data, texts) == ((), harmless.data, same_texts), name
 
 
