@@ -78,7 +78,7 @@ async def test_new_rows_and_all_their_events_are_one_statement_in_their_order() 
                 await record(CompanyCreated(admin, row.id, {"name": row.name}), now=NOW)
     assert len(sent) == 1
     found = await rows.select(
-        Company, "SELECT {columns} FROM company WHERE workspace_id = $1 ORDER BY id", admin.workspace_id
+        Company, "SELECT {columns} FROM company WHERE workspace_id = $1 ORDER BY name", admin.workspace_id
     )
     assert [row.name for row in found] == [row.name for row in made]
     for row in made:
