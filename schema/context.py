@@ -45,6 +45,16 @@ class Budget(Protocol):
     async def spend(self, who: str, cost: int) -> Throttle | None: ...
 
 
+class Loader(DataLoader[Any, Any]):
+    """A loader whose answers outlive who asks for them.
+
+    A field that fails takes the fields beside it along, and what these wait for others may be waiting for, too.
+    """
+
+    def load(self, key: Any) -> Awaitable[Any]:
+        return asyncio.shield(super().load(key))
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -89,7 +99,7 @@ class Context:
     def loader(self, key: Any, load: Any) -> DataLoader[Any, Any]:
         """Return this operation's loader of a kind; `load` takes a list of keys and returns their values."""
         if key not in self.loaders:
-            self.loaders[key] = DataLoader(load_fn=load)
+            self.loaders[key] = Loader(load_fn=load)
         return self.loaders[key]
 
     async def row(self, model: type[Model], key: UUID | None) -> Any:
