@@ -108,6 +108,8 @@ class Selections:
                 raise Unplannable(f"directive {name}")
             value = directive.arguments[0].value
             told = self._flags[value.name.value] if isinstance(value, VariableNode) else value.value
+            if told is None:
+                raise Unplannable("a directive without a value")
             if told is (name == "skip"):
                 return False
         return True
