@@ -43,7 +43,7 @@ SECURITY = [
 HSTS = b"strict-transport-security", b"max-age=31536000; includeSubDomains"
 CODES = {404: "NOT_FOUND", 405: "BAD_USER_INPUT"}
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id")
-EXPOSED_HEADERS = ("X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy")
+EXPOSED_HEADERS = ("X-Request-Id", "X-Salescycle-Engine", "Retry-After", "RateLimit", "RateLimit-Policy")
 
 log = structlog.get_logger("api")
 
@@ -174,7 +174,8 @@ class Common:
             await errors_response([told], 500)(scope, receive, send_with_headers)
         finally:
             took = round((time.perf_counter() - begun) * 1000, 1)
-            log.info("request", method=scope["method"], path=_path(scope), status=status, ms=took)
+            way = {"engine": engine} if (engine := scope["state"].get("engine")) else {}
+            log.info("request", method=scope["method"], path=_path(scope), status=status, ms=took, **way)
 
 
 def _path(scope: Scope) -> str:

@@ -111,7 +111,12 @@ class GraphQLEndpoint:
         if isinstance(given, list):
             return json_response(written(await self._batch(given, context)), media_type=JSON)
         answer = await self._one(given, context, allowed)
-        return self._response(answer, media_type)
+        response = self._response(answer, media_type)
+        if context.way:
+            scope["state"]["engine"] = context.way
+            if self._settings.allows_introspection:
+                response.headers["X-Salescycle-Engine"] = context.way
+        return response
 
     def _response(self, answer: Answer, media_type: str) -> Response:
         if media_type == EVENT_STREAM and answer.request_error:

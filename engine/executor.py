@@ -131,7 +131,12 @@ def _instant(value: Any) -> Any:
 
 
 def tell(context: Any, trouble: object) -> None:
-    """Note which way an operation went, and why not as planned."""
-    context.why_not = repr(trouble) if isinstance(trouble, Exception) else str(trouble or "")
+    """Note which way an operation went, and why not as planned.
+
+    `way` has no word of the client's, for headers, log lines and counts; `why_not` has the trouble's own.
+    """
     context.compiled = trouble is None
-    went["plan" if trouble is None else "graphql-core"] += 1
+    context.why_not = repr(trouble) if isinstance(trouble, Exception) else str(trouble or "")
+    reason = type(trouble).__name__ if isinstance(trouble, Exception) else context.why_not
+    context.way = "plan" if trouble is None else f"graphql-core; {reason}"
+    went[context.way] += 1

@@ -102,11 +102,17 @@ def uses(schema: GraphQLSchema, noun: str) -> Uses:
     order, update = schema.get_type(f"{noun}OrderField"), schema.get_type(f"Update{noun}Input")
     return Uses(
         filters=dict(_filters(schema, noun)),
-        orders={value.value: name for name, value in order.values.items()}
+        orders={_ordered_by(value.value): name for name, value in order.values.items()}
         if isinstance(order, GraphQLEnumType)
         else {},
         inputs=frozenset(update.fields) if isinstance(update, GraphQLInputObjectType) else frozenset(),
     )
+
+
+def _ordered_by(order: str) -> str:
+    """Return the column that an order is of; the order of linked rows is of the column that points to them."""
+    link, _, column = order.rpartition(".")
+    return f"{link}_id" if link else column
 
 
 def _filters(schema: GraphQLSchema, noun: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
