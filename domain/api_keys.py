@@ -14,7 +14,7 @@ from domain.events import Event, record
 from domain.policy import Action
 from models.api_keys import ApiKey
 from models.base import uuid7
-from models.database import transaction
+from models.database import in_one_go, transaction
 from models.users import Membership, Role, User
 
 PREFIX = "sck_"
@@ -93,14 +93,14 @@ async def create(
     return NewKey(row, secret)
 
 
+@in_one_go
 async def revoke(actor: Actor, api_key_id: UUID, *, now: datetime) -> ApiKey:
     """Revoke a key: the next request with it is refused. Raises Forbidden, NotFound."""
     policy.require(actor, Action.MANAGE_API_KEYS)
     async with transaction():
         row = await policy.locked(actor, ApiKey, api_key_id, field="id")
         if row.revoked_at is None:
-            row.revoked_at = now
-            await row.save(update_fields=["revoked_at"])
+            await edits.write(row, {"revoked_at": now})
             await record(ApiKeyRevoked(actor, row.id, {"name": row.name}), now=now)
     return row
 

@@ -15,7 +15,7 @@ from domain.policy import Action
 from domain.unset import UNSET, Unset
 from models.base import EditableRow
 from models.catalog import LostReason, Source, SourceKind, Tag
-from models.database import transaction
+from models.database import in_one_go, transaction
 
 TAG_LIMIT = 50
 COLOR = re.compile(r"^#[0-9a-f]{6}$")
@@ -163,6 +163,7 @@ async def create_source(
     return await _create(actor, Source, faults, columns, id=id, now=now)
 
 
+@in_one_go
 async def update_source(
     actor: Actor,
     source_id: UUID,
@@ -194,6 +195,7 @@ async def create_lost_reason(actor: Actor, *, id: UUID | None = None, name: str 
     return await _create(actor, LostReason, faults, columns, id=id, now=now)
 
 
+@in_one_go
 async def update_lost_reason(
     actor: Actor,
     lost_reason_id: UUID,
@@ -227,6 +229,7 @@ async def create_tag(
     return await _create(actor, Tag, faults, columns, id=id, now=now)
 
 
+@in_one_go
 async def update_tag(
     actor: Actor,
     tag_id: UUID,
@@ -304,7 +307,7 @@ async def _create(
     with edits.collisions(noun._meta.db_table.replace("_", " "), KINDS[noun].unique):
         async with transaction():
             row = noun(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
-            await row.save(force_create=True)
+            await edits.insert(row)
             await record(KINDS[noun].created(actor, row.id, edits.facts(row, columns)), now=now)
     return row
 

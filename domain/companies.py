@@ -188,7 +188,6 @@ async def update(
     return company
 
 
-@in_one_go
 async def delete(actor: Actor, company_id: UUID, *, expected_version: int | None = None, now: datetime) -> Company:
     """Delete a company; its leads and contacts stay. Raises NotFound, Stale, Forbidden."""
     return await removals.remove(
@@ -203,7 +202,6 @@ async def delete(actor: Actor, company_id: UUID, *, expected_version: int | None
     )
 
 
-@in_one_go
 async def restore(actor: Actor, company_id: UUID, *, now: datetime) -> Company:
     """Bring a deleted company back; one that is not deleted stays as it is.
 

@@ -128,7 +128,6 @@ async def update(
     return contact
 
 
-@in_one_go
 async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None = None, now: datetime) -> Contact:
     """Delete a contact; their leads stay. Raises NotFound, Stale, Forbidden."""
     return await removals.remove(
@@ -143,7 +142,6 @@ async def delete(actor: Actor, contact_id: UUID, *, expected_version: int | None
     )
 
 
-@in_one_go
 async def restore(actor: Actor, contact_id: UUID, *, now: datetime) -> Contact:
     """Bring a deleted contact back; one that is not deleted stays as it is.
 

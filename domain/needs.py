@@ -76,7 +76,7 @@ async def create(actor: Actor, lead_id: UUID, details: NeedDetails, *, id: UUID 
             policy.require(actor, Action.UPDATE_LEAD, lead)
             await _forbid_more(faults, lead.id)
             faults.raise_any()
-            need = await Need.create(
+            need = Need(
                 id=key,
                 workspace_id=actor.workspace_id,
                 lead_id=lead.id,
@@ -84,6 +84,7 @@ async def create(actor: Actor, lead_id: UUID, details: NeedDetails, *, id: UUID 
                 updated_at=now,
                 **columns,
             )
+            await edits.insert(need)
             await record(NeedCreated(actor, need.id, _facts(need, edits.facts(need, columns))), now=now)
     return need
 

@@ -15,7 +15,7 @@ from domain.external_refs import Ref
 from domain.money import Money
 from domain.policy import Action
 from domain.unset import UNSET, Unset
-from models.database import transaction
+from models.database import in_one_go, transaction
 from models.products import Product
 
 SKU_LIMIT = 100
@@ -84,14 +84,14 @@ async def create(
     faults.raise_any()
     with edits.collisions("product", UNIQUE):
         async with transaction():
-            product = await Product.create(
-                id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns
-            )
+            product = Product(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
+            await edits.insert(product)
             await record(ProductCreated(actor, product.id, edits.facts(product, columns)), now=now)
             await references.attach(actor, product, refs)
     return product
 
 
+@in_one_go
 async def update(
     actor: Actor,
     product_id: UUID,

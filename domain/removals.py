@@ -10,12 +10,13 @@ from domain.actors import Actor
 from domain.events import Event, record
 from domain.policy import Action
 from models.base import EditableRow
-from models.database import transaction
+from models.database import in_one_go, transaction
 
 Column = Literal["deleted_at", "archived_at"]
 Removed = TypeVar("Removed", bound=EditableRow)
 
 
+@in_one_go
 async def remove(
     event: type[Event],
     actor: Actor,
@@ -37,6 +38,7 @@ async def remove(
     return row
 
 
+@in_one_go
 async def restore(
     event: type[Event],
     actor: Actor,

@@ -243,7 +243,7 @@ async def create(
             ordered = placed(others, stage, position)
             for fault in whole_faults(ordered, field="position"):
                 raise fault
-            await stage.save(force_create=True)
+            await edits.insert(stage)
             await number(ordered)
             await record(_created(actor, stage), now=now)
     return stage

@@ -183,14 +183,14 @@ def in_one_go(operation: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any
     async def attempted(*args: P.args, **kwargs: P.kwargs) -> R:
         if unit() is not None:
             return await operation(*args, **kwargs)
-        token = _hopeful.set(True)
+        around = _hopeful.set(True)
         try:
             return await operation(*args, **kwargs)
         except ChangedMeanwhile:
-            pass
+            _hopeful.set(False)
+            return await operation(*args, **kwargs)
         finally:
-            _hopeful.reset(token)
-        return await operation(*args, **kwargs)
+            _hopeful.reset(around)
 
     return attempted
 

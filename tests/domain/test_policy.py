@@ -102,7 +102,7 @@ def test_no_scope_lets_a_key_make_keys() -> None:
     assert "apikey:write" not in policy.API_SCOPES
 
 
-def test_require_names_what_is_forbidden() -> None:
+async def test_require_names_what_is_forbidden(db: str) -> None:
     lead = Lead(owner_id=uuid7())
     attempts = {
         "capture leads.": (actor(Role.VIEWER), Action.CAPTURE_LEAD, None),
