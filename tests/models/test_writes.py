@@ -1,19 +1,22 @@
 """New rows that give way to known ones, names that are held once, and what goes together into one statement."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from domain import edits, locks
+from domain import edits, leads, locks, policy
 from domain.actors import Actor
 from domain.companies import CompanyCreated
 from domain.events import record
 from models import rows
 from models.base import uuid7
+from models.catalog import Tag
 from models.companies import Company
-from models.database import transaction
+from models.database import in_one_go, transaction
+from models.leads import Lead
 from models.writes import Writes
-from tests.factories import NOW, events, member
+from tests.factories import NOW, events, lead, member, seller
 from tests.statements import recorded
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -56,6 +59,16 @@ async def test_what_a_transaction_holds_is_not_asked_for_again() -> None:
         assert len([statement for statement in sent if "advisory" in statement]) == 1
 
 
+async def test_what_a_part_held_is_not_asked_for_again_by_the_whole() -> None:
+    admin = await member()
+    async with transaction():
+        async with transaction():
+            await locks.hold(admin.workspace_id, "a")
+        with recorded() as sent:
+            await locks.hold(admin.workspace_id, "a")
+        assert sent == []
+
+
 async def test_what_a_part_that_failed_held_is_asked_for_again() -> None:
     admin = await member()
     async with transaction():
@@ -96,6 +109,42 @@ async def test_a_row_that_is_changed_before_it_is_written_is_written_once_as_it_
     assert len(sent) == 1
     known = await Company.get(id=row.id)
     assert (known.industry, known.location) == ("Wind", "Here")
+
+
+async def test_a_row_that_waits_to_be_written_is_read_again_as_it_will_be() -> None:
+    admin = await member()
+    row = company(admin)
+    await row.save(force_create=True)
+
+    @in_one_go
+    async def edit_twice() -> Company:
+        async with transaction():
+            first = await policy.locked(admin, Company, row.id)
+            await edits.apply(first, {"industry": "Solar"}, now=NOW)
+            second = await policy.locked(admin, Company, row.id)
+            await edits.apply(second, {"location": "Here"}, now=NOW)
+            return second
+
+    edited = await edit_twice()
+    known = await Company.get(id=row.id)
+    for one in (edited, known):
+        assert (one.industry, one.location, one.version) == ("Solar", "Here", 3)
+
+
+async def test_what_was_read_beside_a_row_is_read_again_once_it_may_have_changed() -> None:
+    admin = await seller()
+    row = await lead(admin)
+    tag = await Tag.create(workspace_id=admin.workspace_id, name="Hot", created_at=NOW, updated_at=NOW)
+
+    @in_one_go
+    async def tag_it() -> list[list[UUID]]:
+        async with transaction():
+            await policy.locked(admin, Lead, row.id)
+            before = await leads.tags_of(row.id)
+            await leads.set_tags(row, before, [tag.id])
+            return [before, await leads.tags_of(row.id)]
+
+    assert await tag_it() == [[], [tag.id]]
 
 
 async def test_nothing_that_anybody_says_is_part_of_a_statement() -> None:
