@@ -40,20 +40,23 @@ def subject_type(noun: type[WorkspaceRow]) -> str:
 
 
 def check(faults: Faults, refs: Iterable[Ref], *, within: str = "") -> list[Ref]:
-    """Check references; return each once."""
+    """Check references; return each once, and none where one is at fault, as they are locked before faults are told."""
     field = path(within, "externalRefs")
     given = list(refs)
     if len(given) > MOST_REFS:
         faults.add(TooManyExternalRefs(field=field, count=len(given), limit=MOST_REFS))
         return []
+    found = Faults()
     checked = [
         Ref(
-            inputs.name(faults, ref.system, field=f"{field}.{at}.system", limit=SYSTEM_LIMIT),
-            inputs.name(faults, ref.external_id, field=f"{field}.{at}.externalId", limit=EXTERNAL_ID_LIMIT),
+            inputs.name(found, ref.system, field=f"{field}.{at}.system", limit=SYSTEM_LIMIT),
+            inputs.name(found, ref.external_id, field=f"{field}.{at}.externalId", limit=EXTERNAL_ID_LIMIT),
         )
         for at, ref in enumerate(given)
     ]
-    return list(dict.fromkeys(checked))
+    for fault in found:
+        faults.add(fault)
+    return [] if any(found) else list(dict.fromkeys(checked))
 
 
 async def hold(actor: Actor, noun: type[WorkspaceRow], refs: Iterable[Ref]) -> None:

@@ -110,7 +110,7 @@ class Changing(Drawing):
         if named.name in TEXTS:
             text = self.chance.choice(TEXTS[named.name])
             return [text] if "[" in str(type_) else text
-        self.values.bad = 0.03
+        self.values.bad = 0.1
         if name == "expectedVersion":
             return self.chance.choice((1, 2, 3, None))
         return self.values.draw(type_, Hint(id_of=noun_of(mutation, name)) if named.name == "ID" else NOTHING)

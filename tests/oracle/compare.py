@@ -4,6 +4,7 @@ graphql-core is the oracle: the same `data`, byte for byte, and the same errors.
 errors depends on which resolver was first; there, each error that it could have told is right.
 """
 
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,7 +63,7 @@ class Answer:
 
     @property
     def tree(self) -> Any:
-        return orjson.loads(self.data)
+        return json.loads(self.data)
 
     @property
     def codes(self) -> set[str]:
@@ -93,7 +94,7 @@ async def answer(case: Case, actor: Actor | None, *, engine: bool, now: datetime
             case.document, variable_values=case.variables, operation_name=case.operation, context_value=context
         )
     return Answer(
-        data=orjson.dumps(result.data),
+        data=dumped(result.data),
         errors=tuple(told(error) for error in result.errors or ()),
         compiled=getattr(context, "compiled", None),
         why_not=getattr(context, "why_not", ""),
@@ -108,6 +109,14 @@ async def possible_errors(case: Case, actor: Actor | None, *, now: datetime = NO
     """Return every error that graphql-core may tell, whichever resolver is first."""
     with patch.object(Executor, "handle_field_error", collecting):
         return set((await (ask or answer)(case, actor, engine=False, now=now)).errors)
+
+
+def dumped(data: Any) -> bytes:
+    """Return data as JSON; orjson does not write whole numbers beyond 64 bits, which JSON columns may hold."""
+    try:
+        return orjson.dumps(data)
+    except TypeError:
+        return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def told(error: GraphQLError) -> Told:

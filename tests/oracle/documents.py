@@ -45,11 +45,16 @@ INVALID = ("unknown field", "unknown argument", "selection of a leaf", "no selec
            "missing argument", "undeclared variable", "unused variable", "unknown fragment", "fragment cycle",
            "conflict", "unknown directive", "bare directive", "wrong place for a variable", "repeated argument",
            "impossible fragment", "cut off")  # fmt: skip
-UNFIT = ("missing variable", "wrong variable", "wrong operation", "no operation")
+UNFIT = ("missing variable", "wrong variable", "odd variable", "wrong operation", "no operation")
 TOO_MUCH = ("too deep", "too many aliases", "too costly", "too many roots", "lists too deep")
 REFUSED = ("wrong page", "both ends", "wrong cursor", "wrong id", "long search", "too many values", "deep filter",
            "wide filter", "wrong dimensions", "too many nodes")  # fmt: skip
 MISTAKES = (*INVALID, *UNFIT, *TOO_MUCH, *REFUSED)
+# JSON that some types take, though they write it otherwise, and others refuse.
+ODD_JSON: tuple[Any, ...] = (
+    True, False, 0, 1, 2.0, 2.5, 1e30, 2**31, 2**70, -1, "", "x", "1", "true", "ASC", [], [[]], ["x"], [None], [1, 2],
+    {}, {"eq": 1}, {"nope": 1}, {"and": {}}, {"not": {"or": [{}]}}, None, "\x00", "2026-01-01",
+)  # fmt: skip
 # What is added to a document whose mistake found no place by chance.
 SURELY = {
     "unknown field": "nope",
@@ -214,6 +219,8 @@ class Drawing:
 
     def _given(self) -> dict[str, Any]:
         given = {name: one.value for name, one in self.variables.items() if not one.absent}
+        if self.variables and self.errs("odd variable", 1):
+            given[self.chance.choice(list(self.variables))] = self.chance.choice(ODD_JSON)
         if self.luck(0.03):
             given["beside"] = {"not": "declared"}
         return given
@@ -246,9 +253,10 @@ class Drawing:
                 if parts and self.fields_left <= 0:
                     break
                 parts.append(self._maybe_in_fragment(type_, name, room, path, shapes))
-            if parts and names and self.luck(0.06):
-                # The same again, with another selection below it.
-                parts.append(self._field(type_, self.chance.choice(names), room, path, shapes))
+            if parts and names and self.luck(0.12):
+                # The same again, with another selection below it, or under another key with other arguments.
+                again = [name for name in names if f"{name}(" in parts[-1] or f"{name} " in parts[-1]] or names
+                parts.append(self._field(type_, self.chance.choice(again), room, path, shapes))
         if self.luck(0.08) or not any(parts):
             parts.append(self._typename(type_, shapes))
         if self.luck(0.06):
@@ -600,8 +608,13 @@ class Drawing:
             nullable = written.removesuffix("!") if self.luck(0.5) else written
             self.variables[name] = Declared(nullable, literal(value, self.chance), plain(value), self.luck(0.7))
         else:
-            self.variables[name] = Declared(written, None, plain(value), value is None and self.luck(0.5))
+            self.variables[name] = Declared(written, None, self._json(value), value is None and self.luck(0.5))
         return name
+
+    def _json(self, value: Value) -> Any:
+        """Return a value as JSON; a whole number may come as one with a point."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return float(value) if whole and self.luck(0.06) else plain(value)
 
     def _directive(self) -> str:
         if self.errs("unknown directive", 0.2):

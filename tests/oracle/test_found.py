@@ -5,6 +5,7 @@ import pytest
 from domain.actors import Actor
 from models.imports import ImportFault
 from schema import ids
+from tests.oracle.changes import done_and_taken_back
 from tests.oracle.compare import Answer, Case, differences
 from tests.oracle.world import HOME, World
 
@@ -47,3 +48,14 @@ async def test_an_instant_that_the_driver_takes_for_infinity_is_refused(actors: 
     document = "query ($at: DateTime) { leads(filter: { createdAt: { gt: $at } }) { totalCount } }"
     told = await same(actors, Case(document, {"at": instant}))
     assert told.codes == {"BAD_USER_INPUT"}
+
+
+async def test_a_reference_that_postgresql_cannot_hold_is_refused_before_it_is_locked(
+    actors: Actors, world: World
+) -> None:
+    refs = [{"system": "\x00", "externalId": "1"}]
+    document = "mutation ($input: UpdateCompanyInput!) { updateCompany(input: $input) { userErrors { code field } } }"
+    case = Case(document, {"input": {"id": world.gids(HOME, "Company")[0], "externalRefs": refs}})
+    found, told, _ = await differences(case, actors["admin"], ask=done_and_taken_back)
+    assert found == []
+    assert told.tree["updateCompany"]["userErrors"] == [{"code": "MALFORMED", "field": ["externalRefs", "0", "system"]}]

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from tortoise.connection import get_connection
 from tortoise.models import Model
 
 from domain.actors import Actor, ActorKind
@@ -113,6 +114,9 @@ PARTNERS: dict[str, tuple[str, Role, frozenset[str]]] = {
 NOBODY = "nobody"
 ACTORS = (*PEOPLE, *PARTNERS, NOBODY)
 
+# Whole numbers beyond 64 bits, which JSON columns can hold and Tortoise does not write.
+BEYOND = """UPDATE event SET data = '{"changes": {"count": [1e30, 1000000000000000000000000000000]}}' WHERE id = $1"""
+
 Columns = dict[str, Any]
 
 
@@ -185,6 +189,7 @@ class World:
                 for model in ORDER:
                     rows = [row for at in (HOME, ABROAD) for row in self.of(at, model)]
                     await model.bulk_create([model(**row) for row in rows])
+                await get_connection("default").execute_query(BEYOND, [self.of(HOME, Event)[0]["id"]])
         actors: dict[str, Actor | None] = {NOBODY: None}
         for name, (at, _, _) in PEOPLE.items():
             home = self.of(at, Workspace)[0]["id"]
@@ -630,6 +635,7 @@ class _Filling:
             "stage_id": [str(self.one(Stage)), str(self.one(Stage))],
             "tag_ids": [[], [str(self.one(Tag)), str(self.one(Tag))]],
             "score": [1, 2.5],
+            "count": [2**53 + 1, 2**64 - 1],
             "custom": [{"a": [1, None, True, {"b": 1.0}]}, {}],
             "is_hot": [False, True],
         }
