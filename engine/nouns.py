@@ -80,7 +80,9 @@ class Noun:
 
 @cache
 def columns(model: type[Model]) -> dict[str, str]:
-    """Return the SQL type of each column of a model."""
+    """Return the SQL type of each column of a model; raises RuntimeError before the models know their relations."""
+    if not model._meta._inited:
+        raise RuntimeError(f"{model.__name__} lacks the keys of other rows until the database is opened.")
     found = {}
     for name, column in model._meta.fields_db_projection.items():
         kind = model._meta.fields_map[name]
