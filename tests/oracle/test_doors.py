@@ -14,7 +14,7 @@ from tests.oracle.compare import REQUEST_ID, Case, SameMoment, answer
 from tests.oracle.documents import draw
 from tests.oracle.world import NOW, World
 
-SEED, DOCUMENTS = 77, 150
+SEED, DOCUMENTS = 77, 100
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
 )
