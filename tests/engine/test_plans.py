@@ -34,6 +34,8 @@ from tests.engine.running import planned, ran
 from tests.factories import NOW, events, lead_in, member, seller, stage
 from tests.schema.asking import ask, gid
 
+pytestmark = pytest.mark.usefixtures("db")
+
 SCHEMA = graphql_schema._schema
 MAX_TOKENS = 100_000
 

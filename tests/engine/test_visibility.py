@@ -45,6 +45,8 @@ from tests.oracle.compare import answer
 from tests.oracle.documents import draw
 from tests.oracle.world import ABROAD, ACTORS, HOME, NOBODY, World
 
+pytestmark = pytest.mark.usefixtures("db")
+
 Actors = dict[str, Actor | None]
 SOMEBODY = [name for name in ACTORS if name != NOBODY]
 FILTERED = [
