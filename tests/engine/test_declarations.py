@@ -90,7 +90,7 @@ def by_rule(type_: GraphQLObjectType) -> set[str]:
     return interfaces.get("SeenLeadEvent") or interfaces.get("LeadEvent") or interfaces.get("LeadMeasures") or set()
 
 
-@pytest.mark.parametrize("type_", types(), ids=str)
+@pytest.mark.parametrize("type_", list(types()), ids=str)
 def test_fields_are_declared_or_known_to_be_written_by_hand(type_: GraphQLObjectType) -> None:
     if type_ in (SCHEMA.mutation_type, SCHEMA.subscription_type):
         return
