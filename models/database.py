@@ -78,6 +78,9 @@ def config(url: str, *, pool_size: int = 10, pooler: str = "") -> dict[str, Any]
         "maxsize": pool_size,
         "connection_class": PooledConnection,
         "statement_cache_size": 0 if pooler else PREPARED_STATEMENTS,
+        # Whoever renews connections has every statement prepared anew, and a timer set at each return costs as well.
+        "max_queries": 10_000_000,
+        "max_inactive_connection_lifetime": 0,
     }
     if "sslmode" in query:
         credentials["ssl"] = query["sslmode"]
