@@ -268,9 +268,9 @@ def _identities(name: str, domain: str | None) -> list[str]:
 
 
 MATCH = """
-(SELECT 1 AS place, {columns} FROM company WHERE workspace_id = $1 AND domain = $2 AND deleted_at IS NULL)
+(SELECT {columns}, 1 AS place FROM company WHERE workspace_id = $1 AND domain = $2 AND deleted_at IS NULL)
 UNION ALL
-(SELECT 2, {columns} FROM company
+(SELECT {columns}, 2 FROM company
  WHERE workspace_id = $1 AND name_normalised = $3 AND deleted_at IS NULL AND ($2::text IS NULL OR domain IS NULL)
  ORDER BY created_at, id LIMIT 1)
 ORDER BY place LIMIT 1

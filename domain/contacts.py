@@ -199,9 +199,9 @@ def _identities(email: str | None, phone: str | None) -> list[str]:
 
 
 MATCH = """
-(SELECT 1 AS place, {columns} FROM contact WHERE workspace_id = $1 AND email_normalised = $2 AND deleted_at IS NULL)
+(SELECT {columns}, 1 AS place FROM contact WHERE workspace_id = $1 AND email_normalised = $2 AND deleted_at IS NULL)
 UNION ALL
-(SELECT 2, {columns} FROM contact
+(SELECT {columns}, 2 FROM contact
  WHERE workspace_id = $1 AND phone_normalised = $3 AND deleted_at IS NULL
    AND ($2::text IS NULL OR email_normalised IS NULL)
  ORDER BY created_at, id LIMIT 1)

@@ -12,7 +12,7 @@ import orjson
 
 from domain.actors import Actor
 from models.base import uuid7
-from models.database import joined
+from models.database import transaction, unit
 from models.events import LiveEvent as LiveEvent
 from models.writes import NewEvent
 
@@ -41,9 +41,13 @@ async def record(*events: Event, now: datetime) -> None:
     """
     if not events:
         return
-    async with joined() as running:
-        for event in events:
-            running.record(made(event, now=now))
+    running = unit()
+    if running is None:
+        async with transaction():
+            await record(*events, now=now)
+        return
+    for event in events:
+        running.record(made(event, now=now))
 
 
 def made(event: Event, *, now: datetime) -> NewEvent:

@@ -18,7 +18,7 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
-from models.postgres import ChangedMeanwhile, Opened, Unit
+from models.postgres import ChangedMeanwhile, Opened, Unit, running
 from models.postgres import PooledConnection as PooledConnection
 from models.postgres import connected as connected
 from settings import settings
@@ -150,8 +150,7 @@ _hopeful: ContextVar[bool] = ContextVar("salescycle_hopeful", default=False)
 _waking: asyncio.Task[None] | None = None
 
 
-@asynccontextmanager
-async def transaction(*, snapshot: bool = False) -> AsyncIterator[Unit]:
+def transaction(*, snapshot: bool = False) -> Opened:
     """Run the block in one transaction; after the outermost commit, wake the relay if events were recorded.
 
     Within another one it is a part that can fail alone. A `snapshot` reads only, and all of it as of one moment.
@@ -159,17 +158,14 @@ async def transaction(*, snapshot: bool = False) -> AsyncIterator[Unit]:
     around = connected()
     inner = isinstance(around, Unit)
     begun = Unit(around, hopeful=_hopeful.get() and not inner, snapshot=snapshot and not inner)
-    async with Opened(begun):
-        yield begun
-    if begun.dirty and not inner:
-        wake_relay()
+    return Opened(begun, committed=wake_relay)
 
 
 @asynccontextmanager
 async def joined() -> AsyncIterator[Unit]:
     """Run the block in the transaction that runs, as a part that fails only with the whole, or else in a new one."""
-    if (running := unit()) is not None:
-        yield running
+    if (known := unit()) is not None:
+        yield known
         return
     async with transaction() as begun:
         yield begun
@@ -200,8 +196,7 @@ def in_one_go(operation: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any
 
 def unit() -> Unit | None:
     """Return the transaction that runs, if one does."""
-    client = connected()
-    return client if isinstance(client, Unit) else None
+    return running()
 
 
 async def read(sql: str, *values: Any) -> list[asyncpg.Record]:
@@ -211,8 +206,8 @@ async def read(sql: str, *values: Any) -> list[asyncpg.Record]:
 
 def mark_dirty() -> None:
     """Note that the running transaction records events."""
-    if (running := unit()) is not None:
-        running.dirty = True
+    if (known := unit()) is not None:
+        known.dirty = True
 
 
 def wake_relay() -> None:
@@ -228,5 +223,6 @@ def wake_relay() -> None:
 async def _notify() -> None:
     # A lost wake-up costs at most the relay's polling interval, so a failure is not worth a line in the log.
     with suppress(Exception):
-        await get_connection("default").execute_query(f"NOTIFY {RELAY_CHANNEL}")
+        async with connected().acquire_connection() as connection:
+            await connection.execute(f"NOTIFY {RELAY_CHANNEL}")
     await asyncio.sleep(0.003)

@@ -4,8 +4,9 @@ Tortoise is told of it by this module's name. What is overridden here is how con
 transactions begin and end; everything else is Tortoise's own.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 from uuid import UUID
@@ -366,16 +367,25 @@ class Ready:
         self._unit._lock.release()
 
 
+_running: ContextVar[Unit | None] = ContextVar("salescycle_running", default=None)
+
+
 class Opened(TransactionContext):
-    """A unit within which everything is sent that is sent in the block."""
+    """A unit within which everything is sent that is sent in the block.
 
-    __slots__ = ("_token", "client", "unit")
+    `committed` is called after the outermost one has recorded events and ended well.
+    """
 
-    def __init__(self, unit: Unit) -> None:
+    __slots__ = ("_around", "_committed", "_token", "client", "unit")
+
+    def __init__(self, unit: Unit, committed: Callable[[], None] | None = None) -> None:
         self.unit = self.client = unit
+        self._committed = committed
 
     async def __aenter__(self) -> Unit:
+        # Tortoise is told, too, but takes longer to answer.
         self._token = get_connections().set(self.unit.connection_name, self.unit)
+        self._around = _running.set(self.unit)
         return self.unit
 
     async def __aexit__(
@@ -384,13 +394,20 @@ class Opened(TransactionContext):
         try:
             await (self.unit.end() if kind is None else self.unit.undo())
         finally:
+            _running.reset(self._around)
             get_connections().reset(self._token)
+        if self._committed is not None and kind is None and self.unit.dirty and self.unit.outer is None:
+            self._committed()
+
+
+def running() -> Unit | None:
+    """Return the transaction that runs, if one does."""
+    return _running.get()
 
 
 def connected() -> Client | Unit:
     """Return the transaction that runs, or else the pool."""
-    client: Client | Unit = get_connection("default")  # type: ignore[assignment]
-    return client
+    return _running.get() or get_connection("default")  # type: ignore[return-value]
 
 
 client_class = Client

@@ -1,11 +1,12 @@
 """Rows that are read to be edited: locked, or hoped to be left alone by others for the moment that it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+from tortoise import fields
 from tortoise.models import Model
 
 from models.postgres import Unit, connected
@@ -15,24 +16,24 @@ Row = TypeVar("Row", bound=Model)
 
 async def read(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
     """Return a row of a workspace."""
-    return _made(model, await connected().read(_plain(model), [key, workspace_id]))
+    return _first(model, await connected().read(_plain(model), [key, workspace_id]))
 
 
 async def select(model: type[Row], sql: str, *values: Any) -> list[Row]:
-    """Return the rows that a statement names, in which `{columns}` stands for the model's."""
+    """Return the rows that a statement names, in which `{columns}`, before all others, stands for the model's."""
     found = await connected().read(sql.format(columns=_columns(model)), values)
-    return [model._init_from_db(**row) for row in found]
+    return [_made(model, row) for row in found]
 
 
 async def to_share(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
     """Return a row of a workspace that others may refer to as well, but nobody change, until the transaction ends."""
-    return _made(model, await connected().fetch(f"{_plain(model)} FOR SHARE", [key, workspace_id]))
+    return _first(model, await connected().fetch(f"{_plain(model)} FOR SHARE", [key, workspace_id]))
 
 
 async def of_workspace(model: type[Row], workspace_id: UUID) -> dict[UUID, Row]:
     """Return all rows of a workspace by their keys, for nouns that have few."""
     found = await connected().read(_all(model), [workspace_id])
-    return {row["id"]: model._init_from_db(**row) for row in found}
+    return {row["id"]: _made(model, row) for row in found}
 
 
 async def to_edit(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
@@ -43,11 +44,11 @@ async def to_edit(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | N
     client = connected()
     if isinstance(client, Unit) and client.is_hopeful:
         found = await client.read(_unlocked(model), [key, workspace_id])
-        if (row := _made(model, found)) is not None:
+        if (row := _first(model, found)) is not None:
             beside = {name: found[0][name] for name in _beside(model)}
             client.hoped(row, read_as=found[0]["xmin"], beside=beside)
         return row
-    row = _made(model, await client.fetch(_locked(model), [key, workspace_id]))
+    row = _first(model, await client.fetch(_locked(model), [key, workspace_id]))
     if row is not None and isinstance(client, Unit):
         client.held(row)
     return row
@@ -59,8 +60,37 @@ def read_beside(key: UUID, name: str) -> Any:
     return client.beside(key, name) if isinstance(client, Unit) else None
 
 
-def _made(model: type[Row], found: list[asyncpg.Record]) -> Row | None:
-    return model._init_from_db(**found[0]) if found else None
+def _first(model: type[Row], found: list[asyncpg.Record]) -> Row | None:
+    return _made(model, found[0]) if found else None
+
+
+def _made(model: type[Row], found: asyncpg.Record) -> Row:
+    """Return a record as a row, as Tortoise does in three times the time; its columns come first."""
+    names, conversions = _reading(model)
+    row = model.__new__(model)
+    state = row.__dict__
+    state["_partial"], state["_saved_in_db"], state["_custom_generated_pk"] = False, True, True
+    state["_await_when_save"] = {}
+    state.update(zip(names, found.values(), strict=False))
+    for name, convert in conversions:
+        if (value := state[name]) is not None:
+            state[name] = convert(value)
+    return row
+
+
+@cache
+def _reading(model: type[Model]) -> tuple[list[str], list[tuple[str, Callable[[Any], Any]]]]:
+    """Return the fields of a model in the order of its columns, and what those need that the driver leaves as text."""
+    meta = model._meta
+    conversions: list[tuple[str, Callable[[Any], Any]]] = [
+        (name, field.field_type) for _, name, field in meta.db_default_fields
+    ]
+    conversions += [
+        (name, field.to_python_value)
+        for _, name, field in meta.db_complex_fields
+        if not isinstance(field, fields.DatetimeField)
+    ]
+    return list(meta.fields_db_projection), conversions
 
 
 @cache

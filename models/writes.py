@@ -8,11 +8,15 @@ certain order, which is why rows of one table share a statement only while all o
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from tortoise.models import Model
 
+KEPT = 1000
+# Writing a row's key as it is changes nothing but who wrote the row last.
+UNCHANGED = '"id"="id"'
 EVENT_COLUMNS = "id, workspace_id, name, subject_type, subject_id, actor, client_mutation_id, data, occurred_at"
 EVENT_TYPES = ("uuid", "uuid", "text", "text", "uuid", "jsonb", "text", "jsonb", "timestamptz")
 # An event never occurs before its subject's last one, whatever the clocks of two machines say.
@@ -74,22 +78,14 @@ class Write:
 
     def sql(self, given: list[Any]) -> str:
         """Return the statement and add its values to those given."""
-        table, columns = self.model._meta.db_table, self.model._meta.fields_db_projection
-        first = len(given) + 1
+        first, names = len(given) + 1, tuple(self.values)
         given += self.values.values()
-        names = [f'"{columns[name]}"' for name in self.values]
-        places = [f"${place}" for place in range(first, first + len(names))]
         if self.is_new:
-            conflict = " ON CONFLICT DO NOTHING" if self.unless_known else ""
-            return f'INSERT INTO "{table}" ({",".join(names)}) VALUES ({",".join(places)}){conflict}'
-        # Writing a row's key as it is changes nothing but who wrote the row last.
-        written = ",".join(map("=".join, zip(names, places, strict=True))) or '"id"="id"'
+            return _insert(self.model, names, first, self.unless_known)
         given.append(self.key)
-        where = f'"id"=${len(given)}'
         if self.read_as is not None:
             given.append(self.read_as)
-            where += f" AND xmin=${len(given)}::xid"
-        return f'UPDATE "{table}" SET {written} WHERE {where}'
+        return _update(self.model, names, first, self.read_as is not None)
 
 
 @dataclass(slots=True)
@@ -138,17 +134,42 @@ class Writes:
         return (f"WITH {named}\n{last}" if named else last), given
 
     def _append(self, given: list[Any]) -> str:
-        condition = "" if self.guard is None else f"\nWHERE EXISTS (SELECT FROM w{self.guard})"
-        first = len(given) + 1
-        if len(self.events) == 1:
-            given += self.events[0].values()
-            typed = (f"${first + at}::{name}" for at, name in enumerate(EVENT_TYPES))
-            source = f"(VALUES ({', '.join(typed)}, 1)) AS new({EVENT_COLUMNS}, place)"
-        else:
+        first, several = len(given) + 1, len(self.events) > 1
+        if several:
             given += map(list, zip(*(event.values() for event in self.events), strict=True))
-            typed = (f"${first + at}::{name}[]" for at, name in enumerate(EVENT_TYPES))
-            source = f"unnest({', '.join(typed)}) WITH ORDINALITY AS new({EVENT_COLUMNS}, place)"
-        return EVENTS.format(columns=EVENT_COLUMNS, given=source, condition=condition)
+        else:
+            given += self.events[0].values()
+        return _append(first, several, self.guard)
+
+
+# The same few statements are sent over and over, so their texts are kept.
+@lru_cache(maxsize=KEPT)
+def _insert(model: type[Model], names: tuple[str, ...], first: int, unless_known: bool) -> str:
+    columns = model._meta.fields_db_projection
+    written = ",".join(f'"{columns[name]}"' for name in names)
+    places = ",".join(f"${place}" for place in range(first, first + len(names)))
+    conflict = " ON CONFLICT DO NOTHING" if unless_known else ""
+    return f'INSERT INTO "{model._meta.db_table}" ({written}) VALUES ({places}){conflict}'
+
+
+@lru_cache(maxsize=KEPT)
+def _update(model: type[Model], names: tuple[str, ...], first: int, guarded: bool) -> str:
+    columns = model._meta.fields_db_projection
+    written = ",".join(f'"{columns[name]}"=${place}' for place, name in enumerate(names, first))
+    key = first + len(names)
+    guard = f" AND xmin=${key + 1}::xid" if guarded else ""
+    return f'UPDATE "{model._meta.db_table}" SET {written or UNCHANGED} WHERE "id"=${key}{guard}'
+
+
+@lru_cache(maxsize=KEPT)
+def _append(first: int, several: bool, guard: int | None) -> str:
+    places = [f"${first + at}::{name}{'[]' if several else ''}" for at, name in enumerate(EVENT_TYPES)]
+    if several:
+        source = f"unnest({', '.join(places)}) WITH ORDINALITY AS new({EVENT_COLUMNS}, place)"
+    else:
+        source = f"(VALUES ({', '.join(places)}, 1)) AS new({EVENT_COLUMNS}, place)"
+    condition = "" if guard is None else f"\nWHERE EXISTS (SELECT FROM w{guard})"
+    return EVENTS.format(columns=EVENT_COLUMNS, given=source, condition=condition)
 
 
 def _values(row: Model, names: Iterable[str] | Mapping[str, str]) -> dict[str, Any]:
