@@ -14,10 +14,10 @@ from domain.actors import Actor
 from domain.errors import AlreadyExists, DomainError, Faults, Malformed, NotFound
 from domain.events import Event, changes, made
 from models.base import EditableRow, uuid7
-from models.database import joined, unit
-from models.users import Membership
+from models.database import joined, read, unit
 
 Referred = TypeVar("Referred", bound=Model)
+MEMBER = "SELECT active FROM membership WHERE workspace_id = $1 AND user_id = $2"
 
 
 class OwnerInactive(DomainError):
@@ -110,10 +110,10 @@ async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: st
     """Check that an owner is an active member of the workspace."""
     if user_id is None:
         return
-    membership = await Membership.get_or_none(workspace_id=actor.workspace_id, user_id=user_id)
-    if membership is None:
+    found = await read(MEMBER, actor.workspace_id, user_id)
+    if not found:
         faults.add(NotFound(noun="user", field=field))
-    elif not membership.active:
+    elif not found[0]["active"]:
         faults.add(OwnerInactive(field=field))
 
 

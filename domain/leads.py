@@ -27,9 +27,18 @@ from models.contacts import Contact
 from models.database import in_one_go, read, transaction
 from models.leads import ContactRole, Lead, LeadContact, Lifecycle
 from models.products import Product
-from models.stages import Stage, StageKind
+from models.stages import Stage
 
 MOST_TAGS = 50
+
+FIRST_STAGE = """
+SELECT {columns} FROM stage
+WHERE workspace_id = $1 AND archived_at IS NULL AND kind <> 'FOLLOW_UP' AND pipeline_id = (
+    SELECT id FROM pipeline
+    WHERE workspace_id = $1 AND archived_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN is_default ELSE id = $2 END
+)
+ORDER BY position, id LIMIT 1
+"""
 
 
 class LeadCaptured(Event):
@@ -315,9 +324,8 @@ async def first_stage(actor: Actor, pipeline_id: UUID | None) -> Stage | None:
 
     It is found whoever asks: a key that only captures need not be able to read pipelines.
     """
-    pipeline = {"pipeline_id": pipeline_id} if pipeline_id else {"pipeline__is_default": True}
-    stages = Stage.filter(workspace_id=actor.workspace_id, archived_at=None, pipeline__archived_at=None, **pipeline)
-    return await stages.exclude(kind=StageKind.FOLLOW_UP).order_by("position", "id").first()
+    found = await rows.select(Stage, FIRST_STAGE, actor.workspace_id, pipeline_id)
+    return found[0] if found else None
 
 
 async def place(lead: Lead, contact_id: UUID, role: ContactRole, is_primary: bool, now: datetime) -> None:
