@@ -102,13 +102,16 @@ class _Crowd:
     def _named(self, number: int) -> dict[str, Any]:
         return {**self._row(number), "name": f"Name {number:02}"}
 
+    def _within(self, model: type[Model], number: int) -> dict[str, Any]:
+        named = self._named(number)
+        return named | ({"name_normalised": named["name"].lower()} if model is Company else {})
+
     async def _tree(self, model: type[M]) -> list[M]:
         """Make rows within rows; the first have both a parent and children, and parents have several."""
-        more = {"name_normalised": "x"} if model is Company else {}
-        tops = [model(**self._named(50 + number), **more) for number in range(3)]
-        middle = [model(**self._named(number), **more, parent_id=tops[number // FEW].pk) for number in range(MANY)]
+        tops = [model(**self._within(model, 50 + number)) for number in range(3)]
+        middle = [model(**self._within(model, number), parent_id=tops[number // FEW].pk) for number in range(MANY)]
         below = [
-            model(**self._named(60 + number), **more, parent_id=middle[number % MANY].pk)
+            model(**self._within(model, 60 + number), parent_id=middle[number % MANY].pk)
             for number in range(MANY * FEW)
         ]
         await _made(tops)

@@ -26,7 +26,7 @@ BETWEEN = re.compile(
 )
 # The test itself of what hangs on leads that somebody owns.
 OWNED = re.compile(r"EXISTS \(SELECT FROM lead (?P<alias>ol) WHERE ol\.id = \w+\.lead_id AND ol\.owner_id = ANY\(\$")
-NOBODY = re.compile(r'"user_account" (?P<alias>\w+) (?:ON (?P=alias)\.id = \w+\."\w+" AND FALSE|WHERE .*\bFALSE\b)')
+NOBODY = re.compile(r'"user_account" (?P<alias>\w+) (?:ON (?P=alias)\."?id"? = \w+\."\w+" AND FALSE|WHERE .*\bFALSE\b)')
 
 
 def unscoped(statement: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLNonNull, get_named_type, is_leaf_type
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLNonNull, get_named_type, is_leaf_type
 from tortoise.models import Model
 
 from domain import policy
@@ -48,6 +48,12 @@ from tests.oracle.world import ABROAD, ACTORS, HOME, NOBODY, World
 pytestmark = pytest.mark.usefixtures("db")
 
 Actors = dict[str, Actor | None]
+
+
+def arguments_of(step: Step) -> dict[str, Any]:
+    return dict(object_type(step.type).fields[step.field].args)
+
+
 SOMEBODY = [name for name in ACTORS if name != NOBODY]
 FILTERED = [
     '{ company: { name: { ne: "-" } } }',
@@ -141,6 +147,38 @@ async def test_every_filter_tests_every_table(actors: Actors, filter: str) -> No
             await planned(actors[name], document)
         assert len(sent) == 2
         assert [found for statement in sent for found in unscoped(statement)] == []
+
+
+@pytest.mark.parametrize("step", [step for step in list_steps() if "orderBy" in arguments_of(step)], ids=str)
+async def test_every_order_tests_every_table(actors: Actors, step: Step) -> None:
+    order = get_named_type(arguments_of(step)["orderBy"].type)
+    assert isinstance(order, GraphQLInputObjectType)
+    by = get_named_type(order.fields["field"].type)
+    assert isinstance(by, GraphQLEnumType)
+    way = ways()[step.type].then(step)
+    for name in by.values:
+        document = way.document("id", total=True)
+        ordered = f"{step.field}(first: $n, orderBy: [{{ field: {name}, direction: DESC }}])"
+        place = document.rindex(f"{step.field}(first: $n)")
+        document = document[:place] + ordered + document[place + len(f"{step.field}(first: $n)") :]
+        for somebody in ("admin", "rep", "reading partner", "blind partner"):
+            with plans_statements() as sent:
+                await planned(actors[somebody], document, n=2)
+            assert [found for statement in sent for found in unscoped(statement)] == []
+
+
+@pytest.mark.parametrize(
+    ("order", "missing"),
+    [("COMPANY_NAME", "company:read"), ("OWNER_NAME", "user:read"), ("STAGE_POSITION", "pipeline:read")],
+)
+async def test_an_order_tells_nothing_of_what_is_not_there(admin: Actor, order: str, missing: str) -> None:
+    key = await partner(*(API_SCOPES - {missing}), of=admin)
+    document = f"{{ leads(first: 60, orderBy: [{{ field: {order} }}]) {{ nodes {{ id }} }} }}"
+    told = [node["id"] for node in (await planned(key, document)).data["leads"]["nodes"]]
+    assert told == sorted(told)
+    whole_sight = [node["id"] for node in (await planned(admin, document)).data["leads"]["nodes"]]
+    assert set(whole_sight) == set(told)
+    assert whole_sight != told
 
 
 async def test_documents_by_chance_test_every_table(world: World, actors: Actors) -> None:
