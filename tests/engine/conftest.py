@@ -6,7 +6,6 @@ from domain.actors import Actor
 from models.workspaces import Workspace
 from tests.engine.crowd import crowd
 from tests.oracle.world import World
-from tests.schema.conftest import configured as configured
 
 _made: list[Actor] = []
 

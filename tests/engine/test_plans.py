@@ -263,8 +263,9 @@ async def test_a_list_that_is_refused_spoils_nothing_elsewhere(admin: Actor, ask
 
 
 @pytest.fixture
-def engine_off(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def engine_off(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> Iterator[None]:
     """Set ENGINE to off, as who runs the server may."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("ENGINE", "off")
     settings.cache_clear()
     yield
