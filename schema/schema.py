@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 import schema.enums  # noqa: F401  (declares the enums before a type uses them)
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
+from schema.building import build_inputs_fast
 from schema.catalog import CatalogQueries
 from schema.catalog_mutations import CatalogMutations
 from schema.companies import CompanyQueries
@@ -83,3 +84,4 @@ class Mutation(
 graphql_schema = Schema(
     query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(scalar_map=SCALARS)
 )
+build_inputs_fast(graphql_schema)
