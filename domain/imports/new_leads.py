@@ -138,7 +138,7 @@ class _New:
         stage, opened, status = self.place.stage, self.place.opened_in, self.place.status
         # It stands in two events, and is written once.
         as_open = orjson.Fragment(events.dump(self._live(opened, LeadStatus.OPEN)))
-        captured: dict[str, Any] = {"version": 1, "before": None, "after": as_open, "changes": {}, "done": [scoring.TASK]}
+        captured = {"version": 1, "before": None, "after": as_open, "changes": dict[str, Any](), "done": [scoring.TASK]}
         self._taking.happened(LeadCaptured, self.key, captured, at=self.entered_at)
         if self.closed_at is None:
             return
