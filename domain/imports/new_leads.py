@@ -36,19 +36,30 @@ async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked:
 
     Open ones are scored at once, so that `lead.captured` asks for no task of it.
     """
+    if not wanted:
+        return
     keys = [new_key() for _ in wanted]
-    ranks = Ranks()
     scorer = await scores.scorer(taking, looked.sources.keys.values())
-    leads = [_New(key, each, taking, sheet, looked, ranks, scorer) for key, each in zip(keys, wanted, strict=True)]
-    # What follows from the leads is made ready while PostgreSQL takes them.
+    # Python makes ready what PostgreSQL takes next: the leads with the references, their history with the leads.
+    making = asyncio.create_task(asyncio.to_thread(_leads, keys, wanted, taking, sheet, looked, scorer))
+    try:
+        await taking.refer(zip((each.row for each in wanted), keys, strict=True))
+    finally:
+        leads = await making
     history = asyncio.create_task(asyncio.to_thread(_history, leads))
     try:
-        await taking.copy("lead", COLUMNS, [lead.record() for lead in leads])
+        await taking.copy("lead", COLUMNS, (lead.record() for lead in leads))
     finally:
         moves = await history
     await taking.copy("stage_transition", MOVES, moves)
-    await taking.refer(list(zip((each.row for each in wanted), keys, strict=True)))
     taking.created += len(leads)
+
+
+def _leads(
+    keys: Sequence[UUID], wanted: Sequence[Wanted], taking: Taking, sheet: Sheet, looked: Looked, scorer: Scorer
+) -> list["_New"]:
+    ranks = Ranks()
+    return [_New(key, each, taking, sheet, looked, ranks, scorer) for key, each in zip(keys, wanted, strict=True)]
 
 
 def _history(leads: Sequence["_New"]) -> list[Record]:

@@ -83,8 +83,8 @@ class Taking:
             mark_dirty()
         self._events.clear()
 
-    async def copy(self, table: str, columns: Sequence[str], records: Sequence[tuple[Any, ...]]) -> None:
-        """Write new rows of a table."""
+    async def copy(self, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...]]) -> None:
+        """Write new rows of a table; an iterator is asked for them while PostgreSQL takes those before."""
         if not records:
             return
         async with self.connection.acquire_connection() as raw:
