@@ -97,13 +97,6 @@ async def pipeline_of(actor: Actor) -> str:
     return ids.encode("Pipeline", (await Pipeline.get(workspace_id=actor.workspace_id)).id)
 
 
-async def listening(socket: Socket, *, key: str = "sync") -> None:
-    """Return when the server has taken everything that was sent before."""
-    await socket.begin(key, "{ __typename }")
-    await socket.data(key)
-    await socket.complete(key)
-
-
 async def cursor_of(actor: Actor) -> str:
     return cursor(actor.workspace_id, await boards.head(actor.workspace_id), policy.scope(actor, Lead))
 
