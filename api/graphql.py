@@ -164,7 +164,7 @@ class GraphQLEndpoint:
             return Answer({"errors": [error.formatted for error in errors]}, request_error=True)
         if asked.operation.type not in allowed:
             return _not_here(asked.operation.type)
-        return Answer.of(await execution.run(self._schema, asked, context))
+        return Answer.of(await execution.run(asked, context))
 
     async def _batch(self, given: list[Any], context: Context) -> list[dict[str, Any]]:
         if not 0 < len(given) <= self._settings.max_batch:

@@ -256,7 +256,7 @@ class Connection:
         await self._documents.remember(given)
         if asked.operation.type is OperationType.SUBSCRIPTION:
             return await self._subscribe(key, asked, context)
-        answer = await run(self._schema, asked, context)
+        answer = await run(asked, context)
         if answer.refused:
             await self._fail(key, answer.errors)
             return False

@@ -36,11 +36,6 @@ class Arguments:
         self._coerced: dict[str, Any] | None = None
         self._converted: dict[str, Any] | None = None
 
-    @property
-    def constant(self) -> bool:
-        """Say whether they are always the same."""
-        return not self._open
-
     def coerced(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments as the schema's resolvers take them."""
         if self._coerced is None:

@@ -61,7 +61,7 @@ class Operation(Run):
 
 
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Shapes by plan what root fields of mutations and subscriptions return, where the context bears plans."""
+    """Shapes by plan what root fields of mutations and subscriptions return, where there is a plan."""
 
     plan: Plan | None = None
     plans: Plans

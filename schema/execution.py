@@ -82,7 +82,7 @@ class Schema(strawberry.Schema):
         operation_type = StrawberryOperation(asked.operation.type.value)
         if allowed_operation_types is not None and operation_type not in allowed_operation_types:
             raise InvalidOperationTypeError(operation_type)
-        answer = await run(self, asked, context, root=root_value)
+        answer = await run(asked, context, root=root_value)
         given.compiled, given.why_not = context.compiled, context.why_not
         data = plain(answer.data) if context.compiled else answer.data
         return StrawberryResult(data=data, errors=answer.errors or None, extensions=answer.extensions or None)
@@ -107,7 +107,7 @@ def ask(
     return Asked(text, name, variables or {}, prepared, operation, cost)
 
 
-async def run(schema: strawberry.Schema, asked: Asked, context: Context, *, root: Any = None) -> Answer:
+async def run(asked: Asked, context: Context, *, root: Any = None) -> Answer:
     """Run a query or a mutation.
 
     What is wrong is in the answer, as clients may see it. The data has values that are written by `written` only.
