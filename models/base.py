@@ -6,7 +6,6 @@ from uuid import UUID
 
 from tortoise import fields, models
 
-
 _last_stamp = 0
 
 
