@@ -154,6 +154,7 @@ def same_keys() -> Iterator[None]:
     clock = SimpleNamespace(time_ns=lambda: moment + next(numbers) * 10**6)
     with (
         patch.object(base, "time", clock),
+        patch.object(base, "_last_stamp", 0),
         patch.object(base, "os", SimpleNamespace(urandom=chance)),
         patch.object(ranks, "randbelow", lambda most: next(numbers) % most),
         patch.object(ranks, "token_hex", lambda length: chance(length).hex()),
