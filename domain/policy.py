@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
+from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
@@ -226,7 +227,15 @@ def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
     if owners is None:
         return rows
     column = ROW_VISIBILITY.get(noun)
-    return rows.filter(**{f"{column}__in": owners}) if column and owners else rows.filter(id__in=[])
+    if not column or not owners:
+        return rows.filter(id__in=[])
+    owned = Q(**{f"{column}__in": owners})  # type: ignore[arg-type]
+    return rows.filter(owned if needs_lead(noun) else owned | Q(lead_id=None))
+
+
+def needs_lead(noun: type[Model]) -> bool:
+    """Say whether every row of a noun with row visibility is or has a lead; one without exists for all."""
+    return noun is Lead or not noun._meta.fields_map["lead_id"].null
 
 
 async def get(actor: Actor, noun: type[Subject], key: UUID, *, field: str | None = None) -> Subject:

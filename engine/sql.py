@@ -93,7 +93,8 @@ def _owned(model: type[Model], owners: frozenset[Any], params: Params, alias: st
     bound = params.once("owners", sorted(owners), "uuid[]")
     if model is Lead:
         return f"{alias}.owner_id = ANY({bound})"
-    return f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"
+    owned = f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"
+    return owned if policy.needs_lead(model) else f"({alias}.lead_id IS NULL OR {owned})"
 
 
 def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:
