@@ -22,6 +22,7 @@ from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomField
 from models.exchange_rates import ExchangeRate
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadContact
@@ -43,6 +44,7 @@ class Action(StrEnum):
     MANAGE_API_KEYS = "apikey.manage", "make and revoke API keys"
     MANAGE_PIPELINES = "pipeline.manage", "make and change pipelines and stages"
     MANAGE_CATALOG = "catalog.manage", "make and change sources and lost reasons"
+    MANAGE_CUSTOM_FIELDS = "customfield.manage", "make and change custom fields"
     MANAGE_PRODUCTS = "product.manage", "make and change products"
     SET_EXCHANGE_RATE = "exchangerate.set", "set exchange rates"
     IMPORT = "import.start", "import files"
@@ -102,6 +104,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.MANAGE_API_KEYS: [roles(ADMIN)],
     Action.MANAGE_PIPELINES: [roles(ADMIN)],
     Action.MANAGE_CATALOG: [roles(ADMIN, MANAGER)],
+    Action.MANAGE_CUSTOM_FIELDS: [roles(ADMIN)],
     Action.MANAGE_PRODUCTS: [roles(ADMIN, MANAGER)],
     Action.SET_EXCHANGE_RATE: [roles(ADMIN)],
     Action.IMPORT: [roles(ADMIN, MANAGER, MARKETER)],
@@ -140,6 +143,7 @@ READ_SCOPES: dict[type[Model], str] = {
     MoveRequest: "lead:read",
     Company: "company:read",
     Contact: "contact:read",
+    CustomField: "customfield:read",
     Product: "product:read",
     Pipeline: "pipeline:read",
     Stage: "pipeline:read",

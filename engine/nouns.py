@@ -11,6 +11,7 @@ from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomField
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -147,6 +148,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Workspace),
         Noun(Invitation),
         Noun(ApiKey),
+        Noun(CustomField, live=LIVE),
         Noun(Need, live=LIVE),
         Noun(Team, live=LIVE),
         Noun(Membership),

@@ -40,6 +40,7 @@ MODELS = [
     "models.catalog",
     "models.leads",
     "models.needs",
+    "models.custom_fields",
     "models.exchange_rates",
     "models.external_refs",
     "models.events",

@@ -28,6 +28,7 @@ WHO_MAY = {
     "team.manage": "A",
     "apikey.manage": "A",
     "pipeline.manage": "A",
+    "customfield.manage": "A",
     "catalog.manage": "AM",
     "product.manage": "AM",
     "exchangerate.set": "A",
