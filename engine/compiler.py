@@ -20,6 +20,7 @@ from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
 from engine.arguments import Arguments
+from engine.costs import OBJECT, cost_of_one
 from engine.frames import Frame, LevelBuilder, ObjectFrame, RecordFrame, completer
 from engine.levels import (
     AbstractObjects,
@@ -74,7 +75,9 @@ class Compiler:
 
     def root(self, parent: GraphQLObjectType, selections: SelectionSetNode) -> Level:
         """Return the level of the root object of an operation."""
-        return self._objects(parent, [selections])
+        level = self._objects(parent, [selections])
+        level.cost -= OBJECT
+        return level
 
     def value(self, type_: GraphQLOutputType, selections: list[SelectionSetNode]) -> Finish:
         """Return what makes answers of values that a resolver returned."""
@@ -98,14 +101,15 @@ class Compiler:
 
     def _objects(self, type_: GraphQLObjectType, selections: list[SelectionSetNode]) -> Level:
         builder = LevelBuilder()
-        return self._level(builder, self._entries(ObjectFrame(builder), type_, selections))
+        return self._level(builder, type_, self._entries(ObjectFrame(builder), type_, selections))
 
     def _records(self, type_: GraphQLObjectType, selections: list[SelectionSetNode], select: Select) -> Level:
         builder = LevelBuilder()
-        return self._level(builder, self._entries(RecordFrame(builder, select, select.model), type_, selections))
+        return self._level(builder, type_, self._entries(RecordFrame(builder, select, select.model), type_, selections))
 
-    def _level(self, builder: LevelBuilder, entries: Object, *beside: str) -> Level:
+    def _level(self, builder: LevelBuilder, type_: GraphQLObjectType, entries: Object, *beside: str) -> Level:
         builder.level.shape = shaper(entries, [*beside, *builder.columns], builder.names)
+        builder.level.cost = cost_of_one(type_) + OBJECT * entries.objects
         return builder.level
 
     def _entries(self, frame: Frame, type_: GraphQLObjectType, selections: list[SelectionSetNode]) -> Object:
@@ -262,7 +266,7 @@ class Compiler:
                 case other:
                     raise Unplannable(f"{type_.name}.{other}")
         beside = ["cursor"] if any(value == "cursor" for _, value in entries) else []
-        return self._level(builder, Object(tuple(entries)), *beside), bool(beside)
+        return self._level(builder, type_, Object(tuple(entries)), *beside), bool(beside)
 
     def _resolved(
         self, frame: Frame, parent: GraphQLObjectType, declared: StrawberryField, selected: Selected

@@ -15,12 +15,15 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLInt,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLResolveInfo,
     GraphQLSchema,
+    GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
@@ -219,6 +222,19 @@ class _Reader:
 
     def _type(self, name: str) -> GraphQLNamedType | None:
         return self.schema.get_type(name)
+
+
+def cost_of_one(of: GraphQLNamedType) -> int:
+    """Return what an object of a type costs: what only holds a page together is free."""
+    is_free = _is_connection(of) or _is_edge(of) or of.name == "PageInfo"
+    return 0 if is_free else OBJECT
+
+
+def cost_of(value_type: Any, info: GraphQLResolveInfo[Any]) -> int:
+    """Return what a value that graphql-core has completed costs, beside what is within it."""
+    if isinstance(value_type, GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType):
+        return cost_of_one(value_type)
+    return TOTAL_COUNT * (value_type is GraphQLInt and info.field_name == "totalCount")
 
 
 def _size(node: FieldNode, *names: str, otherwise: int = DEFAULT_PAGE) -> Size:

@@ -17,6 +17,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import Info
 
+from engine.costs import cost_of
 from engine.levels import Run
 from engine.plans import Plan, Plans, went
 
@@ -31,11 +32,13 @@ async def answer_query(plans: Plans, context: Any, variables: VariableValues, ro
         tell(context, plan.why_not if plan else "the engine is off")
     else:
         try:
-            [data] = await plan.root.answers([root], Operation(plans, context, variables, root))
+            run = Operation(plans, context, variables, root)
+            [data] = await plan.root.answers([root], run)
         except Exception as trouble:
             tell(context, trouble)
         else:
             tell(context, None)
+            context.cost += run.cost
             return ExecutionResult(data, None)
     executor = PlanningExecutor.made(plans, context, variables, root)
     result: Any = executor.execute_operation()
@@ -94,6 +97,8 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         if path.prev is None and self.plan is not None and path.key in self.plan.fields:
             return self._completed((return_type, field_details_list, info, path, result, position_context))
+        if result is not None:
+            self.context_value.cost += cost_of(return_type, info)
         return super().complete_value(return_type, field_details_list, info, path, result, position_context)
 
     async def _completed(self, facts: tuple[Any, ...]) -> Any:
@@ -109,6 +114,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
             value = super().complete_value(*facts)
             return await value if isawaitable(value) else value
         tell(self.context_value, None)
+        self.context_value.cost += run.cost
         return answer
 
 

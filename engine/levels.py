@@ -15,6 +15,7 @@ from tortoise.models import Model
 
 from domain.actors import Actor
 from engine.arguments import Arguments
+from engine.costs import TOTAL_COUNT
 from engine.pages import (
     Page,
     PageRequest,
@@ -51,11 +52,12 @@ class Context(Protocol):
 class Run:
     """One run of a plan."""
 
-    __slots__ = ("context", "variables")
+    __slots__ = ("context", "cost", "variables")
 
     def __init__(self, context: Context, variables: VariableValues) -> None:
         self.context = context
         self.variables = variables
+        self.cost = 0
 
     @property
     def actor(self) -> Actor:
@@ -82,14 +84,19 @@ class Finish(Protocol):
 
 @dataclass(slots=True)
 class Level:
-    """Rows of one type: what hangs on them is loaded first, then all are shaped at once."""
+    """Rows of one type: what hangs on them is loaded first, then all are shaped at once.
+
+    `cost` is what the objects that each row makes cost.
+    """
 
     children: list[Child] = field(default_factory=list)
     shape: Shape = list
+    cost: int = 0
 
     async def answers(self, rows: Sequence[Any], run: Run, *beside: Sequence[Any]) -> list[Any]:
         if not rows:
             return []
+        run.cost += len(rows) * self.cost
         loaded = [await child.load(rows, run) for child in self.children]
         return self.shape(rows, *beside, *loaded)
 
@@ -330,6 +337,8 @@ class Pages:
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
         request = self.read.request(run.context.now, **self.arguments.converted(run.variables))
         cursors, counts_all = self.listing.shows_cursors, bool(self.listing.totals)
+        if counts_all:
+            run.cost += len(rows) * TOTAL_COUNT
         if self.get is None:
             records = await page_records(request, run.actor, self.select, cursors=cursors)
             totals = [await count(request, run.actor)] if counts_all else []

@@ -23,6 +23,11 @@ class Object:
     entries: "tuple[tuple[str, Expression], ...]"
     missing: str = ""
 
+    @property
+    def objects(self) -> int:
+        """Return how many objects are within this one."""
+        return sum(1 + value.objects for _, value in self.entries if isinstance(value, Object))
+
 
 Expression: TypeAlias = str | Constant | Object
 

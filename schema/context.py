@@ -65,7 +65,8 @@ class Context:
 
     `refused` is why a credential that came along was not accepted; it is raised where an actor is needed. `renew`
     loads the identity again, for what outlives the moment; it raises what ended it. With `engine` false everything
-    is executed by graphql-core; `compiled`, `why_not` and `way` say afterwards which way it went.
+    is executed by graphql-core; `compiled`, `why_not` and `way` say afterwards which way it went, and `cost` what
+    the answer came to.
     """
 
     identity: Actor | None = None
@@ -83,6 +84,7 @@ class Context:
     compiled: bool | None = None
     why_not: str = ""
     way: str = ""
+    cost: int = 0
     now: datetime = field(default_factory=_now)
     loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 

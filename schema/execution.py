@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from inspect import isawaitable
@@ -118,6 +119,7 @@ async def run(asked: Asked, context: Context, *, root: Any = None) -> Answer:
         variables = asked.operation.plans.variables(asked.variables)
         if isinstance(variables, list):
             raise Refused(variables)
+        context.cost = 0
         result = await _executed(asked, variables, context, answer, root)
         answer.data, answer.errors = result.data, [_public(error, context) for error in result.errors or ()]
     except Refused as refused:
@@ -140,10 +142,10 @@ async def _executed(
         async with deadline:
             if mutation:
                 return await _mutated(asked, variables, context, answer, root)
-            if asked.operation.cost.snapshot:
-                async with snapshot():
-                    return await answer_query(plans, context, variables, root)
-            return await answer_query(plans, context, variables, root)
+            async with snapshot() if asked.operation.cost.snapshot else nullcontext():
+                result = await answer_query(plans, context, variables, root)
+            answer.extensions["cost"]["actual"] = context.cost
+            return result
     except Exception as error:
         if deadline.expired():
             message = f"The operation took longer than {seconds:g} seconds and was ended."
@@ -163,7 +165,9 @@ async def _mutated(
 ) -> ExecutionResult:
     async def execute() -> ExecutionResult:
         result: Any = PlanningExecutor.made(asked.operation.plans, context, variables, root).execute_operation()
-        return await result if isawaitable(result) else result  # type: ignore[no-any-return]
+        done = await result if isawaitable(result) else result
+        answer.extensions["cost"]["actual"] = context.cost
+        return done  # type: ignore[no-any-return]
 
     key = _key(asked, context)
     if key is None:

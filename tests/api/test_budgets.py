@@ -125,6 +125,7 @@ async def test_clients_are_told_how_their_budget_stands_and_when_to_come_back(
 
     assert answer.json()["extensions"]["cost"] == {
         "requested": 20,
+        "actual": 1,
         "maximum": 5_000,
         "throttle": {"maximum": 100, "available": 80, "restoreRate": 5},
     }
