@@ -59,7 +59,7 @@ def permissions_page() -> str:
         "# Permissions",
         "",
         "Who may do what stands in `domain/policy.py`; this page is written from it by `make docs`. **yes**: all that",
-        "they may see; **own**: what they own; empty: no.",
+        "they may see; **own**: what they own, or of activities what they did; empty: no.",
         "",
         "| action | " + " | ".join(role.value for role in Role) + " |",
         "| --- |" + " --- |" * len(Role),
@@ -71,6 +71,7 @@ def permissions_page() -> str:
         "",
         f"Which leads exist for a role: {shown}.",
         "`updateWorkspace` changes it. TEAM is the member's team and its sub-teams; OWN is what the member owns.",
+        "Activities exist where their lead does, and for all where they have none.",
         "Companies, contacts, products, pipelines and the short lists exist for every member; invitations and API keys",
         "for admins, imports for those who may import. Whoever sees only some owners' leads",
         "owns what they capture, unless they name somebody else.",
@@ -84,9 +85,13 @@ def permissions_page() -> str:
 def _may(role: Role, action: Action) -> str:
     user, workspace = UUID(int=1), UUID(int=2)
     actor = Actor(ActorKind.USER, workspace, user_id=user, role=role)
-    if may(actor, action, SimpleNamespace(owner_id=UUID(int=3))):
+    if may(actor, action, _of(UUID(int=3))):
         return "yes"
-    return "own" if may(actor, action, SimpleNamespace(owner_id=user)) else ""
+    return "own" if may(actor, action, _of(user)) else ""
+
+
+def _of(user: UUID) -> SimpleNamespace:
+    return SimpleNamespace(owner_id=user, user_id=user)
 
 
 def _scopes() -> str:

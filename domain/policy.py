@@ -18,6 +18,7 @@ from tortoise.queryset import QuerySet
 from domain.actors import ALL, NONE, Actor, ActorKind, Scope
 from domain.errors import Forbidden, NotFound, Stale
 from models import rows
+from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
@@ -43,7 +44,7 @@ class Action(StrEnum):
     MANAGE_TEAMS = "team.manage", "make, change and delete teams"
     MANAGE_API_KEYS = "apikey.manage", "make and revoke API keys"
     MANAGE_PIPELINES = "pipeline.manage", "make and change pipelines and stages"
-    MANAGE_CATALOG = "catalog.manage", "make and change sources and lost reasons"
+    MANAGE_CATALOG = "catalog.manage", "make and change sources, lost reasons and types of activities"
     MANAGE_CUSTOM_FIELDS = "customfield.manage", "make and change custom fields"
     MANAGE_PRODUCTS = "product.manage", "make and change products"
     SET_EXCHANGE_RATE = "exchangerate.set", "set exchange rates"
@@ -63,6 +64,9 @@ class Action(StrEnum):
     UPDATE_CONTACT = "contact.update", "change contacts"
     DELETE_CONTACT = "contact.delete", "delete and restore contacts"
     TAG = "tag.manage", "make tags, and tag leads"
+    LOG_ACTIVITY = "activity.log", "log activities"
+    LOG_FOR_OTHERS = "activity.log_for_others", "log what others did"
+    UPDATE_ACTIVITY = "activity.update", "change, delete and restore activities"
 
     words: str
 
@@ -91,6 +95,13 @@ def owner(*allowed: Role) -> Rule:
         and subject is not None
         and actor.user_id is not None
         and subject.owner_id == actor.user_id
+    )
+
+
+def author(*allowed: Role) -> Rule:
+    """These roles, on what they did themselves."""
+    return lambda actor, subject: (
+        actor.role in allowed and subject is not None and actor.user_id is not None and subject.user_id == actor.user_id
     )
 
 
@@ -123,6 +134,9 @@ RULES: dict[Action, list[Rule]] = {
     Action.UPDATE_CONTACT: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.DELETE_CONTACT: [roles(ADMIN, MANAGER)],
     Action.TAG: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.LOG_ACTIVITY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.LOG_FOR_OTHERS: [roles(ADMIN, MANAGER, QUALIFIER)],
+    Action.UPDATE_ACTIVITY: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -139,6 +153,8 @@ READ_SCOPES: dict[type[Model], str] = {
     Lead: "lead:read",
     LeadContact: "lead:read",
     Need: "lead:read",
+    Activity: "activity:read",
+    ActivityParticipant: "activity:read",
     StageTransition: "lead:read",
     MoveRequest: "lead:read",
     Company: "company:read",
@@ -150,6 +166,7 @@ READ_SCOPES: dict[type[Model], str] = {
     Source: "catalog:read",
     LostReason: "catalog:read",
     Tag: "catalog:read",
+    ActivityType: "catalog:read",
     ExchangeRate: "catalog:read",
     Team: "user:read",
     Membership: "user:read",
@@ -162,6 +179,7 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     Lead: "owner_id",
     LeadContact: "lead__owner_id",
     Need: "lead__owner_id",
+    Activity: "lead__owner_id",
     StageTransition: "lead__owner_id",
     MoveRequest: "lead__owner_id",
 }
@@ -192,6 +210,10 @@ def may_own(actor: Actor, action: Action) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Owned:
     owner_id: UUID | None
+
+    @property
+    def user_id(self) -> UUID | None:
+        return self.owner_id
 
 
 def _is_in_scopes(actor: Actor, action: Action) -> bool:

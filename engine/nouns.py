@@ -7,6 +7,7 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
+from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
@@ -111,6 +112,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "contacts": Link(Contact, through=LeadContact, through_ours="lead_id", through_theirs="contact_id"),
                 "tags": Link(Tag, through=LeadTag, through_ours="lead_id", through_theirs="tag_id"),
                 "needs": Link(Need, theirs="lead_id"),
+                "activities": Link(Activity, theirs="lead_id"),
             },
             live=LIVE,
         ),
@@ -150,6 +152,17 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(ApiKey),
         Noun(CustomField, live=LIVE),
         Noun(Need, live=LIVE),
+        Noun(
+            Activity,
+            search="to_tsvector('simple', coalesce({alias}.subject, '') || ' ' || coalesce({alias}.text, ''))",
+            links={
+                "lead": Link(Lead, ours="lead_id"),
+                "participants": Link(ActivityParticipant, theirs="activity_id"),
+            },
+            live=LIVE,
+        ),
+        Noun(ActivityParticipant),
+        Noun(ActivityType),
         Noun(Team, live=LIVE),
         Noun(Membership),
         Noun(

@@ -41,6 +41,7 @@ MODELS = [
     "models.leads",
     "models.needs",
     "models.custom_fields",
+    "models.activities",
     "models.exchange_rates",
     "models.external_refs",
     "models.events",

@@ -64,7 +64,11 @@ if TYPE_CHECKING:
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
-OLDEST = (Order("created_at"),)
+
+
+def at_most_int(value: int | None) -> int | None:
+    """Return a count that may be greater than GraphQL's integers as one of them."""
+    return None if value is None else min(value, 2**31 - 1)
 
 
 @strawberry.type(description="What raised or lowered a lead's score.")
@@ -154,7 +158,7 @@ class StageTransition(Node):
     user: Annotated["User", strawberry.lazy("schema.users")] | None = relation(UserRow, "Who moved it.", by="user_id")
     moved_at: datetime = column("When it was moved.")
     stayed_seconds: int | None = computed(
-        lambda seconds: None if seconds is None else min(seconds, 2**31 - 1),
+        at_most_int,
         "How many seconds it had stayed where it stood.",
         needs=("stayed_seconds",),
     )
@@ -228,7 +232,14 @@ class Lead(Node):
     expected_close_date: date | None = column("When it is expected to be decided.")
     engaged_at: datetime | None = column("When selling began: when it first stood in a stage that is no intake.")
     stage_entered_at: datetime = column("Since when it stands in its stage.")
-    last_activity_at: datetime | None = column("When something last happened with the customer.")
+    first_activity_at: datetime | None = column("When the first of its activities happened.")
+    last_activity_at: datetime | None = column("When the last of its activities happened.")
+    first_response_seconds: int | None = computed(
+        at_most_int,
+        "How many seconds after its capture the customer was first called, mailed, met or touched otherwise.",
+        needs=("first_response_seconds",),
+    )
+    touches: int = column("How many calls, mails, meetings and other touches it had.")
     closed_at: datetime | None = column("When it was closed.")
     created_at: datetime = column("When it was captured.")
     updated_at: datetime = column("When a person last changed it.")
@@ -318,7 +329,12 @@ class LeadFilter:
     updated_at: DateTimeFilter | None = on("By when a person last changed it.", "updated_at")
     engaged_at: DateTimeFilter | None = on("By when selling began.", "engaged_at")
     stage_entered_at: DateTimeFilter | None = on("By when it came into its stage.", "stage_entered_at")
+    first_activity_at: DateTimeFilter | None = on("By its first activity.", "first_activity_at")
     last_activity_at: DateTimeFilter | None = on("By its last activity.", "last_activity_at")
+    first_response_seconds: IntFilter | None = on(
+        "By the seconds from its capture to the first response; null is: none yet.", "first_response_seconds"
+    )
+    touches: IntFilter | None = on("By how many touches it had.", "touches")
     closed_at: DateTimeFilter | None = on("By when it was closed.", "closed_at")
     expected_close_date: DateFilter | None = on("By when it is expected to be decided.", "expected_close_date")
     company: Annotated["CompanyFilter", strawberry.lazy("schema.companies")] | None = through(
@@ -347,6 +363,7 @@ class LeadOrderField(Enum):
     VALUE = strawberry.enum_value("value", description="The amount of its value, whatever the currency.")
     EXPECTED_CLOSE_DATE = strawberry.enum_value("expected_close_date", description="When it is to be decided.")
     CLOSED_AT = strawberry.enum_value("closed_at", description="When it was closed.")
+    LAST_ACTIVITY_AT = strawberry.enum_value("last_activity_at", description="When its last activity happened.")
     RANK = strawberry.enum_value("rank", description="Its place in its stage.")
     COMPANY_NAME = strawberry.enum_value(
         "company.name_normalised", description="Its company's name; slow where there are very many leads."

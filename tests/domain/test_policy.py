@@ -48,6 +48,9 @@ WHO_MAY = {
     "contact.update": "AMRQK",
     "contact.delete": "AM",
     "tag.manage": "AMRQK",
+    "activity.log": "AMRQK",
+    "activity.log_for_others": "AMQ",
+    "activity.update": "AMrqk",
 }
 LETTERS = {
     Role.ADMIN: "A",
@@ -62,6 +65,10 @@ LETTERS = {
 @dataclass
 class Owned:
     owner_id: UUID | None
+
+    @property
+    def user_id(self) -> UUID | None:
+        return self.owner_id
 
 
 def actor(role: Role | None, **more: object) -> Actor:
