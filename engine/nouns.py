@@ -9,15 +9,17 @@ from tortoise.models import Model
 
 from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
+from models.attachments import Attachment
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
+from models.competitors import Competitor
 from models.contacts import Contact
 from models.custom_fields import CustomField
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
 from models.imports import Import, ImportFault
-from models.leads import Lead, LeadContact, LeadTag
+from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
@@ -111,6 +113,9 @@ NOUNS: dict[type[Model], Noun] = {
                 "owner": Link(User, ours="owner_id"),
                 "contacts": Link(Contact, through=LeadContact, through_ours="lead_id", through_theirs="contact_id"),
                 "tags": Link(Tag, through=LeadTag, through_ours="lead_id", through_theirs="tag_id"),
+                "competitors": Link(
+                    Competitor, through=LeadCompetitor, through_ours="lead_id", through_theirs="competitor_id"
+                ),
                 "needs": Link(Need, theirs="lead_id"),
                 "activities": Link(Activity, theirs="lead_id"),
             },
@@ -174,6 +179,9 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Source),
         Noun(LostReason),
         Noun(Tag),
+        Noun(Competitor),
+        Noun(LeadCompetitor, links={"competitor": Link(Competitor, ours="competitor_id")}),
+        Noun(Attachment, live=LIVE),
         Noun(ExchangeRate),
         Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),
         Noun(StageTransition),

@@ -38,6 +38,7 @@ MODELS = [
     "models.contacts",
     "models.products",
     "models.catalog",
+    "models.competitors",
     "models.leads",
     "models.needs",
     "models.custom_fields",
@@ -47,6 +48,7 @@ MODELS = [
     "models.events",
     "models.imports",
     "models.files",
+    "models.attachments",
     "models.idempotency",
 ]
 RELAY_CHANNEL = "salescycle_events"

@@ -1,11 +1,18 @@
 """Files, and their bytes in chunks where no other store is set, so that every process on every machine sees them."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from tortoise import fields
 
 from models.base import Row, WorkspaceRow
+
+
+class UploadPurpose(StrEnum):
+    IMPORT = "IMPORT"
+    ATTACHMENT = "ATTACHMENT"
+    AVATAR = "AVATAR"
 
 
 class File(WorkspaceRow):
@@ -14,6 +21,8 @@ class File(WorkspaceRow):
     name = fields.TextField()
     content_type = fields.TextField(default="application/octet-stream")
     size = fields.BigIntField(default=0)
+    # What it may be used for, where somebody uploads it.
+    purpose: UploadPurpose | None = fields.CharEnumField(UploadPurpose, max_length=16, null=True)
     sha256: str | None = fields.TextField(null=True)
     user_id: UUID | None = fields.UUIDField(null=True)
     created_at = fields.DatetimeField()

@@ -11,6 +11,7 @@ from tortoise import fields
 from models.base import EditableRow, WorkspaceRow
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
+from models.competitors import Competitor, Threat
 from models.contacts import Contact
 from models.pipelines import Pipeline
 from models.products import Product
@@ -92,6 +93,10 @@ class Lead(EditableRow):
     lost_reason: fields.ForeignKeyNullableRelation[LostReason] = fields.ForeignKeyField(
         "models.LostReason", related_name="leads", null=True, on_delete=fields.SET_NULL
     )
+    lost_to_id: UUID | None
+    lost_to: fields.ForeignKeyNullableRelation[Competitor] = fields.ForeignKeyField(
+        "models.Competitor", related_name="lost_leads", null=True, on_delete=fields.SET_NULL
+    )
     close_note: str | None = fields.TextField(null=True)
     expected_close_date: date | None = fields.DateField(null=True)
     engaged_at: datetime | None = fields.DatetimeField(null=True)
@@ -137,3 +142,23 @@ class LeadTag(WorkspaceRow):
     class Meta:
         table = "lead_tag"
         unique_together = (("lead_id", "tag_id"),)
+
+
+class LeadCompetitor(WorkspaceRow):
+    """A competitor in play on a lead: what they are good and bad at there."""
+
+    lead_id: UUID
+    lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name="lead_competitors")
+    competitor_id: UUID
+    competitor: fields.ForeignKeyRelation[Competitor] = fields.ForeignKeyField(
+        "models.Competitor", related_name="lead_competitors"
+    )
+    threat = fields.CharEnumField(Threat, max_length=8, default=Threat.MEDIUM)
+    strengths: str | None = fields.TextField(null=True)
+    weaknesses: str | None = fields.TextField(null=True)
+    notes: str | None = fields.TextField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "lead_competitor"
+        unique_together = (("lead_id", "competitor_id"),)

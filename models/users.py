@@ -9,6 +9,7 @@ from tortoise import fields
 from models.base import Row, WorkspaceRow
 
 if TYPE_CHECKING:
+    from models.files import File
     from models.teams import Team
 
 
@@ -36,6 +37,10 @@ class User(Row):
     name = fields.TextField()
     time_zone = fields.TextField(null=True)
     locale = fields.TextField(null=True)
+    avatar_id: UUID | None
+    avatar: "fields.ForeignKeyNullableRelation[File]" = fields.ForeignKeyField(
+        "models.File", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
     is_service = fields.BooleanField(default=False)
     version = fields.IntField(default=1)
     created_at = fields.DatetimeField()

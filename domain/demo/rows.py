@@ -57,7 +57,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "lead_contact": ("id", "workspace_id", "lead_id", "contact_id", "role", "is_primary", "created_at"),
     "lead_tag": ("id", "workspace_id", "lead_id", "tag_id"),
-    "need": ("id", "workspace_id", "lead_id", "title", "importance", "answer", *STAMPS),
+    "need": ("id", "workspace_id", "lead_id", "kind", "title", "importance", "answer", *STAMPS),
     "stage_transition": (
         "id", "workspace_id", "lead_id", "from_stage_id", "to_stage_id", "user_id", "moved_at", "stayed_seconds",
     ),

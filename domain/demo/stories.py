@@ -145,8 +145,8 @@ class Story:
             self.rows.add("lead_contact", self.key, person, role.value, at == 0, first.at)
         for tag_id in tag_ids:
             self.rows.add("lead_tag", self.key, tag_id)
-        for title, importance, answer in needs:
-            self._need(title, importance, answer)
+        for columns in needs:
+            self._need(columns)
         self.rows.leads += 1
 
     def _walk(self, at: datetime, owner: Person) -> list[Step]:
@@ -257,16 +257,23 @@ class Story:
         days = 0 if closed_at else self.chance.expovariate(0.25)
         return min(self.last.at + timedelta(days=days), self.home.now - timedelta(minutes=5))
 
-    def _needs(self) -> list[tuple[str, int, str | None]]:
+    def _needs(self) -> list[dict[str, Any]]:
         """Return what hurts: little is known of who was never qualified."""
         most = 0 if self.furthest < 1 else 1 if self.furthest < 3 else 3
         chosen = self.chance.sample(words.NEEDS, self.chance.randint(0, most))
         is_answered = self.furthest > 2
-        return [(title, self.chance.randint(1, 5), answer if is_answered else None) for title, answer in chosen]
+        return [
+            {
+                "kind": kind,
+                "title": title,
+                "importance": self.chance.randint(1, 5),
+                "answer": answer if is_answered else None,
+            }
+            for kind, title, answer in chosen
+        ]
 
-    def _need(self, title: str, importance: int, answer: str | None) -> None:
+    def _need(self, columns: dict[str, Any]) -> None:
         key, at = self.rows.keys.take(), self.steps[min(1, len(self.steps) - 1)].at
-        columns = {"title": title, "importance": importance, "answer": answer}
         self.rows.put("need", key, self.key, *columns.values(), 1, at, at)
         self.rows.happened(NeedCreated, key, {"lead_id": self.key, **fresh(columns)}, by=self.by.facts, at=at)
 

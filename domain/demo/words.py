@@ -1,5 +1,7 @@
 """What names, titles and texts of a demo are made of."""
 
+from models.needs import NeedKind
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -126,14 +128,14 @@ DESCRIPTIONS = (
     "Wants everything from one supplier.",
 )
 NEEDS = (
-    ("Energy costs are too high", "Own generation covers two thirds of the demand."),
-    ("Has to report emissions", "The monitor exports the yearly report."),
-    ("Power cuts stop production", "The battery bridges four hours."),
-    ("Old heating breaks down often", "Replacement within one week, service included."),
-    ("Charging for the fleet", "Load management without a new grid connection."),
-    ("Needs financing", "Leasing over seven years."),
-    ("Has no time for permits", "We apply for them."),
-    ("Wants one contact for everything", "The account manager stays the same."),
+    (NeedKind.PAIN, "Energy costs are too high", "Own generation covers two thirds of the demand."),
+    (NeedKind.PAIN, "Has to report emissions", "The monitor exports the yearly report."),
+    (NeedKind.PAIN, "Power cuts stop production", "The battery bridges four hours."),
+    (NeedKind.PAIN, "Old heating breaks down often", "Replacement within one week, service included."),
+    (NeedKind.WISH, "Charging for the fleet", "Load management without a new grid connection."),
+    (NeedKind.WISH, "Needs financing", "Leasing over seven years."),
+    (NeedKind.PAIN, "Has no time for permits", "We apply for them."),
+    (NeedKind.WISH, "Wants one contact for everything", "The account manager stays the same."),
 )
 NOTES = (
     "Decided faster than expected.",
