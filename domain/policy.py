@@ -20,13 +20,15 @@ from domain.errors import Forbidden, NotFound, Stale
 from models import rows
 from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
+from models.attachments import Attachment
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
+from models.competitors import Competitor
 from models.contacts import Contact
 from models.custom_fields import CustomField
 from models.exchange_rates import ExchangeRate
 from models.imports import Import, ImportFault
-from models.leads import Lead, LeadContact
+from models.leads import Lead, LeadCompetitor, LeadContact
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
@@ -46,6 +48,7 @@ class Action(StrEnum):
     MANAGE_PIPELINES = "pipeline.manage", "make and change pipelines and stages"
     MANAGE_CATALOG = "catalog.manage", "make and change sources, lost reasons and types of activities"
     MANAGE_CUSTOM_FIELDS = "customfield.manage", "make and change custom fields"
+    MANAGE_COMPETITORS = "competitor.manage", "make and change competitors"
     MANAGE_PRODUCTS = "product.manage", "make and change products"
     SET_EXCHANGE_RATE = "exchangerate.set", "set exchange rates"
     IMPORT = "import.start", "import files"
@@ -67,6 +70,8 @@ class Action(StrEnum):
     LOG_ACTIVITY = "activity.log", "log activities"
     LOG_FOR_OTHERS = "activity.log_for_others", "log what others did"
     UPDATE_ACTIVITY = "activity.update", "change, delete and restore activities"
+    ATTACH_FILE = "attachment.create", "attach files to leads, companies and contacts"
+    DELETE_ATTACHMENT = "attachment.delete", "delete and restore attached files"
 
     words: str
 
@@ -116,6 +121,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.MANAGE_PIPELINES: [roles(ADMIN)],
     Action.MANAGE_CATALOG: [roles(ADMIN, MANAGER)],
     Action.MANAGE_CUSTOM_FIELDS: [roles(ADMIN)],
+    Action.MANAGE_COMPETITORS: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.MANAGE_PRODUCTS: [roles(ADMIN, MANAGER)],
     Action.SET_EXCHANGE_RATE: [roles(ADMIN)],
     Action.IMPORT: [roles(ADMIN, MANAGER, MARKETER)],
@@ -137,6 +143,8 @@ RULES: dict[Action, list[Rule]] = {
     Action.LOG_ACTIVITY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.LOG_FOR_OTHERS: [roles(ADMIN, MANAGER, QUALIFIER)],
     Action.UPDATE_ACTIVITY: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
+    Action.ATTACH_FILE: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.DELETE_ATTACHMENT: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -152,11 +160,13 @@ DEFAULT_VISIBILITY: dict[Role, Visibility] = {
 READ_SCOPES: dict[type[Model], str] = {
     Lead: "lead:read",
     LeadContact: "lead:read",
+    LeadCompetitor: "lead:read",
     Need: "lead:read",
     Activity: "activity:read",
     ActivityParticipant: "activity:read",
     StageTransition: "lead:read",
     MoveRequest: "lead:read",
+    Attachment: "attachment:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -167,6 +177,7 @@ READ_SCOPES: dict[type[Model], str] = {
     LostReason: "catalog:read",
     Tag: "catalog:read",
     ActivityType: "catalog:read",
+    Competitor: "catalog:read",
     ExchangeRate: "catalog:read",
     Team: "user:read",
     Membership: "user:read",
@@ -178,10 +189,12 @@ READ_SCOPES: dict[type[Model], str] = {
 ROW_VISIBILITY: dict[type[Model], str] = {
     Lead: "owner_id",
     LeadContact: "lead__owner_id",
+    LeadCompetitor: "lead__owner_id",
     Need: "lead__owner_id",
     Activity: "lead__owner_id",
     StageTransition: "lead__owner_id",
     MoveRequest: "lead__owner_id",
+    Attachment: "lead__owner_id",
 }
 # What only some roles see. A file's faults quote its rows, whose leads the others may not see.
 SEEN_BY: dict[type[Model], frozenset[Role]] = {

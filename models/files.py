@@ -22,7 +22,7 @@ class File(WorkspaceRow):
     content_type = fields.TextField(default="application/octet-stream")
     size = fields.BigIntField(default=0)
     # What it may be used for, where somebody uploads it.
-    purpose: UploadPurpose | None = fields.CharEnumField(UploadPurpose, max_length=16, null=True)
+    purpose = fields.CharEnumField(UploadPurpose, max_length=16, null=True)
     sha256: str | None = fields.TextField(null=True)
     user_id: UUID | None = fields.UUIDField(null=True)
     created_at = fields.DatetimeField()

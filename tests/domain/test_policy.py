@@ -30,6 +30,7 @@ WHO_MAY = {
     "pipeline.manage": "A",
     "customfield.manage": "A",
     "catalog.manage": "AM",
+    "competitor.manage": "AMRQK",
     "product.manage": "AM",
     "exchangerate.set": "A",
     "import.start": "AMK",
@@ -51,6 +52,8 @@ WHO_MAY = {
     "activity.log": "AMRQK",
     "activity.log_for_others": "AMQ",
     "activity.update": "AMrqk",
+    "attachment.create": "AMRQK",
+    "attachment.delete": "AMrqk",
 }
 LETTERS = {
     Role.ADMIN: "A",
