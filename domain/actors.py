@@ -17,9 +17,13 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What exists for an actor, as data: everything (`owners` is None), or what these users own."""
+    """What exists for an actor, as data: everything (`owners` is None), or what these users own.
+
+    Of a noun that owners share, what is shared with everybody or with one of `teams` exists besides.
+    """
 
     owners: frozenset[UUID] | None
+    teams: frozenset[UUID] = frozenset()
 
     def includes(self, owner_id: UUID | None) -> bool:
         return self.owners is None or owner_id in self.owners
@@ -33,7 +37,8 @@ NONE = Scope(frozenset())
 class Actor:
     """A user in a workspace, an API key, a customer's link, or the system.
 
-    `rows` is what row visibility leaves of the leads; `scopes` limits an API key and is None for people.
+    `rows` is what row visibility leaves of the leads; `teams` are the actor's team and those that it is within;
+    `scopes` limits an API key and is None for people.
     """
 
     kind: ActorKind
@@ -41,6 +46,7 @@ class Actor:
     user_id: UUID | None = None
     role: Role | None = None
     rows: Scope = field(default=NONE)
+    teams: frozenset[UUID] = frozenset()
     scopes: frozenset[str] | None = None
     key_id: UUID | None = None
     session_id: UUID | None = None

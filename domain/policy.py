@@ -32,6 +32,7 @@ from models.leads import Lead, LeadCompetitor, LeadContact
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.saved_views import SavedView, Sharing
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.teams import Team
@@ -72,6 +73,9 @@ class Action(StrEnum):
     UPDATE_ACTIVITY = "activity.update", "change, delete and restore activities"
     ATTACH_FILE = "attachment.create", "attach files to leads, companies and contacts"
     DELETE_ATTACHMENT = "attachment.delete", "delete and restore attached files"
+    SAVE_VIEW = "savedview.save", "save views"
+    UPDATE_VIEW = "savedview.update", "change and delete saved views"
+    SHARE_VIEW = "savedview.share", "share views with everybody"
 
     words: str
 
@@ -145,6 +149,9 @@ RULES: dict[Action, list[Rule]] = {
     Action.UPDATE_ACTIVITY: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
     Action.ATTACH_FILE: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.DELETE_ATTACHMENT: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
+    Action.SAVE_VIEW: [roles(*Role)],
+    Action.UPDATE_VIEW: [roles(ADMIN, MANAGER), owner(*Role)],
+    Action.SHARE_VIEW: [roles(ADMIN, MANAGER)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -185,6 +192,7 @@ READ_SCOPES: dict[type[Model], str] = {
     ApiKey: "apikey:read",
     Import: "import:read",
     ImportFault: "import:read",
+    SavedView: "savedview:read",
 }
 ROW_VISIBILITY: dict[type[Model], str] = {
     Lead: "owner_id",
@@ -196,6 +204,8 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     MoveRequest: "lead__owner_id",
     Attachment: "lead__owner_id",
 }
+# What exists for its owner, and for those whom they share it with: everybody, or their team and the teams within it.
+SHARED: frozenset[type[Model]] = frozenset({SavedView})
 # What only some roles see. A file's faults quote its rows, whose leads the others may not see.
 SEEN_BY: dict[type[Model], frozenset[Role]] = {
     ApiKey: frozenset({ADMIN}),
@@ -256,15 +266,21 @@ def scope(actor: Actor, noun: type[Model]) -> Scope:
         return NONE
     if actor.role is None or actor.role not in SEEN_BY.get(noun, Role):
         return NONE
+    if noun in SHARED:
+        return Scope(frozenset({actor.user_id} if actor.user_id else ()), actor.teams)
     return actor.rows if noun in ROW_VISIBILITY else ALL
 
 
 def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
     """Return the rows of a noun that exist for the actor, deleted ones included."""
     rows = noun.filter(workspace_id=actor.workspace_id)
-    owners = scope(actor, noun).owners
+    seen = scope(actor, noun)
+    owners = seen.owners
     if owners is None:
         return rows
+    if noun in SHARED and owners:
+        shared = Q(visibility=Sharing.ALL) | Q(visibility=Sharing.TEAM, team_id__in=seen.teams)
+        return rows.filter(Q(owner_id__in=owners) | shared)
     column = ROW_VISIBILITY.get(noun)
     if not column or not owners:
         return rows.filter(id__in=[])
@@ -329,7 +345,7 @@ async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
         return True
     if isinstance(row, Lead):
         return seen.includes(row.owner_id)
-    if noun in ROW_VISIBILITY and seen.owners:
+    if (noun in ROW_VISIBILITY or noun in SHARED) and seen.owners:
         return await visible(actor, noun).filter(id=row.pk).exists()
     return False
 

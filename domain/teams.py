@@ -141,6 +141,22 @@ async def ancestors(team_id: UUID) -> list[UUID]:
     return [row["id"] for row in await get_connection("default").execute_query_dict(ANCESTORS, [team_id])]
 
 
+# What a version of the memberships says never changes, so nothing here is ever stale.
+_above: OrderedDict[tuple[UUID, int], frozenset[UUID]] = OrderedDict()
+
+
+async def teams_of(team_id: UUID | None, *, version: int) -> frozenset[UUID]:
+    """Return a member's team and every team that it is within, read once per version of the memberships."""
+    if team_id is None:
+        return frozenset()
+    key = (team_id, version)
+    if key not in _above:
+        _above[key] = frozenset(await ancestors(team_id))
+        if len(_above) > REMEMBERED:
+            _above.popitem(last=False)
+    return _above[key]
+
+
 MEMBERS = """
 WITH RECURSIVE below(id) AS (
     SELECT id FROM team WHERE id = $1
@@ -148,7 +164,6 @@ WITH RECURSIVE below(id) AS (
 ) SELECT user_id FROM membership WHERE workspace_id = $2 AND team_id IN (SELECT id FROM below)
 """
 
-# What a version of the memberships says never changes, so nothing here is ever stale.
 _owners: OrderedDict[tuple[UUID, UUID, UUID, int], Scope] = OrderedDict()
 
 

@@ -100,7 +100,8 @@ async def _actor(kind: ActorKind, workspace_id: UUID, user_id: UUID, row: asyncp
         visibility=row["visibility"],
         version=row["version"],
     )
-    return Actor(kind, workspace_id, user_id=user_id, role=role, rows=rows, **more)
+    above = await teams.teams_of(row["team_id"], version=row["version"])
+    return Actor(kind, workspace_id, user_id=user_id, role=role, rows=rows, teams=above, **more)
 
 
 async def update_me(

@@ -23,6 +23,7 @@ from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.saved_views import SavedView
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.teams import Team
@@ -59,11 +60,13 @@ class Link:
 class Noun:
     """A readable noun: its search expression, its links, and the condition on rows that live.
 
-    `derived` are values that are read with a row like its columns, each by an expression.
+    `searched` are the columns that the search looks into, the name first. `derived` are values that are read with a
+    row like its columns, each by an expression.
     """
 
     model: type[Model]
     search: str = ""
+    searched: tuple[str, ...] = ()
     links: dict[str, Link] = field(default_factory=dict)
     live: str = ""
     derived: dict[str, str] = field(default_factory=dict)
@@ -95,6 +98,8 @@ def columns(model: type[Model]) -> dict[str, str]:
 
 
 LIVE = "{alias}.deleted_at IS NULL"
+# A column that PostgreSQL keeps: the words of what is searched, which no model knows of.
+WORDS = "{alias}.words"
 KEPT = "{alias}.archived_at IS NULL"
 
 NOUNS: dict[type[Model], Noun] = {
@@ -102,7 +107,8 @@ NOUNS: dict[type[Model], Noun] = {
     for noun in (
         Noun(
             Lead,
-            search="to_tsvector('simple', {alias}.title || ' ' || coalesce({alias}.description, ''))",
+            search=WORDS,
+            searched=("title", "description"),
             links={
                 "company": Link(Company, ours="company_id"),
                 "stage": Link(Stage, ours="stage_id"),
@@ -123,8 +129,8 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(
             Company,
-            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.domain, '')"
-            " || ' ' || coalesce({alias}.industry, ''))",
+            search=WORDS,
+            searched=("name", "domain", "industry"),
             links={
                 "leads": Link(Lead, theirs="company_id"),
                 "contacts": Link(Contact, theirs="company_id"),
@@ -134,8 +140,8 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(
             Contact,
-            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, '')"
-            " || ' ' || coalesce({alias}.job_title, ''))",
+            search=WORDS,
+            searched=("name", "email", "job_title"),
             links={
                 "company": Link(Company, ours="company_id"),
                 "leads": Link(Lead, through=LeadContact, through_ours="contact_id", through_theirs="lead_id"),
@@ -144,12 +150,13 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(
             Product,
-            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.sku, '')"
-            " || ' ' || coalesce({alias}.family, ''))",
+            search=WORDS,
+            searched=("name", "sku", "family"),
         ),
         Noun(
             User,
             search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, ''))",
+            searched=("name", "email"),
             links={"membership": Link(Membership, theirs="user_id")},
         ),
         Noun(Workspace),
@@ -168,6 +175,7 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(ActivityParticipant),
         Noun(ActivityType),
+        Noun(SavedView, live=LIVE),
         Noun(Team, live=LIVE),
         Noun(Membership),
         Noun(

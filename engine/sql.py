@@ -6,7 +6,7 @@ from typing import Any
 from tortoise.models import Model
 
 from domain import policy
-from domain.actors import Actor
+from domain.actors import ALL, Actor, Scope
 from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op, Search
 from engine.nouns import NOUNS, Noun
 from models.leads import Lead
@@ -71,11 +71,11 @@ def visible(
         member = f"SELECT FROM membership m WHERE m.user_id = {alias}.id AND m.workspace_id = {workspace}"
         return f"EXISTS ({member})"
     parts = [f"{alias}.workspace_id = {workspace}"]
-    owners = policy.scope(actor, model).owners if model in policy.READ_SCOPES else None
+    scope = policy.scope(actor, model) if model in policy.READ_SCOPES else ALL
     if owner is not None:
         parts.append(f"{alias}.owner_id = {owner}")
-    elif owners is not None:
-        parts.append(_owned(model, owners, params, alias))
+    elif scope.owners is not None:
+        parts.append(_owned(model, scope, params, alias))
     if live and noun.live:
         parts.append(noun.live.format(alias=alias))
     return " AND ".join(parts)
@@ -87,14 +87,23 @@ def few_owners(model: type[Model], actor: Actor, params: Params) -> str | None:
     return params.once("owners", sorted(owners), "uuid[]") if owners and len(owners) <= MOST_OWNERS else None
 
 
-def _owned(model: type[Model], owners: frozenset[Any], params: Params, alias: str) -> str:
-    if not owners or model not in policy.ROW_VISIBILITY:
+def _owned(model: type[Model], scope: Scope, params: Params, alias: str) -> str:
+    if scope.owners and model in policy.SHARED:
+        return _shared(scope, params, alias)
+    if not scope.owners or model not in policy.ROW_VISIBILITY:
         return "FALSE"
-    bound = params.once("owners", sorted(owners), "uuid[]")
+    bound = params.once("owners", sorted(scope.owners), "uuid[]")
     if model is Lead:
         return f"{alias}.owner_id = ANY({bound})"
     owned = f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"
     return owned if policy.needs_lead(model) else f"({alias}.lead_id IS NULL OR {owned})"
+
+
+def _shared(scope: Scope, params: Params, alias: str) -> str:
+    own = params.once("own", sorted(scope.owners or ()), "uuid[]")
+    teams = params.once("teams", sorted(scope.teams), "uuid[]")
+    with_team = f"{alias}.visibility = 'TEAM' AND {alias}.team_id = ANY({teams})"
+    return f"({alias}.owner_id = ANY({own}) OR {alias}.visibility = 'ALL' OR ({with_team}))"
 
 
 def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:

@@ -43,6 +43,7 @@ MODELS = [
     "models.needs",
     "models.custom_fields",
     "models.activities",
+    "models.saved_views",
     "models.exchange_rates",
     "models.external_refs",
     "models.events",

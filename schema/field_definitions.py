@@ -132,7 +132,6 @@ def define(field: Field, owner: FieldOwner, known: Uses) -> FieldDefinition:
     column = (*field.columns, f"link {field.link}")
     filter_name, operators = next((known.filters[one] for one in column if one in known.filters), (None, ()))
     order_name = next((known.orders[one] for one in field.columns if one in known.orders), None)
-    words = NOUNS[owner.model].search
     return FieldDefinition(
         of=field,
         owner=owner,
@@ -144,7 +143,7 @@ def define(field: Field, owner: FieldOwner, known: Uses) -> FieldDefinition:
         filter_operators=list(operators),
         order_name=order_name,
         sortable=order_name is not None,
-        searchable=any(f"{{alias}}.{one}" in words for one in field.columns),
+        searchable=not set(NOUNS[owner.model].searched).isdisjoint(field.columns),
         writable=not known.inputs.isdisjoint(input_names(field.name)),
     )
 

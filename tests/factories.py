@@ -90,7 +90,8 @@ async def again(actor: Actor) -> Actor:
         visibility=home.role_visibility.get(membership.role),
         version=home.memberships_version,
     )
-    return Actor(ActorKind.USER, home.id, user_id=actor.user_id, role=membership.role, rows=rows)
+    above = await teams.teams_of(membership.team_id, version=home.memberships_version)
+    return Actor(ActorKind.USER, home.id, user_id=actor.user_id, role=membership.role, rows=rows, teams=above)
 
 
 def workspace_id(of: Workspace | Actor) -> UUID:

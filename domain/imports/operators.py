@@ -57,7 +57,8 @@ async def _member(home: Workspace, place: Membership) -> Actor:
         visibility=home.role_visibility.get(place.role),
         version=home.memberships_version,
     )
-    return Actor(ActorKind.USER, home.id, user_id=place.user_id, role=place.role, rows=rows)
+    above = await teams.teams_of(place.team_id, version=home.memberships_version)
+    return Actor(ActorKind.USER, home.id, user_id=place.user_id, role=place.role, rows=rows, teams=above)
 
 
 async def _workspace(wanted: str | None) -> Workspace:

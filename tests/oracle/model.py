@@ -15,9 +15,10 @@ from graphql import GraphQLInputObjectType, get_named_type
 from tortoise.models import Model
 
 from domain import policy
-from domain.actors import Actor
+from domain.actors import ALL, Actor
 from engine.nouns import LIVE, NOUNS, Link
 from models.leads import Lead, LeadStatus
+from models.saved_views import SavedView
 from models.users import Membership, User
 from models.workspaces import Workspace
 from schema import ids
@@ -47,9 +48,13 @@ class Lists:
         return [row for row in rows if self._is_seen(model, row)]
 
     def _is_seen(self, model: type[Model], row: Columns) -> bool:
-        owners = policy.scope(self.actor, model).owners if model in policy.READ_SCOPES else None
+        scope = policy.scope(self.actor, model) if model in policy.READ_SCOPES else ALL
+        owners = scope.owners
         if owners is None:
             return True
+        if model is SavedView:
+            told = row["visibility"] == "ALL" or (row["visibility"] == "TEAM" and row["team_id"] in scope.teams)
+            return bool(owners) and (row["owner_id"] in owners or told)
         if model is Lead:
             return row["owner_id"] in owners
         lead = next((one for one in self.world.of(self.at, Lead) if one["id"] == row.get("lead_id")), None)
