@@ -21,6 +21,7 @@ from models import rows
 from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.attachments import Attachment
+from models.bulks import Bulk, BulkRow
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -44,6 +45,7 @@ class Action(StrEnum):
 
     UPDATE_WORKSPACE = "workspace.update", "change what is set for the whole workspace"
     MANAGE_USERS = "user.manage", "invite members, and change their role and team"
+    SET_ABSENCE = "user.set_absence", "say when members are away and who stands in for them"
     MANAGE_TEAMS = "team.manage", "make, change and delete teams"
     MANAGE_API_KEYS = "apikey.manage", "make and revoke API keys"
     MANAGE_PIPELINES = "pipeline.manage", "make and change pipelines and stages"
@@ -61,6 +63,7 @@ class Action(StrEnum):
     CLOSE_LEAD = "lead.close", "close leads as won, lost or disqualified"
     REOPEN_LEAD = "lead.reopen", "reopen closed leads"
     DELETE_LEAD = "lead.delete", "delete and restore leads"
+    CANCEL_BULK = "lead.cancel_bulk", "cancel work on many leads"
     CREATE_COMPANY = "company.create", "add companies"
     UPDATE_COMPANY = "company.update", "change companies"
     DELETE_COMPANY = "company.delete", "delete and restore companies"
@@ -120,6 +123,7 @@ QUALIFIER, MARKETER = Role.QUALIFIER, Role.MARKETER
 RULES: dict[Action, list[Rule]] = {
     Action.UPDATE_WORKSPACE: [roles(ADMIN)],
     Action.MANAGE_USERS: [roles(ADMIN)],
+    Action.SET_ABSENCE: [roles(ADMIN, MANAGER)],
     Action.MANAGE_TEAMS: [roles(ADMIN)],
     Action.MANAGE_API_KEYS: [roles(ADMIN)],
     Action.MANAGE_PIPELINES: [roles(ADMIN)],
@@ -137,6 +141,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.CLOSE_LEAD: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.REOPEN_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
     Action.DELETE_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.CANCEL_BULK: [roles(ADMIN, MANAGER), owner(REP, QUALIFIER, MARKETER)],
     Action.CREATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.UPDATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.DELETE_COMPANY: [roles(ADMIN, MANAGER)],
@@ -163,7 +168,7 @@ DEFAULT_VISIBILITY: dict[Role, Visibility] = {
     Role.VIEWER: Visibility.ALL,
 }
 
-# The API key scope that shows a noun. Leads, and what hangs on one, are limited by row visibility as well.
+# The API key scope that shows a noun. Nouns of ROW_VISIBILITY are limited by it as well.
 READ_SCOPES: dict[type[Model], str] = {
     Lead: "lead:read",
     LeadContact: "lead:read",
@@ -193,7 +198,10 @@ READ_SCOPES: dict[type[Model], str] = {
     Import: "import:read",
     ImportFault: "import:read",
     SavedView: "savedview:read",
+    Bulk: "lead:read",
+    BulkRow: "lead:read",
 }
+# Whose rows exist for those who see some people's only: by a column of their own, or of what they hang on.
 ROW_VISIBILITY: dict[type[Model], str] = {
     Lead: "owner_id",
     LeadContact: "lead__owner_id",
@@ -203,6 +211,8 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     StageTransition: "lead__owner_id",
     MoveRequest: "lead__owner_id",
     Attachment: "lead__owner_id",
+    Bulk: "user_id",
+    BulkRow: "user_id",
 }
 # What exists for its owner, and for those whom they share it with: everybody, or their team and the teams within it.
 SHARED: frozenset[type[Model]] = frozenset({SavedView})
@@ -288,9 +298,15 @@ def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
     return rows.filter(owned if needs_lead(noun) else owned | Q(lead_id=None))
 
 
+def own_column(noun: type[Model]) -> str | None:
+    """Return the column of a noun with row visibility that says whose its rows are, where it has one of its own."""
+    column = ROW_VISIBILITY.get(noun)
+    return column if column and "__" not in column else None
+
+
 def needs_lead(noun: type[Model]) -> bool:
-    """Say whether every row of a noun with row visibility is or has a lead; one without exists for all."""
-    return noun is Lead or not noun._meta.fields_map["lead_id"].null
+    """Say whether a row of a noun with row visibility is nobody's without a lead; else one without exists for all."""
+    return own_column(noun) is not None or not noun._meta.fields_map["lead_id"].null
 
 
 async def get(actor: Actor, noun: type[Subject], key: UUID, *, field: str | None = None) -> Subject:
@@ -346,6 +362,9 @@ async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
     if isinstance(row, Lead):
         return seen.includes(row.owner_id)
     if (noun in ROW_VISIBILITY or noun in SHARED) and seen.owners:
+    if (column := own_column(noun)) is not None:
+        return seen.includes(getattr(row, column))
+    if noun in ROW_VISIBILITY and seen.owners:
         return await visible(actor, noun).filter(id=row.pk).exists()
     return False
 

@@ -10,6 +10,7 @@ from tortoise.models import Model
 from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.attachments import Attachment
+from models.bulks import Bulk, BulkRow
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -198,5 +199,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(ExternalRef),
         Noun(Import),
         Noun(ImportFault),
+        Noun(Bulk),
+        Noun(BulkRow),
     )
 }

@@ -48,6 +48,7 @@ MODELS = [
     "models.external_refs",
     "models.events",
     "models.imports",
+    "models.bulks",
     "models.files",
     "models.attachments",
     "models.idempotency",

@@ -1,5 +1,6 @@
 """People and services that sign in, and their place in a workspace."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -51,7 +52,10 @@ class User(Row):
 
 
 class Membership(WorkspaceRow):
-    """A user's role and team in a workspace; inactive ones own leads but cannot sign in."""
+    """A user's role and team in a workspace; inactive ones own leads but cannot sign in.
+
+    From `away_from` until `away_until` what is handed to them goes to their substitute.
+    """
 
     user_id: UUID
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField("models.User", related_name="memberships")
@@ -61,6 +65,12 @@ class Membership(WorkspaceRow):
         "models.Team", related_name="memberships", null=True, on_delete=fields.SET_NULL
     )
     active = fields.BooleanField(default=True)
+    away_from: datetime | None = fields.DatetimeField(null=True)
+    away_until: datetime | None = fields.DatetimeField(null=True)
+    substitute_id: UUID | None
+    substitute: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -25,6 +25,7 @@ from tests.factories import NOW
 WHO_MAY = {
     "workspace.update": "A",
     "user.manage": "A",
+    "user.set_absence": "AM",
     "team.manage": "A",
     "apikey.manage": "A",
     "pipeline.manage": "A",
@@ -42,6 +43,7 @@ WHO_MAY = {
     "lead.close": "AMQr",
     "lead.reopen": "AMr",
     "lead.delete": "AMr",
+    "lead.cancel_bulk": "AMrqk",
     "company.create": "AMRQK",
     "company.update": "AMRQK",
     "company.delete": "AM",

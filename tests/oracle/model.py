@@ -57,6 +57,8 @@ class Lists:
             return bool(owners) and (row["owner_id"] in owners or told)
         if model is Lead:
             return row["owner_id"] in owners
+        if (column := policy.own_column(model)) is not None:
+            return row[column] in owners
         lead = next((one for one in self.world.of(self.at, Lead) if one["id"] == row.get("lead_id")), None)
         return lead is not None and lead["owner_id"] in owners
 
