@@ -359,12 +359,9 @@ async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
     seen = scope(actor, noun)
     if seen.owners is None:
         return True
-    if isinstance(row, Lead):
-        return seen.includes(row.owner_id)
-    if (noun in ROW_VISIBILITY or noun in SHARED) and seen.owners:
     if (column := own_column(noun)) is not None:
         return seen.includes(getattr(row, column))
-    if noun in ROW_VISIBILITY and seen.owners:
+    if (noun in ROW_VISIBILITY or noun in SHARED) and seen.owners:
         return await visible(actor, noun).filter(id=row.pk).exists()
     return False
 

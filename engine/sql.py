@@ -93,9 +93,6 @@ def _owned(model: type[Model], scope: Scope, params: Params, alias: str) -> str:
     if not scope.owners or model not in policy.ROW_VISIBILITY:
         return "FALSE"
     bound = params.once("owners", sorted(scope.owners), "uuid[]")
-    if model is Lead:
-        return f"{alias}.owner_id = ANY({bound})"
-    bound = params.once("owners", sorted(owners), "uuid[]")
     if (column := policy.own_column(model)) is not None:
         return f"{alias}.{column} = ANY({bound})"
     owned = f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"

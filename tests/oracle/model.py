@@ -55,8 +55,6 @@ class Lists:
         if model is SavedView:
             told = row["visibility"] == "ALL" or (row["visibility"] == "TEAM" and row["team_id"] in scope.teams)
             return bool(owners) and (row["owner_id"] in owners or told)
-        if model is Lead:
-            return row["owner_id"] in owners
         if (column := policy.own_column(model)) is not None:
             return row[column] in owners
         lead = next((one for one in self.world.of(self.at, Lead) if one["id"] == row.get("lead_id")), None)
