@@ -28,11 +28,13 @@ from models.competitors import Competitor
 from models.contacts import Contact
 from models.custom_fields import CustomField
 from models.exchange_rates import ExchangeRate
+from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadCompetitor, LeadContact
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.qualification import QualificationAnswer, QualificationCriterion
 from models.saved_views import SavedView, Sharing
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
@@ -52,11 +54,15 @@ class Action(StrEnum):
     MANAGE_CATALOG = "catalog.manage", "make and change sources, lost reasons and types of activities"
     MANAGE_CUSTOM_FIELDS = "customfield.manage", "make and change custom fields"
     MANAGE_COMPETITORS = "competitor.manage", "make and change competitors"
+    MANAGE_QUALIFICATION = "catalog.qualification", "set the checklist by which leads are qualified"
     MANAGE_PRODUCTS = "product.manage", "make and change products"
     SET_EXCHANGE_RATE = "exchangerate.set", "set exchange rates"
     IMPORT = "import.start", "import files"
     CAPTURE_LEAD = "lead.capture", "capture leads"
     UPDATE_LEAD = "lead.update", "change leads"
+    QUALIFY_LEAD = "lead.qualify", "answer the checklist of leads"
+    HAND_OVER_LEAD = "lead.hand_over", "hand leads over to sales"
+    DECIDE_HAND_OVER = "lead.decide_hand_over", "accept and return leads that are handed over"
     ASSIGN_LEAD = "lead.assign", "hand leads to their owners"
     MOVE_LEAD = "lead.move", "move leads between stages"
     APPROVE_MOVE = "lead.approve_move", "approve and reject requested moves"
@@ -130,11 +136,15 @@ RULES: dict[Action, list[Rule]] = {
     Action.MANAGE_CATALOG: [roles(ADMIN, MANAGER)],
     Action.MANAGE_CUSTOM_FIELDS: [roles(ADMIN)],
     Action.MANAGE_COMPETITORS: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.MANAGE_QUALIFICATION: [roles(ADMIN, MANAGER)],
     Action.MANAGE_PRODUCTS: [roles(ADMIN, MANAGER)],
     Action.SET_EXCHANGE_RATE: [roles(ADMIN)],
     Action.IMPORT: [roles(ADMIN, MANAGER, MARKETER)],
     Action.CAPTURE_LEAD: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.UPDATE_LEAD: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP, MARKETER)],
+    Action.QUALIFY_LEAD: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER), owner(REP)],
+    Action.HAND_OVER_LEAD: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER)],
+    Action.DECIDE_HAND_OVER: [roles(ADMIN, MANAGER), owner(REP, QUALIFIER, MARKETER)],
     Action.ASSIGN_LEAD: [roles(ADMIN, MANAGER, QUALIFIER)],
     Action.MOVE_LEAD: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.APPROVE_MOVE: [roles(ADMIN, MANAGER)],
@@ -179,6 +189,8 @@ READ_SCOPES: dict[type[Model], str] = {
     StageTransition: "lead:read",
     MoveRequest: "lead:read",
     Attachment: "attachment:read",
+    HandOver: "lead:read",
+    QualificationAnswer: "lead:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -190,6 +202,7 @@ READ_SCOPES: dict[type[Model], str] = {
     Tag: "catalog:read",
     ActivityType: "catalog:read",
     Competitor: "catalog:read",
+    QualificationCriterion: "catalog:read",
     ExchangeRate: "catalog:read",
     Team: "user:read",
     Membership: "user:read",
@@ -213,6 +226,8 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     Attachment: "lead__owner_id",
     Bulk: "user_id",
     BulkRow: "user_id",
+    HandOver: "lead__owner_id",
+    QualificationAnswer: "lead__owner_id",
 }
 # What exists for its owner, and for those whom they share it with: everybody, or their team and the teams within it.
 SHARED: frozenset[type[Model]] = frozenset({SavedView})

@@ -19,11 +19,13 @@ from models.custom_fields import CustomField
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
+from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.qualification import QualificationAnswer, QualificationCriterion
 from models.saved_views import SavedView
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
@@ -195,6 +197,9 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),
         Noun(StageTransition),
         Noun(MoveRequest),
+        Noun(HandOver),
+        Noun(QualificationCriterion),
+        Noun(QualificationAnswer),
         Noun(Event),
         Noun(ExternalRef),
         Noun(Import),

@@ -44,6 +44,8 @@ MODELS = [
     "models.custom_fields",
     "models.activities",
     "models.saved_views",
+    "models.qualification",
+    "models.hand_overs",
     "models.exchange_rates",
     "models.external_refs",
     "models.events",

@@ -65,6 +65,7 @@ class Lead(EditableRow):
     rank = fields.TextField()
     status = fields.CharEnumField(LeadStatus, max_length=16, default=LeadStatus.OPEN)
     lifecycle = fields.CharEnumField(Lifecycle, max_length=8, default=Lifecycle.RAW)
+    lifecycle_chosen_at: datetime | None = fields.DatetimeField(null=True)
     value: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
     currency = fields.CharField(max_length=3)
     closing_rate: Decimal | None = fields.DecimalField(max_digits=24, decimal_places=12, null=True)
