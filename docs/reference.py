@@ -59,7 +59,7 @@ def permissions_page() -> str:
         "# Permissions",
         "",
         "Who may do what stands in `domain/policy.py`; this page is written from it by `make docs`. **yes**: all that",
-        "they may see; **own**: what they own, or of activities what they did; empty: no.",
+        "they may see; **own**: what they own, or of activities and comments what they did or wrote; empty: no.",
         "",
         "| action | " + " | ".join(role.value for role in Role) + " |",
         "| --- |" + " --- |" * len(Role),
@@ -90,8 +90,8 @@ def _may(role: Role, action: Action) -> str:
     return "own" if may(actor, action, _of(user)) else ""
 
 
-def _of(user: UUID) -> SimpleNamespace:
-    return SimpleNamespace(owner_id=user, user_id=user)
+def _of(user_id: UUID) -> SimpleNamespace:
+    return SimpleNamespace(owner_id=user_id, user_id=user_id, deleted_by_id=user_id)
 
 
 def _scopes() -> str:

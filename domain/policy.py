@@ -26,6 +26,7 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
 from models.contacts import Contact
+from models.conversations import Comment, Notification
 from models.custom_fields import CustomField
 from models.exchange_rates import ExchangeRate
 from models.hand_overs import HandOver
@@ -85,6 +86,12 @@ class Action(StrEnum):
     SAVE_VIEW = "savedview.save", "save views"
     UPDATE_VIEW = "savedview.update", "change and delete saved views"
     SHARE_VIEW = "savedview.share", "share views with everybody"
+    WATCH_LEAD = "lead.watch", "watch leads"
+    COMMENT = "comment.create", "comment on leads, companies and contacts"
+    UPDATE_COMMENT = "comment.update", "change comments"
+    DELETE_COMMENT = "comment.delete", "delete comments"
+    RESTORE_COMMENT = "comment.restore", "restore deleted comments"
+    READ_NOTIFICATIONS = "notification.read", "mark notifications as read"
 
     words: str
 
@@ -108,19 +115,21 @@ def roles(*allowed: Role) -> Rule:
 
 def owner(*allowed: Role) -> Rule:
     """These roles, on what they own."""
-    return lambda actor, subject: (
-        actor.role in allowed
-        and subject is not None
-        and actor.user_id is not None
-        and subject.owner_id == actor.user_id
-    )
+    return lambda actor, subject: actor.role in allowed and _is(actor, subject, "owner_id")
 
 
 def author(*allowed: Role) -> Rule:
-    """These roles, on what they did themselves."""
-    return lambda actor, subject: (
-        actor.role in allowed and subject is not None and actor.user_id is not None and subject.user_id == actor.user_id
-    )
+    """These roles, on what they did or wrote themselves."""
+    return lambda actor, subject: actor.role in allowed and _is(actor, subject, "user_id")
+
+
+def deleter(*allowed: Role) -> Rule:
+    """These roles, on what they wrote and deleted themselves."""
+    return lambda actor, subject: author(*allowed)(actor, subject) and _is(actor, subject, "deleted_by_id")
+
+
+def _is(actor: Actor, subject: Any, column: str) -> bool:
+    return subject is not None and actor.user_id is not None and getattr(subject, column) == actor.user_id
 
 
 ADMIN, MANAGER, REP = Role.ADMIN, Role.MANAGER, Role.REP
@@ -167,6 +176,12 @@ RULES: dict[Action, list[Rule]] = {
     Action.SAVE_VIEW: [roles(*Role)],
     Action.UPDATE_VIEW: [roles(ADMIN, MANAGER), owner(*Role)],
     Action.SHARE_VIEW: [roles(ADMIN, MANAGER)],
+    Action.WATCH_LEAD: [roles(*Role)],
+    Action.COMMENT: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.UPDATE_COMMENT: [author(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.DELETE_COMMENT: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
+    Action.RESTORE_COMMENT: [roles(ADMIN, MANAGER), deleter(REP, QUALIFIER, MARKETER)],
+    Action.READ_NOTIFICATIONS: [roles(*Role)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -191,6 +206,8 @@ READ_SCOPES: dict[type[Model], str] = {
     Attachment: "attachment:read",
     HandOver: "lead:read",
     QualificationAnswer: "lead:read",
+    Comment: "comment:read",
+    Notification: "notification:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -228,9 +245,13 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     BulkRow: "user_id",
     HandOver: "lead__owner_id",
     QualificationAnswer: "lead__owner_id",
+    Comment: "lead__owner_id",
+    Notification: "lead__owner_id",
 }
 # What exists for its owner, and for those whom they share it with: everybody, or their team and the teams within it.
 SHARED: frozenset[type[Model]] = frozenset({SavedView})
+# What exists only for whom it is meant: the column that says so.
+PERSONAL: dict[type[Model], str] = {Notification: "user_id"}
 # What only some roles see. A file's faults quote its rows, whose leads the others may not see.
 SEEN_BY: dict[type[Model], frozenset[Role]] = {
     ApiKey: frozenset({ADMIN}),
@@ -257,10 +278,16 @@ def may_own(actor: Actor, action: Action) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Owned:
+    """Something that is somebody's in every way that rules ask for."""
+
     owner_id: UUID | None
 
     @property
     def user_id(self) -> UUID | None:
+        return self.owner_id
+
+    @property
+    def deleted_by_id(self) -> UUID | None:
         return self.owner_id
 
 
@@ -293,12 +320,17 @@ def scope(actor: Actor, noun: type[Model]) -> Scope:
         return NONE
     if noun in SHARED:
         return Scope(frozenset({actor.user_id} if actor.user_id else ()), actor.teams)
-    return actor.rows if noun in ROW_VISIBILITY else ALL
+    if noun not in ROW_VISIBILITY:
+        return ALL
+    # What hangs on leads tells of them.
+    return NONE if actor.scopes is not None and READ_SCOPES[Lead] not in actor.scopes else actor.rows
 
 
 def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
     """Return the rows of a noun that exist for the actor, deleted ones included."""
     rows = noun.filter(workspace_id=actor.workspace_id)
+    if (person := whose(actor, noun)) is not None:
+        rows = rows.filter(**{person: actor.user_id})
     seen = scope(actor, noun)
     owners = seen.owners
     if owners is None:
@@ -317,6 +349,11 @@ def own_column(noun: type[Model]) -> str | None:
     """Return the column of a noun with row visibility that says whose its rows are, where it has one of its own."""
     column = ROW_VISIBILITY.get(noun)
     return column if column and "__" not in column else None
+
+
+def whose(actor: Actor, noun: type[Model]) -> str | None:
+    """Return the column of a personal noun that must name the actor."""
+    return None if actor.kind is ActorKind.SYSTEM else PERSONAL.get(noun)
 
 
 def needs_lead(noun: type[Model]) -> bool:
@@ -371,6 +408,9 @@ async def locked(
 
 async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
     """Say whether a row of the actor's workspace exists for them; what reads or locks it joins nothing."""
+    person = whose(actor, noun)
+    if person is not None and getattr(row, person) != actor.user_id:
+        return False
     seen = scope(actor, noun)
     if seen.owners is None:
         return True

@@ -15,6 +15,7 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
 from models.contacts import Contact
+from models.conversations import Comment, CommentMention, LeadWatcher, Notification
 from models.custom_fields import CustomField
 from models.events import Event
 from models.exchange_rates import ExchangeRate
@@ -127,6 +128,8 @@ NOUNS: dict[type[Model], Noun] = {
                 ),
                 "needs": Link(Need, theirs="lead_id"),
                 "activities": Link(Activity, theirs="lead_id"),
+                "comments": Link(Comment, theirs="lead_id"),
+                "watchers": Link(User, through=LeadWatcher, through_ours="lead_id", through_theirs="user_id"),
             },
             live=LIVE,
         ),
@@ -179,6 +182,18 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(ActivityParticipant),
         Noun(ActivityType),
         Noun(SavedView, live=LIVE),
+        Noun(
+            Comment,
+            search="to_tsvector('simple', {alias}.text)",
+            links={
+                "lead": Link(Lead, ours="lead_id"),
+                "company": Link(Company, ours="company_id"),
+                "contact": Link(Contact, ours="contact_id"),
+                "mentions": Link(User, through=CommentMention, through_ours="comment_id", through_theirs="user_id"),
+            },
+            live=LIVE,
+        ),
+        Noun(Notification),
         Noun(Team, live=LIVE),
         Noun(Membership),
         Noun(

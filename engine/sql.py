@@ -71,6 +71,8 @@ def visible(
         member = f"SELECT FROM membership m WHERE m.user_id = {alias}.id AND m.workspace_id = {workspace}"
         return f"EXISTS ({member})"
     parts = [f"{alias}.workspace_id = {workspace}"]
+    if (person := policy.whose(actor, model)) is not None:
+        parts.append(f"{alias}.{person} = {params.once('viewer', actor.user_id, 'uuid')}")
     scope = policy.scope(actor, model) if model in policy.READ_SCOPES else ALL
     if owner is not None:
         parts.append(f"{alias}.owner_id = {owner}")

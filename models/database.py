@@ -46,6 +46,7 @@ MODELS = [
     "models.saved_views",
     "models.qualification",
     "models.hand_overs",
+    "models.conversations",
     "models.exchange_rates",
     "models.external_refs",
     "models.events",

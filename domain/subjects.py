@@ -1,0 +1,76 @@
+"""What comments, files and activities hang on: a lead, a company or a contact, which clients name by one id.
+
+A row that hangs on one has the columns `lead_id`, `company_id` and `contact_id`, of which one is filled. Whoever adds
+to a subject holds it locked until the transaction ends, so that the events of a lead tell its columns in the order in
+which they changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from domain import leads, policy
+from domain.actors import Actor
+from domain.events import Event, record
+from models.companies import Company
+from models.contacts import Contact
+from models.leads import Lead
+
+Subject: TypeAlias = Lead | Company | Contact
+SubjectNoun: TypeAlias = type[Lead] | type[Company] | type[Contact]
+COLUMNS: Mapping[SubjectNoun, str] = {Lead: "lead_id", Company: "company_id", Contact: "contact_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectKey:
+    """Which row something hangs on."""
+
+    noun: SubjectNoun
+    id: UUID
+
+
+class Hanging(Protocol):
+    """A row that hangs on a subject."""
+
+    lead_id: UUID | None
+    company_id: UUID | None
+    contact_id: UUID | None
+
+
+def key_of(row: Hanging) -> SubjectKey:
+    """Return what a row hangs on: its lead, else its company, else its contact; raises ValueError for none."""
+    for noun, column in COLUMNS.items():
+        if (key := getattr(row, column)) is not None:
+            return SubjectKey(noun, key)
+    raise ValueError(f"{row!r} hangs on nothing")
+
+
+def columns(key: SubjectKey) -> dict[str, UUID | None]:
+    """Return the three columns of a row that hangs on a subject."""
+    return {column: key.id if noun is key.noun else None for noun, column in COLUMNS.items()}
+
+
+async def locked(actor: Actor, key: SubjectKey, *, field: str = "subjectId") -> Subject:
+    """Return a subject that exists for the actor, locked until the transaction ends. Raises NotFound."""
+    return await policy.locked(actor, key.noun, key.id, field=field)
+
+
+async def tell(
+    events: Mapping[SubjectNoun, type[Event]],
+    actor: Actor,
+    subject: Subject,
+    data: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> None:
+    """Record what happened to a locked subject by the event of its noun, with these facts.
+
+    A lead's has its version and its columns besides, the same before and after, as live readers test them.
+    """
+    facts: dict[str, Any] = dict(data)
+    if isinstance(subject, Lead):
+        tag_ids = await leads.tags_of(subject.id)
+        facts = leads.facts(leads.live_columns(subject, tag_ids), subject, tag_ids) | facts
+    await record(events[type(subject)](actor, subject.id, facts), now=now)
