@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from domain import exchange_rates, inputs, leads, moves, policy, ranks, stages
@@ -61,8 +62,45 @@ async def close(
     stage; a lost one needs a reason; a lost or disqualified one keeps its stage and leaves the board. The lead
     keeps the day's exchange rate. Raises NotFound, Stale, Forbidden, LeadAlreadyClosed, and faults of the input.
     """
+    columns = await check(actor, status, lost_reason_id=lost_reason_id, note=note, value=value, stage_id=stage_id)
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
+        policy.require(actor, Action.CLOSE_LEAD, lead)
+        if lead.status is not LeadStatus.OPEN:
+            raise LeadAlreadyClosed(status=lead.status.value)
+        rates = await exchange_rates.rates_on(actor.workspace_id, now.date())
+        columns |= {
+            "status": status,
+            "closed_at": now,
+            "closing_rate": rates.get(columns.get("currency", lead.currency)),
+            "probability": Decimal(1 if status is LeadStatus.WON else 0),
+        }
+        on = await moves.board(actor.workspace_id, [lead.id])
+        stage = on.stages[lead.stage_id]
+        if status is LeadStatus.WON:
+            stage = _follow_up(actor, lead, stage_id, on)
+            as_closed = lead.clone(lead.id)
+            as_closed.value = columns.get("value", lead.value)
+            raise_all(moves.unfilled(as_closed, stage, on))
+        await moves.enter(LeadClosed, actor, lead, stage, columns, on, now=now)
+        if status is not LeadStatus.WON and on.hanging[lead.id].is_requested:
+            await moves.forget_request(lead, now=now)
+        await leads.refresh(actor, lead, now=now, people=on.hanging[lead.id].contact_ids)
+    return lead
+
+
+async def check(
+    actor: Actor,
+    status: LeadStatus,
+    *,
+    lost_reason_id: UUID | None = None,
+    note: str | None = None,
+    value: Money | None = None,
+    stage_id: UUID | None = None,
+) -> dict[str, Any]:
+    """Check what is said of an end, whichever lead it is of, and return it as columns. Raises NotFound, and faults."""
     faults = Faults()
-    columns: dict[str, object] = {"close_note": inputs.text(faults, note, field="note")}
+    columns: dict[str, Any] = {"close_note": inputs.text(faults, note, field="note")}
     if status is LeadStatus.OPEN:
         faults.add(NotAClosing(field="status"))
     if status is LeadStatus.LOST and lost_reason_id is None:
@@ -77,30 +115,7 @@ async def close(
     if amount is not None:
         columns |= {"value": amount.amount, "currency": amount.currency}
     faults.raise_any()
-    async with transaction():
-        lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
-        policy.require(actor, Action.CLOSE_LEAD, lead)
-        if lead.status is not LeadStatus.OPEN:
-            raise LeadAlreadyClosed(status=lead.status.value)
-        rates = await exchange_rates.rates_on(actor.workspace_id, now.date())
-        columns |= {
-            "status": status,
-            "closed_at": now,
-            "closing_rate": rates.get(amount.currency if amount else lead.currency),
-            "probability": Decimal(1 if status is LeadStatus.WON else 0),
-        }
-        on = await moves.board(actor.workspace_id, [lead.id])
-        stage = on.stages[lead.stage_id]
-        if status is LeadStatus.WON:
-            stage = _follow_up(actor, lead, stage_id, on)
-            as_closed = lead.clone(lead.id)
-            as_closed.value = amount.amount if amount else lead.value
-            raise_all(moves.unfilled(as_closed, stage, on))
-        await moves.enter(LeadClosed, actor, lead, stage, columns, on, now=now)
-        if status is not LeadStatus.WON and on.hanging[lead.id].is_requested:
-            await moves.forget_request(lead, now=now)
-        await leads.refresh(actor, lead, now=now, people=on.hanging[lead.id].contact_ids)
-    return lead
+    return columns
 
 
 async def reopen(

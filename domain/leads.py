@@ -217,21 +217,55 @@ async def update(
         columns = await check(faults, actor, details, current=lead)
         tag_ids = await checked_tags(faults, actor, details.tag_ids, had=had)
         faults.raise_any()
-        before = live_columns(lead, had)
         kept = had if details.tag_ids is UNSET else tag_ids
         old_company = lead.company_id
-        changed = changes({name: getattr(lead, name) for name in columns}, columns)
-        if sorted(kept) != sorted(had):
-            changed["tag_ids"] = [sorted(had), sorted(kept)]
-            await set_tags(lead, had, kept)
-        if changed:
-            written = {name: columns[name] for name in changed if name in columns}
-            await edits.write(lead, written | {"version": lead.version + 1, "updated_at": now})
-            await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, changed)), now=now)
+        await _edit(actor, lead, columns, had, kept, now=now)
         await _attach(actor, lead, refs)
         if lead.company_id != old_company:
             await refresh(actor, lead, now=now, companies=[old_company])
     return lead
+
+
+@in_one_go
+async def tag(actor: Actor, lead_id: UUID, tag_ids: Sequence[UUID], *, now: datetime) -> Lead:
+    """Put tags on a lead; those that it bears stay. Raises NotFound, Forbidden, TooManyTags, Archived."""
+    return await _retag(actor, lead_id, tag_ids, (), now=now)
+
+
+@in_one_go
+async def untag(actor: Actor, lead_id: UUID, tag_ids: Sequence[UUID], *, now: datetime) -> Lead:
+    """Take tags off a lead, archived ones as well. Raises NotFound, Forbidden."""
+    return await _retag(actor, lead_id, (), tag_ids, now=now)
+
+
+async def _retag(
+    actor: Actor, lead_id: UUID, wanted: Sequence[UUID], unwanted: Sequence[UUID], *, now: datetime
+) -> Lead:
+    faults = Faults()
+    async with transaction():
+        lead = await policy.locked(actor, Lead, lead_id)
+        policy.require(actor, Action.UPDATE_LEAD, lead)
+        had = await tags_of(lead.id)
+        asked = [key for key in (*had, *wanted) if key not in unwanted]
+        kept = await checked_tags(faults, actor, asked, had=had)
+        faults.raise_any()
+        await _edit(actor, lead, {}, had, kept, now=now)
+    return lead
+
+
+async def _edit(
+    actor: Actor, lead: Lead, columns: dict[str, Any], had: Sequence[UUID], kept: Sequence[UUID], *, now: datetime
+) -> None:
+    """Write what differs of a locked lead and of its tags as one edit."""
+    before = live_columns(lead, had)
+    changed = changes({name: getattr(lead, name) for name in columns}, columns)
+    if sorted(kept) != sorted(had):
+        changed["tag_ids"] = [sorted(had), sorted(kept)]
+        await set_tags(lead, had, kept)
+    if changed:
+        written = {name: columns[name] for name in changed if name in columns}
+        await edits.write(lead, written | {"version": lead.version + 1, "updated_at": now})
+        await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, changed)), now=now)
 
 
 @in_one_go

@@ -80,12 +80,8 @@ class CaptureLeadInput(MutationInput):
     )
 
 
-@strawberry.input(description="A change of a lead; what is left out stays as it is, null clears.")
-class UpdateLeadInput(MutationInput):
-    id: strawberry.ID = strawberry.field(description="The lead.")
-    expected_version: int | None = expected_version()
-    title: str | None = optional("What it is about; at most 200 characters.")
-    description: str | None = optional("More about it.")
+@strawberry.input(description="What can be changed of one lead and of many alike.")
+class LeadChange(MutationInput):
     value: MoneyInput | None = optional("What it may be worth.")
     source_id: strawberry.ID | None = optional("Where it came from.")
     product_id: strawberry.ID | None = optional("What interests them most.")
@@ -94,6 +90,14 @@ class UpdateLeadInput(MutationInput):
     expected_close_date: date | None = optional("When it is to be decided.")
     engaged_at: datetime | None = optional("When selling began.")
     tag_ids: list[strawberry.ID] | None = optional("All its tags, at most 50.")
+
+
+@strawberry.input(description="A change of a lead; what is left out stays as it is, null clears.")
+class UpdateLeadInput(LeadChange):
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    expected_version: int | None = expected_version()
+    title: str | None = optional("What it is about; at most 200 characters.")
+    description: str | None = optional("More about it.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list, description="What other systems call it, besides what is known."
     )
@@ -133,9 +137,8 @@ class RejectMoveInput(MutationInput):
     note: str | None = strawberry.field(default=None, description="Why it is rejected.")
 
 
-@strawberry.input(description="How a lead ends.")
-class CloseLeadInput(MutationInput):
-    id: strawberry.ID = strawberry.field(description="The lead.")
+@strawberry.input(description="How one lead ends, and many alike.")
+class Ending(MutationInput):
     status: LeadStatus = strawberry.field(description="WON, LOST or DISQUALIFIED.")
     lost_reason_id: strawberry.ID | None = strawberry.field(
         default=None, description="Why it was lost; LOST needs it, nothing else keeps it."
@@ -145,6 +148,11 @@ class CloseLeadInput(MutationInput):
     stage_id: strawberry.ID | None = strawberry.field(
         default=None, description="The FOLLOW_UP stage that a won lead goes to; the first one if left out."
     )
+
+
+@strawberry.input(description="How a lead ends.")
+class CloseLeadInput(Ending):
+    id: strawberry.ID = strawberry.field(description="The lead.")
     expected_version: int | None = expected_version()
 
 
@@ -222,10 +230,11 @@ def _tags(value: list[strawberry.ID] | None) -> Any:
     return [ids.decode(tag, "Tag", field="tagIds") for tag in value] if value else []
 
 
-def _details(input: CaptureLeadInput | UpdateLeadInput) -> LeadDetails:
+def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
+    """Return what an input says of a lead; one for many leads has neither title nor description."""
     return LeadDetails(
-        title=given(input.title),
-        description=given(input.description),
+        title=given(getattr(input, "title", strawberry.UNSET)),
+        description=given(getattr(input, "description", strawberry.UNSET)),
         value=money_of(input.value),
         source_id=given_id(input.source_id, "Source", field="sourceId"),
         company_id=given_id(input.company_id, "Company", field="companyId"),
@@ -237,15 +246,25 @@ def _details(input: CaptureLeadInput | UpdateLeadInput) -> LeadDetails:
     )
 
 
+def ending(input: Ending) -> dict[str, Any]:
+    """Return what an input says of the end of a lead, as the domain takes it beside the status."""
+    return {
+        "lost_reason_id": ids.decode_maybe(input.lost_reason_id, "LostReason", field="lostReasonId"),
+        "note": input.note,
+        "value": amount_of(input.value),
+        "stage_id": ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
+    }
+
+
 def _capture(input: CaptureLeadInput) -> Capture:
-    details = _details(input)
+    said = details(input)
     company, contact = input.company, input.contact
-    if details.engaged_at is None or details.value is None or details.company_id is None:
-        absent = {name: UNSET for name in ("engaged_at", "value", "company_id") if getattr(details, name) is None}
-        values = {name: getattr(details, name) for name in LeadDetails.__dataclass_fields__}
-        details = LeadDetails(**(values | absent))
+    if said.engaged_at is None or said.value is None or said.company_id is None:
+        absent = {name: UNSET for name in ("engaged_at", "value", "company_id") if getattr(said, name) is None}
+        values = {name: getattr(said, name) for name in LeadDetails.__dataclass_fields__}
+        said = LeadDetails(**(values | absent))
     return Capture(
-        details=details,
+        details=said,
         id=ids.decode_new(input.id, "Lead"),
         pipeline_id=ids.decode_maybe(input.pipeline_id, "Pipeline", field="pipelineId"),
         stage_id=ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
@@ -282,7 +301,7 @@ class LeadMutations:
         row = await leads.update(
             info.context.actor,
             ids.decode(input.id, "Lead"),
-            _details(input),
+            details(input),
             expected_version=input.expected_version,
             external_refs=refs(input.external_refs),
             now=info.context.now,
@@ -357,10 +376,7 @@ class LeadMutations:
             info.context.actor,
             key,
             input.status,
-            lost_reason_id=ids.decode_maybe(input.lost_reason_id, "LostReason", field="lostReasonId"),
-            note=input.note,
-            value=amount_of(input.value),
-            stage_id=ids.decode_maybe(input.stage_id, "Stage", field="stageId"),
+            **ending(input),
             expected_version=input.expected_version,
             now=info.context.now,
         )
