@@ -16,7 +16,7 @@ from domain.policy import Action
 from domain.sign_in_attempts import Limit, count, forgive
 from domain.unset import UNSET, Unset, given
 from models.api_keys import ApiKey
-from models.database import read, transaction
+from models.database import look_up, transaction
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
@@ -45,22 +45,15 @@ class OwnAccount(DomainError):
 
 
 MEMBER = """
-SELECT m.role, m.team_id, w.role_visibility ->> m.role AS visibility, w.memberships_version AS version{columns}
+SELECT {key} AS key, c.user_id, c.workspace_id, c.expires_at, m.role, m.team_id,
+    w.role_visibility ->> m.role AS visibility, w.memberships_version AS version{more}
 FROM {credential} c
 JOIN membership m ON m.workspace_id = c.workspace_id AND m.user_id = c.user_id AND m.active
 JOIN workspace w ON w.id = c.workspace_id
-WHERE c.revoked_at IS NULL AND """
-BY_SESSION = (
-    MEMBER.format(credential="session", columns="")
-    + "c.id = $1 AND c.user_id = $2 AND c.workspace_id = $3 AND c.expires_at > $4"
-)
-BY_KEY = (
-    MEMBER.format(
-        credential="api_key",
-        columns=", c.id, c.user_id, c.workspace_id, c.scopes, c.expires_at, c.last_used_at",
-    )
-    + "c.key_hash = $1"
-)
+WHERE c.revoked_at IS NULL AND {key} = ANY($1)
+"""
+BY_SESSION = MEMBER.format(credential="session", key="c.id", more="")
+BY_KEY = MEMBER.format(credential="api_key", key="c.key_hash", more=", c.id, c.scopes, c.last_used_at")
 
 
 async def load_actor(credential: str, *, now: datetime) -> Actor:
@@ -71,17 +64,18 @@ async def load_actor(credential: str, *, now: datetime) -> Actor:
     if credential.startswith(api_keys.PREFIX):
         return await _by_key(credential, now=now)
     claims = sessions.read_access_token(credential, now=now)
-    rows = await read(BY_SESSION, claims.session_id, claims.user_id, claims.workspace_id, now)
-    if not rows:
+    row = await look_up(BY_SESSION, claims.session_id)
+    if row is None or row["expires_at"] <= now:
         raise Unauthenticated
-    return await _actor(ActorKind.USER, claims.workspace_id, claims.user_id, rows[0], session_id=claims.session_id)
+    if (row["user_id"], row["workspace_id"]) != (claims.user_id, claims.workspace_id):
+        raise Unauthenticated
+    return await _actor(ActorKind.USER, claims.workspace_id, claims.user_id, row, session_id=claims.session_id)
 
 
 async def _by_key(secret: str, *, now: datetime) -> Actor:
-    rows = await read(BY_KEY, api_keys.hash_of(secret))
-    if not rows:
+    row = await look_up(BY_KEY, api_keys.hash_of(secret))
+    if row is None:
         raise Unauthenticated
-    row = rows[0]
     if row["expires_at"] and row["expires_at"] <= now:
         raise TokenExpired
     if row["last_used_at"] is None or now - row["last_used_at"] >= LAST_USED_STEP:

@@ -213,6 +213,15 @@ async def read(sql: str, *values: Any) -> list[asyncpg.Record]:
     return await connected().read(sql, values)
 
 
+async def look_up(sql: str, key: Any) -> asyncpg.Record | None:
+    """Return the row with a key, or None.
+
+    The statement takes a list of keys and returns each row with its key first. It is sent after this call, but
+    together with what others look up by it: for what every request asks and must not be told late.
+    """
+    return await connected().look_up(sql, key)
+
+
 def mark_dirty() -> None:
     """Note that the running transaction records events."""
     if (known := unit()) is not None:

@@ -1,11 +1,12 @@
 """Who acts with a credential, whose leads they see, and how members change."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from domain import sessions, teams, users, workspaces
+from domain import api_keys, sessions, teams, users, workspaces
 from domain.actors import ALL, Actor, ActorKind
 from domain.errors import AlreadyExists, Forbidden, Invalid, NotFound, Stale, Unauthenticated
 from domain.sessions import SessionEnded, WrongCredentials
@@ -13,6 +14,8 @@ from domain.sign_in_attempts import ALLOWED, Limit
 from domain.users import LastAdmin, OwnAccount, WrongPassword
 from models.base import uuid7
 from models.events import Event
+from models.postgres import Client
+from models.sessions import Session
 from models.users import Membership, Role, User, Visibility
 from models.workspaces import Workspace
 from tests import factories
@@ -68,6 +71,58 @@ class TestLoadActor:
 
         actor = await users.load_actor(token, now=NOW)
         assert (actor.role, actor.rows) == (Role.ADMIN, ALL)
+
+
+class TestTogether:
+    """Those who come while somebody is looked up are looked up together, and after they came."""
+
+    async def test_what_ended_while_somebody_was_looked_up_has_ended_for_who_came_after(
+        self, db: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rep = await factories.member(Role.REP)
+        signed_in = await factories.session(rep)
+        read, told, fetch = asyncio.Event(), asyncio.Event(), Client.fetch
+
+        async def late(self: Client, sql: str, values: Sequence[Any]) -> list[Any]:
+            rows = await fetch(self, sql, values)
+            if sql == users.BY_SESSION:
+                read.set()
+                await told.wait()
+            return rows
+
+        monkeypatch.setattr(Client, "fetch", late)
+        before = asyncio.create_task(users.load_actor(signed_in.access_token, now=NOW))
+        await read.wait()
+        await Session.filter(id=signed_in.session.id).update(revoked_at=NOW)
+        after = [asyncio.create_task(users.load_actor(signed_in.access_token, now=NOW)) for _ in range(3)]
+        await asyncio.sleep(0)
+        told.set()
+        assert (await before).user_id == rep.user_id
+        for refused in after:
+            with pytest.raises(Unauthenticated):
+                await refused
+
+    async def test_one_bad_credential_is_refused_alone(self, db: str) -> None:
+        actors = [await factories.member(role) for role in Role]
+        good = [(await factories.session(actor)).access_token for actor in actors]
+        key = (await api_keys.create(await factories.member(), name="Shop", scopes=["lead:read"], now=NOW)).secret
+        ended = await factories.session(actors[0])
+        await Session.filter(id=ended.session.id).update(revoked_at=NOW)
+        short = await factories.session(actors[0])
+        await Session.filter(id=short.session.id).update(expires_at=NOW)
+        moved = await factories.session(actors[0])
+        await Session.filter(id=moved.session.id).update(workspace_id=actors[1].workspace_id)
+        bad = [ended.access_token, short.access_token, moved.access_token, key + "x", "none"]
+        asked = [*bad, *good, key, *bad, *good, key]
+        with recorded() as sql:
+            answers = await asyncio.gather(
+                *(users.load_actor(credential, now=NOW) for credential in asked), return_exceptions=True
+            )
+        for credential, answer in zip(asked, answers, strict=True):
+            assert isinstance(answer, Unauthenticated) == (credential in bad), answer
+            if credential in good:
+                assert isinstance(answer, Actor) and answer.user_id == actors[good.index(credential)].user_id
+        assert len(sql) < len(asked) / 2
 
 
 class TestVisibility:

@@ -39,6 +39,39 @@ class TestLending:
             await get_connection("default").execute_query("SELECT 1")
         assert sent == ["SELECT 1"]
 
+    async def test_connections_are_lent_in_the_order_in_which_they_were_asked_for(self) -> None:
+        client, lent = connected(), list[int]()
+        assert isinstance(client, Client)
+        pool = await client.opened()
+        taken = [await pool.acquire() for _ in range(pool.get_max_size())]
+
+        async def borrow(number: int) -> None:
+            connection = await pool.acquire()
+            lent.append(number)
+            await pool.release(connection)
+
+        early = [asyncio.create_task(borrow(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        early.pop(1).cancel()
+        await pool.release(taken.pop())
+        # Whoever comes just now stands behind those who were told that it is their turn.
+        await borrow(3)
+        await asyncio.gather(*early)
+        assert lent == [0, 2, 3]
+        for connection in taken:
+            await pool.release(connection)
+
+    async def test_a_broken_connection_makes_room_for_a_new_one(self) -> None:
+        client = connected()
+        assert isinstance(client, Client)
+        pool = await client.opened()
+        taken = [await pool.acquire() for _ in range(pool.get_max_size())]
+        for connection in taken:
+            connection.terminate()
+            await pool.release(connection)
+        rows = await asyncio.gather(*(database.read("SELECT $1::int AS number", number) for number in range(20)))
+        assert [row["number"] for [row] in rows] == list(range(20))
+
     async def test_a_transaction_begins_with_what_is_sent_in_it(self) -> None:
         with recorded() as sent:
             async with transaction():
