@@ -16,8 +16,8 @@ class ObjectPermissions:
     delete: bool = strawberry.field(description="Delete or archive it, and bring it back.")
 
 
-def viewer_can(*, update: Action, delete: Action) -> Any:
-    """Declare what the viewer may do with an object."""
+def viewer_can(*, update: Action, delete: Action, needs: tuple[str, ...] = ()) -> Any:
+    """Declare what the viewer may do with an object; `needs` are the columns that the rules look at."""
 
     async def allowed(rows: list[Any], info: Info) -> list[ObjectPermissions]:
         actor = info.context.actor
@@ -26,4 +26,4 @@ def viewer_can(*, update: Action, delete: Action) -> Any:
             for row in rows
         ]
 
-    return batch(allowed, "What the viewer may do with it.")
+    return batch(allowed, "What the viewer may do with it.", needs=needs)

@@ -26,6 +26,8 @@ from schema.pipeline_mutations import PipelineMutations, StageMutations
 from schema.pipelines import PipelineQueries
 from schema.product_mutations import ProductMutations
 from schema.products import ProductQueries
+from schema.saved_view_mutations import SavedViewMutations
+from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
 from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
@@ -49,6 +51,7 @@ class Query(
     NodeQueries,
     PipelineQueries,
     ProductQueries,
+    SavedViewQueries,
     SessionQueries,
     StageQueries,
     SummaryQueries,
@@ -72,6 +75,7 @@ class Mutation(
     NeedMutations,
     PipelineMutations,
     ProductMutations,
+    SavedViewMutations,
     SessionMutations,
     StageMutations,
     TeamMutations,

@@ -20,6 +20,7 @@ from domain import (
     pipelines,
     products,
     relationships,
+    saved_views,
     scoring,
     sessions,
     stage_archive,
@@ -112,6 +113,10 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     products.ProductUpdated: (),
     products.ProductArchived: (),
     products.ProductRestored: (),
+    saved_views.SavedViewCreated: (),
+    saved_views.SavedViewUpdated: (),
+    saved_views.SavedViewDeleted: (),
+    saved_views.SavedViewRestored: (),
     workspaces.WorkspaceCreated: (),
     workspaces.WorkspaceUpdated: (),
 }

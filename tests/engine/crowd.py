@@ -26,6 +26,7 @@ from models.leads import Lead, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 from models.teams import Team
@@ -93,6 +94,7 @@ class _Crowd:
         )
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
         await self._settings(users, teams)
+        await self._views(users, teams)
 
     def _row(self, number: int) -> dict[str, Any]:
         """Return what every row has; those that are made first are the newest."""
@@ -207,6 +209,17 @@ class _Crowd:
         for model in dict.fromkeys(type(row) for row in made):
             await _made([row for row in made if type(row) is model])
         await self._references("lead", leads)
+
+    async def _views(self, users: Sequence[User], teams: Sequence[Team]) -> None:
+        facts: dict[str, Any] = {"workspace_id": self.workspace_id, "noun": ViewNoun.LEAD, "visibility": Sharing.ALL}
+        await _made(
+            [
+                SavedView(
+                    **facts, owner_id=users[at].id, team_id=teams[at].id, name=f"View {at}", position=at, **STAMPS
+                )
+                for at in range(MANY)
+            ]
+        )
 
     async def _settings(self, users: Sequence[User], teams: Sequence[Team]) -> None:
         home: dict[str, Any] = {"workspace_id": self.workspace_id}

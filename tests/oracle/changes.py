@@ -43,6 +43,12 @@ TEXTS = {
     "LanguageTag": ("de", "pt-BR", "nonsense"),
     "TimeZone": ("Europe/Berlin", "Nowhere"),
 }
+# What saved views ask of their lists.
+VIEWED: dict[str, tuple[Any, ...]] = {
+    "filter": ({"createdAt": {"isNull": False}}, {"score": {"gte": 40}}, {"nope": 1}, {"name": {"eq": 1}}, None),
+    "orderBy": ([{"field": "CREATED_AT"}], {"field": "NAME"}, [{"field": "COLOUR", "direction": "ASC"}]),
+    "columns": (["title", "owner"], ["name"], ["email", "nope"], ["name", "name"]),
+}
 NEW_ID = "018cc251-ffff-7fff-bfff-ffffffffffff"
 LEFT_OUT = frozenset({"idempotencyKey", "password", "oldPassword"})
 
@@ -111,6 +117,8 @@ class Changing(Drawing):
             text = self.chance.choice(TEXTS[named.name])
             return [text] if "[" in str(type_) else text
         self.values.bad = 0.1
+        if name in VIEWED and "SavedView" in mutation:
+            return self.chance.choice(VIEWED[name])
         if name == "expectedVersion":
             return self.chance.choice((1, 2, 3, None))
         return self.values.draw(type_, Hint(id_of=noun_of(mutation, name)) if named.name == "ID" else NOTHING)

@@ -31,6 +31,7 @@ from models.leads import ContactRole, Grade, Lead, LeadContact, LeadStatus, Lead
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 from models.teams import Team
@@ -209,14 +210,14 @@ NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
-        MoveRequest, Need, Pipeline, Product, Source, Stage, StageTransition, Tag, Team, User, Workspace,
+        MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
 ORDER: tuple[type[Model], ...] = (
     Workspace, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
     ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
-    Event, EventHead, Import, ImportFault,
+    Event, EventHead, Import, ImportFault, SavedView,
 )  # fmt: skip
 
 
@@ -238,6 +239,7 @@ class _Filling:
             self._lead(number)
         self._log()
         self._imports()
+        self._views()
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
         """Add a row of the workspace under a key of its own."""
@@ -669,6 +671,28 @@ class _Filling:
                     value=self.maybe(self.text()),
                     reason=self.text(),
                 )
+
+    def _views(self) -> None:
+        """Keep views, some of which ask for what no list has (any more)."""
+        kept = ({"score": {"gte": 55}}, {"name": {"startsWith": "a"}}, {"colour": {"eq": 1}}, {"and": 7}, None)
+        orders = ([{"field": "CREATED_AT"}], {"field": "NAME", "direction": "DESC"}, [{"field": "COLOUR"}], None)
+        for number in range(24):
+            sharing = self.chance.choice(list(Sharing))
+            self.add(
+                SavedView,
+                owner_id=self._owner() or self.one(User),
+                team_id=self.one(Team) if sharing is Sharing.TEAM else None,
+                name=f"{self.name()} {number}",
+                noun=self.chance.choice(list(ViewNoun)),
+                visibility=sharing,
+                passing=self.chance.choice(kept),
+                order_by=self.chance.choice(orders),
+                search=self.maybe(self.text(), 0.3),
+                columns=self.chance.choice((["title", "owner"], ["name"], ["nope"], [])),
+                position=self.chance.randrange(4),
+                deleted_at=NOW if number % 9 == 8 else None,
+                **self.stamps(),
+            )
 
 
 def columns_of(rows: Sequence[Columns], name: str) -> list[Any]:

@@ -27,6 +27,7 @@ from domain.products import ProductDetails
 from models.base import uuid7
 from models.imports import Import, ImportKind
 from models.pipelines import Pipeline
+from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
 from schema.schema import graphql_schema
@@ -127,10 +128,12 @@ async def objects(actor: Actor) -> dict[str, str]:
         workspace_id=actor.workspace_id, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", created_at=NOW
     )
     pipeline = await Pipeline.get(workspace_id=actor.workspace_id)
+    facts: dict[str, Any] = {"noun": ViewNoun.LEAD, "visibility": Sharing.ALL, "owner_id": actor.user_id, "name": "Hot"}
+    view = await SavedView.create(workspace_id=actor.workspace_id, created_at=NOW, updated_at=NOW, **facts)
     rows = {
         "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
         "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
-        "Invitation": invitation, "Import": started,
+        "Invitation": invitation, "Import": started, "SavedView": view,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -183,7 +186,7 @@ async def state(actor: Actor) -> list[Any]:
     """Return every row of a workspace that a mutation could have changed."""
     found = []
     for table in ("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage",
-                  "pipeline", "move_request", "invitation", "membership", "event"):  # fmt: skip
+                  "pipeline", "saved_view", "move_request", "invitation", "membership", "event"):  # fmt: skip
         sql = f'SELECT * FROM "{table}" WHERE workspace_id = $1 ORDER BY id'
         found += await get_connection("default").execute_query_dict(sql, [actor.workspace_id])
     return found
