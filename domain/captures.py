@@ -5,7 +5,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from domain import companies, contacts, edits, external_refs, inputs, leads, locks, policy, ranks, relationships, stages
+from domain import (
+    absences,
+    companies,
+    contacts,
+    edits,
+    external_refs,
+    inputs,
+    leads,
+    locks,
+    policy,
+    ranks,
+    relationships,
+    stages,
+)
 from domain.actors import Actor, ActorKind
 from domain.edits import referred
 from domain.errors import DomainError, Faults
@@ -74,8 +87,9 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
 
     A lead that bears one of the references already is brought up to date with the details instead, and keeps its
     stage, owner, company and people. A rep, and whoever does not see every lead, owns what they capture unless
-    somebody else is named. Raises Forbidden, NotFound, AlreadyExists (id), NoOpenStage, StageElsewhere,
-    StageClosesLeads, Archived, NothingToCapture, ExternalRefTaken, and faults of the input.
+    somebody else is named; what goes to somebody who is away is owned by whoever stands in for them. Raises
+    Forbidden, NotFound, AlreadyExists (id), NoOpenStage, StageElsewhere, StageClosesLeads, Archived,
+    NothingToCapture, ExternalRefTaken, and faults of the input.
     """
     policy.require(actor, Action.CAPTURE_LEAD)
     faults = Faults()
@@ -84,10 +98,10 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     archived = Faults() if new.external_refs else faults
     columns = await leads.check(faults, actor, await _titled(faults, actor, new), archived=archived)
     refs = external_refs.check(faults, new.external_refs)
-    owner_id = new.owner_id or (actor.user_id if _owns(actor) else None)
     if new.owner_id is not None and new.owner_id != actor.user_id:
         policy.require(actor, Action.ASSIGN_LEAD)
-    await edits.owner(faults, actor, new.owner_id, field="ownerId")
+    standing = await absences.owner(faults, actor, new.owner_id, field="ownerId", now=now)
+    owner_id = standing or (actor.user_id if _owns(actor) else None)
     tag_ids = await leads.checked_tags(faults, actor, new.details.tag_ids, archived=archived)
     stage = await _entry(faults, actor, new)
     faults.raise_any()
@@ -124,7 +138,8 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
             await edits.insert(lead)
             await _arrive(actor, lead, contact, new.contact, now)
             await leads.set_tags(lead, [], tag_ids)
-            await record(LeadCaptured(actor, lead.id, leads.facts(None, lead, tag_ids)), now=now)
+            told = leads.facts(None, lead, tag_ids) | absences.instead_of(new.owner_id, owner_id)
+            await record(LeadCaptured(actor, lead.id, told), now=now)
             if stage.kind is not StageKind.PROSPECT:
                 # A lead in a first phase makes nobody more than they were.
                 people = [contact.id] if contact else []

@@ -1,6 +1,7 @@
 """The event log: every operation records what happened, in its own transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from models.writes import NewEvent
 
 EVENTS: dict[str, type["Event"]] = {}
 client_mutation_id: ContextVar[str | None] = ContextVar("client_mutation_id", default=None)
+_in_bulk: ContextVar[bool] = ContextVar("in_bulk", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,20 @@ def made(event: Event, *, now: datetime) -> NewEvent:
         event.subject_id,
         dump(event.actor.facts()),
         client_mutation_id.get(),
-        dump(event.data),
+        dump({**event.data, "bulk": True} if _in_bulk.get() else event.data),
         now,
     )
+
+
+@contextmanager
+def within_bulk(mutation_id: str | None) -> Iterator[None]:
+    """Let the events of the block be part of work on many, asked for by this mutation: what follows takes its time."""
+    mutation, bulk = client_mutation_id.set(mutation_id), _in_bulk.set(True)
+    try:
+        yield
+    finally:
+        client_mutation_id.reset(mutation)
+        _in_bulk.reset(bulk)
 
 
 def dump(data: Any) -> str:

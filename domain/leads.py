@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import edits, external_refs, inputs, policy, ranks, relationships, stages
+from domain import absences, edits, external_refs, inputs, policy, ranks, relationships, stages
 from domain.actors import Actor
 from domain.edits import referred
 from domain.errors import DomainError, Faults
@@ -272,14 +272,18 @@ async def _edit(
 async def assign(
     actor: Actor, lead_id: UUID, owner_id: UUID | None, *, expected_version: int | None = None, now: datetime
 ) -> Lead:
-    """Give a lead to an active member, or to nobody. Raises NotFound, Stale, Forbidden."""
+    """Give a lead to an active member, or to nobody; while they are away it goes to whoever stands in for them.
+
+    Raises NotFound, Stale, Forbidden, OwnerInactive.
+    """
     faults = Faults()
-    await edits.owner(faults, actor, owner_id, field="ownerId")
+    standing = await absences.owner(faults, actor, owner_id, field="ownerId", now=now)
     async with transaction():
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.ASSIGN_LEAD, lead)
         faults.raise_any()
-        await change(LeadAssigned, actor, lead, {"owner_id": owner_id}, now=now)
+        more = absences.instead_of(owner_id, standing)
+        await change(LeadAssigned, actor, lead, {"owner_id": standing}, now=now, more=more)
     return lead
 
 

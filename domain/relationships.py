@@ -87,12 +87,16 @@ async def refresh(
     wanted = [sorted({key for key in keys if key is not None}) for keys in (company_ids, contact_ids)]
     if not any(wanted):
         return
-    connection = connected()
-    await connection.fetch(LOCK, [actor.workspace_id, *wanted])
-    for row in await connection.fetch(REFRESH, [actor.workspace_id, *wanted]):
+    await hold(actor.workspace_id, *wanted)
+    for row in await connected().fetch(REFRESH, [actor.workspace_id, *wanted]):
         event = CompanyRelationshipChanged if row["is_company"] else ContactRelationshipChanged
         data = {"changes": {"relationship": [row["was"], row["becomes"]]}}
         await record(event(actor, row["id"], data), now=now)
+
+
+async def hold(workspace_id: UUID, company_ids: Iterable[UUID], contact_ids: Iterable[UUID]) -> None:
+    """Lock companies and then contacts, each in the order of their ids, until the transaction ends."""
+    await connected().fetch(LOCK, [workspace_id, list(company_ids), list(contact_ids)])
 
 
 async def of_leads(lead_ids: Iterable[UUID]) -> tuple[list[UUID], list[UUID]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from domain import (
     api_keys,
+    bulks,
     catalog,
     closings,
     companies,
@@ -33,6 +34,7 @@ from domain.events import Event
 from domain.imports import names as import_names
 from domain.imports import runs as imports
 from workers.jobs import Task
+from workers.tasks.bulks import run_bulk
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.mails import send_invitation, send_password_reset
@@ -70,6 +72,10 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     imports.ImportCompleted: (write_faults,),
     imports.ImportFailed: (write_faults,),
     import_names.UserImported: (),
+    bulks.BulkStarted: (),
+    bulks.BulkCompleted: (),
+    bulks.BulkFailed: (),
+    bulks.BulkCancelled: (),
     invitations.UserInvited: (send_invitation,),
     invitations.UserInvitationRevoked: (),
     invitations.UserJoined: (),
@@ -124,7 +130,10 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
 NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended)
 
 # What operations have done later by domain.jobs.schedule.
-SCHEDULED: tuple[Task, ...] = (run_import,)
+SCHEDULED: tuple[Task, ...] = (
+    run_bulk,
+    run_import,
+)
 
 TASKS: Mapping[str, Task] = {
     task.name: task for tasks in (*SUBSCRIPTIONS.values(), NIGHTLY, SCHEDULED) for task in tasks

@@ -1,0 +1,55 @@
+"""Leads that go from one member to another together: somebody is away, or leaves."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from domain import leads, policy
+from domain.actors import ALL, Actor
+from domain.errors import DomainError, Forbidden
+from domain.policy import Action
+from models.database import in_one_go, read, transaction
+from models.leads import Lead, LeadStatus
+
+OPEN_LEADS = """
+SELECT id FROM lead WHERE workspace_id = $1 AND owner_id = $2 AND status = 'OPEN' AND deleted_at IS NULL
+"""
+
+
+class OpenLeads(DomainError):
+    """They own {count} open leads: say with transferLeadsToId to whom these go."""
+
+
+class SameOwner(DomainError):
+    """The leads are theirs already: name somebody else."""
+
+
+async def count(workspace_id: UUID, user_id: UUID) -> int:
+    """Return how many open leads somebody owns."""
+    [row] = await read(f"SELECT count(*) AS leads FROM ({OPEN_LEADS}) owned", workspace_id, user_id)
+    return int(row["leads"])
+
+
+def require(actor: Actor, from_user_id: UUID) -> None:
+    """Raise Forbidden unless the actor may hand over what somebody owns: themselves, or as a manager who sees it."""
+    if from_user_id == actor.user_id and policy.may_own(actor, Action.UPDATE_LEAD):
+        return
+    if not policy.may(actor, Action.MANAGE_USERS):
+        policy.require(actor, Action.SET_ABSENCE)
+        if not actor.rows.includes(from_user_id):
+            raise Forbidden(action=f"{Action.SET_ABSENCE.words}, except those whose leads you see")
+
+
+@in_one_go
+async def transfer(actor: Actor, lead_id: UUID, *, from_user_id: UUID, to_user_id: UUID, now: datetime) -> Lead:
+    """Give an open lead of a member to another one, whether or not the actor sees it.
+
+    One that is no longer theirs, or no longer open, stays as it is. Raises Forbidden, NotFound.
+    """
+    require(actor, from_user_id)
+    async with transaction():
+        lead = await policy.locked(replace(actor, rows=ALL, scopes=None), Lead, lead_id)
+        if lead.owner_id == from_user_id and lead.status is LeadStatus.OPEN:
+            more = {"transferred_from": from_user_id}
+            await leads.change(leads.LeadAssigned, actor, lead, {"owner_id": to_user_id}, now=now, more=more)
+    return lead
