@@ -279,7 +279,7 @@ def _serve(listener: socket.socket, *, gate: int | None = None) -> None:
         "api.app:create_app",
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http="api.protocol:Protocol",
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=PING_SECONDS,

@@ -1,6 +1,5 @@
 """What surrounds every operation, through whichever door it came: limits, time, snapshot, idempotency, masks."""
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from engine.documents import Documents, Operation, Prepared, Refused
 from engine.executor import PlanningExecutor, answer_query, plain
 from schema import idempotency
 from schema.context import Context, Throttle
+from schema.deadlines import Deadline
 from schema.errors import public
 from schema.snapshot import snapshot
 from settings import Settings, settings
@@ -136,10 +136,10 @@ async def _executed(
 ) -> ExecutionResult:
     mutation = asked.operation.type is OperationType.MUTATION
     seconds = settings().mutation_timeout if mutation else settings().query_timeout
-    deadline = asyncio.timeout(seconds)
+    deadline = Deadline(seconds)
     plans = asked.operation.plans
     try:
-        async with deadline:
+        with deadline:
             if mutation:
                 return await _mutated(asked, variables, context, answer, root)
             async with snapshot() if asked.operation.cost.snapshot else nullcontext():
@@ -147,7 +147,7 @@ async def _executed(
             answer.extensions["cost"]["actual"] = context.cost
             return result
     except Exception as error:
-        if deadline.expired():
+        if deadline.expired:
             message = f"The operation took longer than {seconds:g} seconds and was ended."
             raise GraphQLError(message, extensions={"code": "TIMEOUT"}) from None
         if isinstance(error, GraphQLError | DomainError):

@@ -11,6 +11,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.protocol import Protocol
+
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 
@@ -68,7 +70,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            app, lifespan="off", http="httptools", ws="websockets-sansio", log_config=None, access_log=False
+            app, lifespan="off", http=Protocol, ws="websockets-sansio", log_config=None, access_log=False
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server._serve([listener]))

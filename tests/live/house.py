@@ -27,7 +27,7 @@ def serve(port: int, environment: dict[str, str]) -> None:
         factory=True,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http="api.protocol:Protocol",
         ws="websockets-sansio",
         access_log=False,
         log_config=None,
