@@ -1,4 +1,4 @@
-"""The short lists of a workspace: sources, lost reasons and tags."""
+"""The short lists of a workspace: sources, lost reasons, tags and types of activities."""
 
 import re
 from collections.abc import Mapping
@@ -13,13 +13,14 @@ from domain.errors import Conflict, Faults, Malformed
 from domain.events import Event, record
 from domain.policy import Action
 from domain.unset import UNSET, Unset
+from models.activities import ActivityType
 from models.base import EditableRow
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.database import in_one_go, transaction
 
 TAG_LIMIT = 50
 COLOR = re.compile(r"^#[0-9a-f]{6}$")
-Entry = TypeVar("Entry", bound=Source | LostReason | Tag)
+Entry = TypeVar("Entry", bound=Source | LostReason | Tag | ActivityType)
 
 DEFAULT_SOURCES: dict[str, SourceKind] = {
     "Website": SourceKind.WEB_FORM,
@@ -104,6 +105,22 @@ class Kind:
     unique: Mapping[str, str]
 
 
+class ActivityTypeCreated(Event):
+    name = "activity_type.created"
+
+
+class ActivityTypeUpdated(Event):
+    name = "activity_type.updated"
+
+
+class ActivityTypeArchived(Event):
+    name = "activity_type.archived"
+
+
+class ActivityTypeRestored(Event):
+    name = "activity_type.restored"
+
+
 KINDS: dict[type[EditableRow], Kind] = {
     Source: Kind(
         Action.MANAGE_CATALOG,
@@ -128,6 +145,14 @@ KINDS: dict[type[EditableRow], Kind] = {
         TagArchived,
         TagRestored,
         {"tag_pkey": "id", "tag_name_idx": "name"},
+    ),
+    ActivityType: Kind(
+        Action.MANAGE_CATALOG,
+        ActivityTypeCreated,
+        ActivityTypeUpdated,
+        ActivityTypeArchived,
+        ActivityTypeRestored,
+        {"activity_type_pkey": "id", "activity_type_name_idx": "name"},
     ),
 }
 
@@ -250,6 +275,40 @@ async def update_tag(
             columns: dict[str, Any] = {} if color is UNSET else {"color": _color(faults, color)}
             if name is not UNSET:
                 columns["name"] = inputs.name(faults, name, field="name", limit=TAG_LIMIT)
+            return await _update(actor, row, faults, columns, now=now)
+
+
+async def create_activity_type(
+    actor: Actor, *, id: UUID | None = None, name: str | None, is_touch: bool = False, now: datetime
+) -> ActivityType:
+    """Add a type of activity; as a touch it counts like a call. Raises Forbidden, AlreadyExists, and faults."""
+    policy.require(actor, Action.MANAGE_CATALOG)
+    faults = Faults()
+    columns = {"name": inputs.name(faults, name, field="name"), "is_touch": is_touch}
+    return await _create(actor, ActivityType, faults, columns, id=id, now=now)
+
+
+@in_one_go
+async def update_activity_type(
+    actor: Actor,
+    activity_type_id: UUID,
+    *,
+    expected_version: int | None = None,
+    name: str | Unset | None = UNSET,
+    is_touch: bool | Unset = UNSET,
+    now: datetime,
+) -> ActivityType:
+    """Change what is given of a type; activities that have it already count as they did.
+
+    Raises NotFound, Stale, Forbidden, Conflict where it is archived, AlreadyExists (name), and faults.
+    """
+    with edits.collisions("activity type", KINDS[ActivityType].unique):
+        async with transaction():
+            row = await _locked(actor, ActivityType, activity_type_id, expected_version)
+            faults = Faults()
+            columns: dict[str, Any] = {} if is_touch is UNSET else {"is_touch": is_touch}
+            if name is not UNSET:
+                columns["name"] = inputs.name(faults, name, field="name")
             return await _update(actor, row, faults, columns, now=now)
 
 

@@ -130,6 +130,13 @@ def deleter(*allowed: Role) -> Rule:
 
 def _is(actor: Actor, subject: Any, column: str) -> bool:
     return subject is not None and actor.user_id is not None and getattr(subject, column) == actor.user_id
+    """These roles, on what they did themselves, or logged for somebody else."""
+    return lambda actor, subject: (
+        actor.role in allowed
+        and subject is not None
+        and actor.user_id is not None
+        and actor.user_id in (subject.user_id, getattr(subject, "logged_by_id", None))
+    )
 
 
 ADMIN, MANAGER, REP = Role.ADMIN, Role.MANAGER, Role.REP

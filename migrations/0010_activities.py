@@ -124,6 +124,7 @@ class Migration(migrations.Migration):
                 ("duration_seconds", fields.IntField(null=True)),
                 ("occurred_at", fields.DatetimeField()),
                 ("user", key("User", "user_id", null=True, on_delete=OnDelete.SET_NULL)),
+                ("logged_by", key("User", "logged_by_id", null=True, on_delete=OnDelete.SET_NULL)),
                 ("deleted_at", fields.DatetimeField(null=True)),
             ],
             options={

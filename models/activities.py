@@ -42,7 +42,7 @@ class ActivityType(EditableRow):
 class Activity(EditableRow):
     """Something done with a customer, on a lead, a company or a contact, or on several of them.
 
-    `user_id` did it. `is_touch` is kept as it was when the activity was logged or given its kind.
+    `user_id` did it, `logged_by_id` said so. `is_touch` is kept as it was when the activity was given its kind.
     """
 
     # As of a LogRow: no foreign key checks the workspace of a table that grows with everything that happens.
@@ -75,6 +75,10 @@ class Activity(EditableRow):
     occurred_at = fields.DatetimeField()
     user_id: UUID | None
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
+    logged_by_id: UUID | None
+    logged_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
     )
     deleted_at: datetime | None = fields.DatetimeField(null=True)

@@ -7,13 +7,14 @@ import strawberry
 
 from domain.policy import Action
 from engine.pages import Order
+from models.activities import ActivityType as ActivityTypeRow
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.catalog import SourceKind
 from models.catalog import Tag as TagRow
 from schema.connections import Connection, connection
 from schema.fields import column, noun
-from schema.filters import DateTimeFilter, EnumFilter, IDFilter, StringFilter, junction, on
+from schema.filters import BooleanFilter, DateTimeFilter, EnumFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
@@ -111,6 +112,37 @@ class TagOrder:
     direction: Direction = direction()
 
 
+@noun(ActivityTypeRow, description="A kind of activity that the workspace added.")
+class ActivityType(Node):
+    viewer_can: ObjectPermissions = viewer_can(update=Action.MANAGE_CATALOG, delete=Action.MANAGE_CATALOG)
+    name: str = column("What it is called.")
+    is_touch: bool = column("Whether activities of this type count as touches, as calls do.")
+    version: int = column("Rises with every edit by a person.")
+    archived_at: datetime | None = column("When it was archived; null while it is in use.")
+
+
+@strawberry.input(description="Which types of activities.")
+class ActivityTypeFilter:
+    id: IDFilter | None = on("By id.", "id", noun="ActivityType")
+    name: StringFilter | None = on("By name.", "name")
+    is_touch: BooleanFilter | None = on("By whether they count as touches.", "is_touch")
+    archived_at: DateTimeFilter | None = on("By when it was archived.", "archived_at")
+    and_: "list[ActivityTypeFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[ActivityTypeFilter] | None" = junction("or", "Any of these passes.")
+    not_: "ActivityTypeFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What types of activities can be ordered by.")
+class ActivityTypeOrderField(Enum):
+    NAME = strawberry.enum_value("name", description="Its name.")
+
+
+@strawberry.input(description="An order of types of activities.")
+class ActivityTypeOrder:
+    field: ActivityTypeOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
 @strawberry.type
 class CatalogQueries:
     sources: Connection[Source] = connection(
@@ -133,4 +165,11 @@ class CatalogQueries:
         model=TagRow,
         default=BY_NAME,
         description="The tags by name, archived ones included.",
+    )
+    activity_types: Connection[ActivityType] = connection(
+        "ActivityType",
+        "schema.catalog",
+        model=ActivityTypeRow,
+        default=BY_NAME,
+        description="The workspace's own kinds of activities by name, archived ones included.",
     )

@@ -1,16 +1,17 @@
-"""What can be done with sources, lost reasons and tags, in the schema: translate in, translate out."""
+"""What can be done with the short lists of a workspace, in the schema: translate in, translate out."""
 
 from typing import Annotated, ClassVar
 
 import strawberry
 
 from domain import catalog
+from models.activities import ActivityType as ActivityTypeRow
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.catalog import SourceKind
 from models.catalog import Tag as TagRow
 from schema import ids
-from schema.catalog import LostReason, Source, Tag
+from schema.catalog import ActivityType, LostReason, Source, Tag
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.fields import given, optional, shown
@@ -271,6 +272,100 @@ class TagMutations:
         return TagPayload(tag=shown(row))
 
 
+@strawberry.input(description="A type of activities to add.")
+class CreateActivityTypeInput(MutationInput):
+    id: strawberry.ID | None = own_id()
+    name: str = strawberry.field(description="What it is called, at most 200 characters; no two share one.")
+    is_touch: bool = strawberry.field(
+        default=False, description="Whether activities of this type count as touches, as calls do."
+    )
+
+
+@strawberry.input(description="A change of a type of activities; what is left out stays as it is.")
+class UpdateActivityTypeInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The type.")
+    name: str | None = optional("What it is called, at most 200 characters; no two share one.")
+    is_touch: bool | None = optional(
+        "Whether activities count as touches that are logged from now on; null changes nothing."
+    )
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A type of activities to offer no more.")
+class ArchiveActivityTypeInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The type.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="An archived type of activities to offer again.")
+class RestoreActivityTypeInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The type.")
+
+
+@strawberry.type(description="A type of activities after a mutation.")
+class ActivityTypePayload(Payload):
+    stale_field: ClassVar[str] = "activity_type"
+    activity_type: ActivityType | None = strawberry.field(
+        default=None, description="The type; the current one where the edit was stale, else null on errors."
+    )
+
+
 @strawberry.type
-class CatalogMutations(SourceMutations, LostReasonMutations, TagMutations):
+class ActivityTypeMutations:
+    @strawberry.mutation(description="Add a type of activities.")
+    @reports_user_errors
+    async def create_activity_type(
+        self, info: Info, input: Annotated[CreateActivityTypeInput, about("The type.")]
+    ) -> ActivityTypePayload:
+        row = await catalog.create_activity_type(
+            info.context.actor,
+            id=ids.decode_new(input.id, "ActivityType"),
+            name=input.name,
+            is_touch=input.is_touch,
+            now=info.context.now,
+        )
+        return ActivityTypePayload(activity_type=shown(row))
+
+    @strawberry.mutation(description="Change a type of activities; those logged already count as they did.")
+    @reports_user_errors
+    async def update_activity_type(
+        self, info: Info, input: Annotated[UpdateActivityTypeInput, about("The change.")]
+    ) -> ActivityTypePayload:
+        row = await catalog.update_activity_type(
+            info.context.actor,
+            ids.decode(input.id, "ActivityType"),
+            expected_version=input.expected_version,
+            name=given(input.name),
+            is_touch=unless_null(input.is_touch),
+            now=info.context.now,
+        )
+        return ActivityTypePayload(activity_type=shown(row))
+
+    @strawberry.mutation(description="Offer a type of activities no more; activities keep it.")
+    @reports_user_errors
+    async def archive_activity_type(
+        self, info: Info, input: Annotated[ArchiveActivityTypeInput, about("The type.")]
+    ) -> ActivityTypePayload:
+        row = await catalog.archive(
+            info.context.actor,
+            ActivityTypeRow,
+            ids.decode(input.id, "ActivityType"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ActivityTypePayload(activity_type=shown(row))
+
+    @strawberry.mutation(description="Offer an archived type of activities again.")
+    @reports_user_errors
+    async def restore_activity_type(
+        self, info: Info, input: Annotated[RestoreActivityTypeInput, about("The type.")]
+    ) -> ActivityTypePayload:
+        row = await catalog.restore(
+            info.context.actor, ActivityTypeRow, ids.decode(input.id, "ActivityType"), now=info.context.now
+        )
+        return ActivityTypePayload(activity_type=shown(row))
+
+
+@strawberry.type
+class CatalogMutations(SourceMutations, LostReasonMutations, TagMutations, ActivityTypeMutations):
     pass

@@ -8,6 +8,7 @@ import strawberry
 
 from domain.policy import Action
 from engine.pages import Order
+from models.activities import Activity as ActivityRow
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.contacts import Contact as ContactRow
@@ -34,11 +35,13 @@ from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import URL, CountryCode, Money, PhoneNumber
 
 if TYPE_CHECKING:
+    from schema.activities import Activity
     from schema.contacts import Contact, ContactFilter
     from schema.leads import Lead, LeadFilter
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
+LATEST = (Order("occurred_at", descending=True),)
 
 
 @strawberry.type(description="A postal address.")
@@ -100,6 +103,14 @@ class Company(Node):
         by="parent_id",
         default=NEWEST,
         description="The companies that belong to it.",
+    )
+    activities: Connection[Annotated["Activity", strawberry.lazy("schema.activities")]] = connection(
+        "Activity",
+        "schema.activities",
+        model=ActivityRow,
+        by="company_id",
+        default=LATEST,
+        description="What was done with it, the latest first.",
     )
     external_refs: list[ExternalRef] = external_refs_of("company")
 

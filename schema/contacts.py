@@ -8,6 +8,7 @@ import strawberry
 
 from domain.policy import Action
 from engine.pages import Order
+from models.activities import Activity as ActivityRow
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.contacts import Contact as ContactRow
@@ -23,11 +24,13 @@ from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import Email, LanguageTag, PhoneNumber
 
 if TYPE_CHECKING:
+    from schema.activities import Activity
     from schema.companies import Company, CompanyFilter
     from schema.leads import Lead, LeadFilter
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
+LATEST = (Order("occurred_at", descending=True),)
 
 
 @noun(ContactRow, description="A person whom we sell to.")
@@ -55,6 +58,14 @@ class Contact(Node):
         through=("lead_contact", "contact_id", "lead_id"),
         default=NEWEST,
         description="The leads that they are on.",
+    )
+    activities: Connection[Annotated["Activity", strawberry.lazy("schema.activities")]] = connection(
+        "Activity",
+        "schema.activities",
+        model=ActivityRow,
+        by="contact_id",
+        default=LATEST,
+        description="What was done with them, the latest first.",
     )
     external_refs: list[ExternalRef] = external_refs_of("contact")
 

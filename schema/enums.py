@@ -7,6 +7,7 @@ import strawberry
 
 from domain.pipelines import Template
 from domain.policy import Action
+from models.activities import ActivityDirection, ActivityKind
 from models.catalog import SourceKind
 from models.companies import Relationship
 from models.imports import ImportKind, ImportStatus
@@ -109,6 +110,23 @@ described(
     COLD_OUTREACH="We wrote or called first.",
     IMPORT="An imported file.",
     OTHER="Anything else.",
+)
+described(
+    ActivityKind,
+    "A kind of activity.",
+    CALL="A call; a touch.",
+    EMAIL="A mail; a touch.",
+    MEETING="A meeting; a touch.",
+    NOTE="Something written down.",
+    PAGE_VISIT="A visit of a web page.",
+    FORM_SUBMISSION="A form that was filled in.",
+    CUSTOM="A kind of the workspace's own: its type says which.",
+)
+described(
+    ActivityDirection,
+    "Who turned to whom.",
+    INBOUND="They to us.",
+    OUTBOUND="We to them.",
 )
 described(
     MoveRequestStatus,

@@ -12,6 +12,7 @@ from domain.actors import ALL
 from domain.policy import Action
 from engine.conditions import EVERYTHING, Compare, Exists, Op
 from engine.pages import Order
+from models.activities import Activity as ActivityRow
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.catalog import Tag as TagRow
@@ -54,6 +55,7 @@ from schema.orders import Direction, direction
 from schema.scalars import Money
 
 if TYPE_CHECKING:
+    from schema.activities import Activity, ActivityFilter
     from schema.catalog import LostReason, Source, Tag, TagFilter
     from schema.companies import Company, CompanyFilter
     from schema.contacts import Contact, ContactFilter
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
+LATEST = (Order("occurred_at", descending=True),)
 
 
 def at_most_int(value: int | None) -> int | None:
@@ -102,6 +105,7 @@ class LeadPermissions:
     close: bool = strawberry.field(description="Close it.")
     reopen: bool = strawberry.field(description="Reopen it once it is closed.")
     delete: bool = strawberry.field(description="Delete and restore it.")
+    log_activity: bool = strawberry.field(description="Log activities on it.")
 
 
 PERMISSIONS = {
@@ -112,6 +116,7 @@ PERMISSIONS = {
     "close": Action.CLOSE_LEAD,
     "reopen": Action.REOPEN_LEAD,
     "delete": Action.DELETE_LEAD,
+    "log_activity": Action.LOG_ACTIVITY,
 }
 
 
@@ -263,6 +268,14 @@ class Lead(Node):
         plain=True,
         description="What hurts or interests them, the most important first.",
     )
+    activities: Connection[Annotated["Activity", strawberry.lazy("schema.activities")]] = connection(
+        "Activity",
+        "schema.activities",
+        model=ActivityRow,
+        by="lead_id",
+        default=LATEST,
+        description="What was done about it, the latest first.",
+    )
     tags: list[Annotated["Tag", strawberry.lazy("schema.catalog")]] = few(
         TagRow, through=("lead_tag", "lead_id", "tag_id"), default=(Order("name"),), most=50, description="Its tags."
     )
@@ -344,6 +357,9 @@ class LeadFilter:
         "By the people on it.", "contacts"
     )
     tags: ListFilter[Annotated["TagFilter", strawberry.lazy("schema.catalog")]] | None = through("By its tags.", "tags")
+    activities: ListFilter[Annotated["ActivityFilter", strawberry.lazy("schema.activities")]] | None = through(
+        "By what was done about it.", "activities"
+    )
     team: "OwnerTeamFilter | None" = through("By the owner's team.", "membership")
     and_: "list[LeadFilter] | None" = junction("and", "All of these pass.")
     or_: "list[LeadFilter] | None" = junction("or", "Any of these passes.")

@@ -4,6 +4,8 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 import schema.enums  # noqa: F401  (declares the enums before a type uses them)
+from schema.activities import ActivityQueries
+from schema.activity_mutations import ActivityMutations
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.building import build_inputs_fast
 from schema.catalog import CatalogQueries
@@ -39,6 +41,7 @@ from schema.workspaces import WorkspaceMutations, WorkspaceQueries
 
 @strawberry.type(description="What can be read.")
 class Query(
+    ActivityQueries,
     ApiKeyQueries,
     CatalogQueries,
     CompanyQueries,
@@ -64,6 +67,7 @@ class Query(
 
 @strawberry.type(description="What can be changed.")
 class Mutation(
+    ActivityMutations,
     ApiKeyMutations,
     CatalogMutations,
     CompanyMutations,

@@ -1,4 +1,4 @@
-"""The short lists: sources, lost reasons and tags, alike in what may happen to them."""
+"""The short lists of a workspace, alike in what may happen to their entries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ import pytest
 
 from domain import catalog
 from domain.errors import AlreadyExists, Conflict, Forbidden, Invalid, Malformed, NotFound, Required, Stale, TooLong
+from models.activities import ActivityType
 from models.base import uuid7
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.events import Event
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("db")
 @dataclass(frozen=True)
 class Noun:
     name: str
-    model: type[Source | LostReason | Tag]
+    model: type[Source | LostReason | Tag | ActivityType]
     create: Operation
     update: Operation
     limit: int = 200
@@ -36,6 +37,7 @@ NOUNS = [
     Noun("source", Source, catalog.create_source, catalog.update_source),
     Noun("lost_reason", LostReason, catalog.create_lost_reason, catalog.update_lost_reason),
     Noun("tag", Tag, catalog.create_tag, catalog.update_tag, limit=50),
+    Noun("activity_type", ActivityType, catalog.create_activity_type, catalog.update_activity_type),
 ]
 each = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.name)
 
@@ -89,7 +91,7 @@ async def test_of_two_made_at_once_with_one_name_one_is_made(noun: Noun) -> None
         *(noun.create(actor, name="Fair", now=NOW) for _ in range(4)), return_exceptions=True
     )
 
-    assert sorted(type(outcome).__name__ for outcome in outcomes)[:3] == ["AlreadyExists"] * 3
+    assert [type(outcome) for outcome in outcomes].count(AlreadyExists) == 3
     assert await noun.model.filter(workspace_id=actor.workspace_id).count() == 1
 
 
