@@ -91,7 +91,7 @@ def _may(role: Role, action: Action) -> str:
 
 
 def _of(user_id: UUID) -> SimpleNamespace:
-    return SimpleNamespace(owner_id=user_id, user_id=user_id, deleted_by_id=user_id)
+    return SimpleNamespace(owner_id=user_id, user_id=user_id, deleted_by_id=user_id, logged_by_id=user_id)
 
 
 def _scopes() -> str:

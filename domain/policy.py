@@ -123,6 +123,13 @@ def author(*allowed: Role) -> Rule:
     return lambda actor, subject: actor.role in allowed and _is(actor, subject, "user_id")
 
 
+def logger(*allowed: Role) -> Rule:
+    """These roles, on what they did themselves, or logged for somebody else."""
+    return lambda actor, subject: (
+        actor.role in allowed and (_is(actor, subject, "user_id") or _is(actor, subject, "logged_by_id"))
+    )
+
+
 def deleter(*allowed: Role) -> Rule:
     """These roles, on what they wrote and deleted themselves."""
     return lambda actor, subject: author(*allowed)(actor, subject) and _is(actor, subject, "deleted_by_id")
@@ -130,13 +137,6 @@ def deleter(*allowed: Role) -> Rule:
 
 def _is(actor: Actor, subject: Any, column: str) -> bool:
     return subject is not None and actor.user_id is not None and getattr(subject, column) == actor.user_id
-    """These roles, on what they did themselves, or logged for somebody else."""
-    return lambda actor, subject: (
-        actor.role in allowed
-        and subject is not None
-        and actor.user_id is not None
-        and actor.user_id in (subject.user_id, getattr(subject, "logged_by_id", None))
-    )
 
 
 ADMIN, MANAGER, REP = Role.ADMIN, Role.MANAGER, Role.REP
@@ -177,7 +177,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.TAG: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.LOG_ACTIVITY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.LOG_FOR_OTHERS: [roles(ADMIN, MANAGER, QUALIFIER)],
-    Action.UPDATE_ACTIVITY: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
+    Action.UPDATE_ACTIVITY: [roles(ADMIN, MANAGER), logger(REP, QUALIFIER, MARKETER)],
     Action.ATTACH_FILE: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.DELETE_ATTACHMENT: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
     Action.SAVE_VIEW: [roles(*Role)],
@@ -295,6 +295,10 @@ class _Owned:
 
     @property
     def deleted_by_id(self) -> UUID | None:
+        return self.owner_id
+
+    @property
+    def logged_by_id(self) -> UUID | None:
         return self.owner_id
 
 

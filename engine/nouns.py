@@ -105,6 +105,11 @@ LIVE = "{alias}.deleted_at IS NULL"
 # A column that PostgreSQL keeps: the words of what is searched, which no model knows of.
 WORDS = "{alias}.words"
 KEPT = "{alias}.archived_at IS NULL"
+# What may be about a lead goes with it when that is deleted.
+LIVE_WITH_LEAD = (
+    f"{LIVE} AND ({{alias}}.lead_id IS NULL OR EXISTS"
+    " (SELECT FROM lead ll WHERE ll.id = {alias}.lead_id AND ll.deleted_at IS NULL))"
+)
 
 NOUNS: dict[type[Model], Noun] = {
     noun.model: noun
@@ -177,7 +182,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "lead": Link(Lead, ours="lead_id"),
                 "participants": Link(ActivityParticipant, theirs="activity_id"),
             },
-            live=LIVE,
+            live=LIVE_WITH_LEAD,
         ),
         Noun(ActivityParticipant),
         Noun(ActivityType),

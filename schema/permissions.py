@@ -18,7 +18,6 @@ class ObjectPermissions:
 
 def viewer_can(*, update: Action, delete: Action, needs: tuple[str, ...] = ()) -> Any:
     """Declare what the viewer may do with an object; `needs` are the columns that the rules look at."""
-    """Declare what the viewer may do with an object; `needs` names the columns that the rules look at."""
 
     async def allowed(rows: list[Any], info: Info) -> list[ObjectPermissions]:
         actor = info.context.actor

@@ -94,6 +94,10 @@ class Owned:
     def deleted_by_id(self) -> UUID | None:
         return self.owner_id
 
+    @property
+    def logged_by_id(self) -> UUID | None:
+        return self.owner_id
+
 
 def actor(role: Role | None, **more: object) -> Actor:
     return Actor(ActorKind.USER, uuid4(), user_id=uuid4(), role=role, rows=ALL, **more)  # type: ignore[arg-type]

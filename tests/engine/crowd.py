@@ -12,6 +12,7 @@ from uuid import UUID
 from tortoise.models import Model
 
 from domain.actors import Actor
+from models.activities import Activity, ActivityKind, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.base import uuid7
 from models.catalog import LostReason, Source, Tag
@@ -95,6 +96,7 @@ class _Crowd:
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
         await self._settings(users, teams)
         await self._views(users, teams)
+        await self._activities(leads, companies, contacts, users)
 
     def _row(self, number: int) -> dict[str, Any]:
         """Return what every row has; those that are made first are the newest."""
@@ -218,6 +220,36 @@ class _Crowd:
                     **facts, owner_id=users[at].id, team_id=teams[at].id, name=f"View {at}", position=at, **STAMPS
                 )
                 for at in range(MANY)
+            ]
+        )
+
+    async def _activities(
+        self, leads: Sequence[Lead], companies: Sequence[Company], contacts: Sequence[Contact], users: Sequence[User]
+    ) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id}
+        types = await _made([ActivityType(**self._named(number)) for number in range(MANY)])
+        made = await _made(
+            [
+                Activity(
+                    **self._row(number),
+                    kind=ActivityKind.CUSTOM,
+                    type_id=types[number % MANY].id,
+                    lead_id=leads[number % (LEADS // FEW)].id,
+                    company_id=companies[number % len(companies)].id,
+                    contact_id=contacts[number % len(contacts)].id,
+                    user_id=users[number % len(users)].id,
+                    logged_by_id=users[0].id,
+                    occurred_at=NOW - timedelta(minutes=number),
+                )
+                for number in range(LEADS * 2)
+            ]
+        )
+        await self._references("activity", made)
+        await _made(
+            [
+                ActivityParticipant(**home, activity_id=activity.id, user_id=user.id, contact_id=contact.id)
+                for activity in made
+                for user, contact in zip(users[:FEW], contacts, strict=False)
             ]
         )
 

@@ -26,6 +26,10 @@ BETWEEN = re.compile(
 )
 # The test itself of what hangs on leads that somebody owns.
 OWNED = re.compile(r"EXISTS \(SELECT FROM lead (?P<alias>ol) WHERE ol\.id = \w+\.lead_id AND ol\.owner_id = ANY\(\$")
+# The test whether a row goes with its lead, which is of the same workspace.
+WITH_LEAD = re.compile(
+    r"EXISTS \(SELECT FROM lead (?P<alias>ll) WHERE ll\.id = \w+\.lead_id AND ll\.deleted_at IS NULL"
+)
 NOBODY = re.compile(r'"user_account" (?P<alias>\w+) (?:ON (?P=alias)\."?id"? = \w+\."\w+" AND FALSE|WHERE .*\bFALSE\b)')
 
 
@@ -35,7 +39,9 @@ def unscoped(statement: str) -> list[str]:
     tested = Counter(found["alias"] for found in TESTED.finditer(statement))
     members = Counter(found["alias"] for found in MEMBER.finditer(statement))
     homes = {found["alias"] or "WHERE" for found in HOME.finditer(statement)}
-    between = Counter(found["alias"] for pattern in (BETWEEN, OWNED) for found in pattern.finditer(statement))
+    between = Counter(
+        found["alias"] for pattern in (BETWEEN, OWNED, WITH_LEAD) for found in pattern.finditer(statement)
+    )
     hidden = {found["alias"] for found in NOBODY.finditer(statement)}
     wrong = []
     for (table, alias), times in named.items():

@@ -6,13 +6,14 @@ from uuid import UUID
 
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLNonNull, get_named_type, is_leaf_type
+from tortoise.expressions import Q
 from tortoise.models import Model
 
 from domain import policy
 from domain.actors import Actor
 from domain.policy import API_SCOPES
 from engine import sql
-from engine.nouns import NOUNS
+from engine.nouns import LIVE_WITH_LEAD, NOUNS
 from engine.pages import Order, PageRequest, count, counts, key_records, page_records, pages_records
 from engine.reads import MODELS, Relation
 from engine.select import Select
@@ -217,6 +218,8 @@ async def seen_by(actor: Actor, model: type[Model]) -> set[UUID]:
     rows = policy.visible(actor, model)
     if "deleted_at" in model._meta.fields_map:
         rows = rows.filter(deleted_at=None)
+    if NOUNS[model].live == LIVE_WITH_LEAD:
+        rows = rows.filter(Q(lead_id=None) | Q(lead__deleted_at=None))
     return set(cast(list[UUID], await rows.values_list("id", flat=True)))
 
 

@@ -16,7 +16,7 @@ from tortoise.models import Model
 
 from domain import policy
 from domain.actors import ALL, Actor
-from engine.nouns import LIVE, NOUNS, Link
+from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, Link
 from models.leads import Lead, LeadStatus
 from models.saved_views import SavedView
 from models.users import Membership, User
@@ -43,8 +43,11 @@ class Lists:
             return [row for row in everybody if row["id"] in members] if seen else []
         if model is Workspace:
             return rows
-        if NOUNS[model].live == LIVE:
+        if NOUNS[model].live in (LIVE, LIVE_WITH_LEAD):
             rows = [row for row in rows if row["deleted_at"] is None]
+        if NOUNS[model].live == LIVE_WITH_LEAD:
+            gone = {lead["id"] for lead in self.world.of(self.at, Lead) if lead["deleted_at"] is not None}
+            rows = [row for row in rows if row["lead_id"] not in gone]
         return [row for row in rows if self._is_seen(model, row)]
 
     def _is_seen(self, model: type[Model], row: Columns) -> bool:
@@ -57,6 +60,8 @@ class Lists:
             return bool(owners) and (row["owner_id"] in owners or told)
         if (column := policy.own_column(model)) is not None:
             return row[column] in owners
+        if not policy.needs_lead(model) and row["lead_id"] is None:
+            return bool(owners)
         lead = next((one for one in self.world.of(self.at, Lead) if one["id"] == row.get("lead_id")), None)
         return lead is not None and lead["owner_id"] in owners
 

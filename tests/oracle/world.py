@@ -18,6 +18,13 @@ from tortoise.models import Model
 from domain.actors import Actor, ActorKind
 from domain.demo.rows import Keys
 from domain.policy import API_SCOPES
+from models.activities import (
+    Activity,
+    ActivityDirection,
+    ActivityKind,
+    ActivityParticipant,
+    ActivityType,
+)
 from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
@@ -209,6 +216,7 @@ class World:
 NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
+        Activity, ActivityType,
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
     )
@@ -218,6 +226,7 @@ ORDER: tuple[type[Model], ...] = (
     Workspace, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
     ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
+    ActivityType, Activity, ActivityParticipant,
 )  # fmt: skip
 
 
@@ -240,6 +249,7 @@ class _Filling:
         self._log()
         self._imports()
         self._views()
+        self._activities()
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
         """Add a row of the workspace under a key of its own."""
@@ -538,7 +548,10 @@ class _Filling:
             expected_close_date=self.maybe(self.day()),
             engaged_at=self.maybe(self.instant(), 0.8),
             stage_entered_at=self.instant(),
+            first_activity_at=NOW if number % 5 else None,
             last_activity_at=self.maybe(self.instant()),
+            first_response_seconds=(None, 0, 60, 2**40)[number % 4],
+            touches=number % 3,
             closed_at=self.instant() if over else None,
             deleted_at=NOW if number % 11 == 10 else None,
             **self.stamps(),
@@ -614,6 +627,52 @@ class _Filling:
                 self._event("lead", lead["id"])
         # Not part of any lead's history, though it bears a lead's id.
         self._event("company", self.rows(Lead)[0]["id"])
+
+    def _activities(self) -> None:
+        for name in ("Site visit", "site visit", "Memo"):
+            self.add(
+                ActivityType,
+                name=name,
+                is_touch=name != "Memo",
+                archived_at=NOW if name == "site visit" else None,
+                **self.stamps(),
+            )
+        for number in range(LEADS[self.at] + 20):
+            kind = self.chance.choice(list(ActivityKind))
+            about = [self.maybe(self.one(noun)) for noun in (Lead, Company, Contact)]
+            about[number % 3] = about[number % 3] or self.one((Lead, Company, Contact)[number % 3])
+            activity = self.add(
+                Activity,
+                kind=kind,
+                type_id=self.one(ActivityType) if kind is ActivityKind.CUSTOM else None,
+                is_touch=self.chance.random() < 0.5,
+                lead_id=about[0],
+                company_id=about[1],
+                contact_id=about[2],
+                direction=self.maybe(self.chance.choice(list(ActivityDirection))),
+                outcome=self.maybe(self.text()),
+                subject=self.maybe(self.text()),
+                text=self.maybe(self.text()),
+                duration_seconds=self.maybe(self.chance.choice((0, 60, 2**31 - 1))),
+                occurred_at=self.instant(),
+                user_id=self.maybe(self.one(User)),
+                logged_by_id=self.maybe(self.one(User)),
+                deleted_at=self.maybe(NOW, 0.15),
+                **self.stamps(),
+            )
+            self._participants(activity["id"])
+            self._references("activity", activity, 0.2)
+
+    def _participants(self, activity_id: UUID) -> None:
+        for _ in range(self.chance.randrange(3)):
+            self.add(
+                ActivityParticipant,
+                activity_id=activity_id,
+                user_id=self.maybe(self.one(User)),
+                contact_id=self.maybe(self.one(Contact)),
+                name=self.maybe(self.text()),
+                email=self.maybe("eve@example.com"),
+            )
 
     def _event(self, subject: str, subject_id: UUID) -> None:
         task = self.chance.random() < 0.2

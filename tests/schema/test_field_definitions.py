@@ -29,10 +29,10 @@ query ($type: FieldOwner!) {
 NO_FIELDS = {
     "LEAD": {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
-        *("viewerCan", "moves"),
+        *("viewerCan", "moves", "activities"),
     },
-    "COMPANY": {"id", "version", "leads", "contacts", "subsidiaries", "externalRefs", "viewerCan"},
-    "CONTACT": {"id", "version", "leads", "externalRefs", "viewerCan"},
+    "COMPANY": {"id", "version", "activities", "leads", "contacts", "subsidiaries", "externalRefs", "viewerCan"},
+    "CONTACT": {"id", "version", "activities", "leads", "externalRefs", "viewerCan"},
     "PRODUCT": {"id", "version", "leads", "externalRefs", "viewerCan"},
 }
 TYPES = {
@@ -109,7 +109,7 @@ async def test_filters_and_orders_are_those_of_the_lists() -> None:
 async def test_every_filter_and_order_belongs_to_a_field() -> None:
     admin = await seller()
     beside = {
-        "LEAD": {"id", "currency", "company", "team"},
+        "LEAD": {"id", "activities", "currency", "company", "team"},
         "COMPANY": {"id", "leads", "contacts"},
         "CONTACT": {"id", "leads"},
         "PRODUCT": {"id"},

@@ -16,7 +16,8 @@ from graphql import (
 )
 from tortoise.connection import get_connection
 
-from domain import captures, catalog, companies, contacts, needs, products, teams
+from domain import activities, captures, catalog, companies, contacts, needs, products, teams
+from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
@@ -24,6 +25,7 @@ from domain.contacts import ContactDetails
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
+from models.activities import ActivityKind
 from models.base import uuid7
 from models.imports import Import, ImportKind
 from models.pipelines import Pipeline
@@ -45,6 +47,7 @@ NOUNS = {
     "ids": "Stage",
     "stageIds": "Stage",
     "tagIds": "Tag",
+    "typeId": "ActivityType",
     "parentId": "Company",
     "ownerId": "User",
     "userId": "User",
@@ -76,7 +79,7 @@ def id_fields() -> list[tuple[str, str]]:
         given = get_named_type(field.args["input"].type)
         assert isinstance(given, GraphQLInputObjectType)
         for name, each in given.fields.items():
-            makes = mutation.startswith(("create", "capture")) and name == "id"
+            makes = mutation.startswith(("create", "capture", "log")) and name == "id"
             if get_named_type(each.type).name == "ID" and not makes and mutation not in SIGNED_OUT:
                 found.append((mutation, name))
     return found
@@ -106,6 +109,9 @@ async def objects(actor: Actor) -> dict[str, str]:
     source = await catalog.create_source(actor, name="Fair", now=NOW)
     reason = await catalog.create_lost_reason(actor, name="Price", now=NOW)
     tag = await catalog.create_tag(actor, name="hot", now=NOW)
+    kind = await catalog.create_activity_type(actor, name="Visit", now=NOW)
+    done = ActivityDetails(kind=ActivityKind.CALL)
+    activity = await activities.log(actor, NewActivity(details=done, lead_id=lead.id), now=NOW)
     team = await teams.create(actor, name="North", now=NOW)
     first = await stage(actor, StageKind.QUALIFY)
     wish = await MoveRequest.create(
@@ -134,6 +140,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
         "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
         "Invitation": invitation, "Import": started, "SavedView": view,
+        "ActivityType": kind, "Activity": activity,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -182,11 +189,18 @@ async def attempt(actor: Actor, mutation: str, name: str, value: Any, own: dict[
     return top + [error["code"] for error in payload["userErrors"]]
 
 
+# Whatever a mutation could have changed.
+TABLES = (
+    *("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage", "pipeline"),
+    *("saved_view", "move_request", "invitation", "membership", "event"),
+    *("activity", "activity_type"),
+)
+
+
 async def state(actor: Actor) -> list[Any]:
     """Return every row of a workspace that a mutation could have changed."""
     found = []
-    for table in ("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage",
-                  "pipeline", "saved_view", "move_request", "invitation", "membership", "event"):  # fmt: skip
+    for table in TABLES:
         sql = f'SELECT * FROM "{table}" WHERE workspace_id = $1 ORDER BY id'
         found += await get_connection("default").execute_query_dict(sql, [actor.workspace_id])
     return found

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
-from domain import catalog, companies, contacts, external_refs, needs, products, stages
+from domain import activities, catalog, companies, contacts, external_refs, needs, products, stages
+from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
+from models.activities import ActivityKind
 from models.base import Row, uuid7
 from models.companies import Company
 from models.contacts import Contact
@@ -55,6 +57,13 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "updateTag": {"id": "own Tag"},
     "archiveTag": {"id": "own Tag"},
     "restoreTag": {"id": "own Tag"},
+    "updateActivity": {"id": "own Activity", "typeId": "own ActivityType", "userId": "own User"},
+    "deleteActivity": {"id": "own Activity"},
+    "restoreActivity": {"id": "own Activity"},
+    "createActivityType": {"name": "Visit"},
+    "updateActivityType": {"id": "own ActivityType"},
+    "archiveActivityType": {"id": "own ActivityType"},
+    "restoreActivityType": {"id": "own ActivityType"},
     "setExchangeRate": {"currencyCode": "USD", "rate": "0.9", "validOn": "2026-01-01"},
     "createPipeline": {"name": "Another", "template": "B2B"},
     "updatePipeline": {"id": "own Pipeline"},
@@ -106,6 +115,8 @@ async def one_of_each(actor: Actor) -> dict[str, str]:
     """Make one of every noun in the actor's workspace and return their ids."""
     row = await pipeline(actor, name="Board")
     wanting = await lead(actor)
+    visit = await catalog.create_activity_type(actor, name="Own", now=NOW)
+    done = ActivityDetails(kind=ActivityKind.CUSTOM, type_id=visit.id)
     rows: dict[str, Row] = {
         "Pipeline": row,
         "Stage": (await stages.live(row.id))[0],
@@ -117,6 +128,8 @@ async def one_of_each(actor: Actor) -> dict[str, str]:
         "Source": await catalog.create_source(actor, name="Own", now=NOW),
         "LostReason": await catalog.create_lost_reason(actor, name="Own", now=NOW),
         "Tag": await catalog.create_tag(actor, name="Own", now=NOW),
+        "ActivityType": visit,
+        "Activity": await activities.log(actor, NewActivity(details=done, lead_id=wanting.id), now=NOW),
     }
     assert actor.user_id
     return {noun: gid(noun, row.id) for noun, row in rows.items()} | {"User": gid("User", actor.user_id)}
