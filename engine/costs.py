@@ -200,7 +200,7 @@ class _Reader:
         elif _is_list(declared):
             each = Sum(OBJECT)
             self._read_into(node.selection_set, named, reading, each, below)
-            reading.outer.terms.append((_size(node, "ids", otherwise=LIST), self._keep(each)))
+            reading.outer.terms.append((_size(node, "ids", "first", otherwise=LIST), self._keep(each)))
         else:
             reading.outer.fixed += OBJECT * (not (_is_edge(parent) and name == "node"))
             self._read_into(node.selection_set, named, reading, reading.outer, below)

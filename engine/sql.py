@@ -15,7 +15,10 @@ from models.workspaces import Workspace
 
 # Beyond these, a page is read as one list rather than owner by owner.
 MOST_OWNERS = 50
-WORD = re.compile(r"\w+", re.UNICODE)
+WORD = re.compile(r"[^\W_]+")
+# What would end a quoted word of a query, and what no text can hold.
+UNQUOTABLE = re.compile(r"['\\\x00-\x1f\x7f\ud800-\udfff]")
+PUNCTUATION = '.,;:!?()[]{}<>"&|*'
 
 
 class Params:
@@ -146,8 +149,27 @@ def _exists(noun: Noun, name: str, inner: Condition, actor: Actor, params: Param
 
 
 def _search(noun: Noun, words: str, params: Params, alias: str) -> str:
-    found = WORD.findall(words.lower())
-    if not found:
-        return "TRUE"
-    query = " & ".join([f"'{word}'" for word in found[:-1]] + [f"'{found[-1]}':*"])
-    return f"{noun.search.format(alias=alias)} @@ to_tsquery('simple', {params.add(query, 'text')})"
+    query = tsquery(words, params)
+    return "TRUE" if query is None else f"{noun.search.format(alias=alias)} @@ {query}"
+
+
+def tsquery(text: str, params: Params) -> str | None:
+    """Return the query for rows with every word of a text, the last at least as a beginning; None without any word.
+
+    What PostgreSQL keeps as one word, such as an address or a compound, is found whole, by its beginning and, where
+    it keeps these besides, by its parts.
+    """
+    pieces = [piece for piece in UNQUOTABLE.sub(" ", text).split() if WORD.search(piece)]
+    if not pieces:
+        return None
+    as_parsed = params.add(" & ".join(f"'{piece}'" for piece in pieces) + ":*", "text")
+    *before, last = pieces
+    as_typed = params.add(" & ".join([*(_ways(piece, "") for piece in before), _ways(last, ":*")]), "text")
+    return f"(to_tsquery('simple', {as_parsed}) || lower({as_typed})::tsquery)"
+
+
+def _ways(piece: str, prefix: str) -> str:
+    """Return what stands for a piece of a text: its words, or itself as one."""
+    words, whole = WORD.findall(piece), piece.strip(PUNCTUATION)
+    parts = " & ".join(f"'{word}'" for word in words) + prefix
+    return parts if words == [whole] else f"({parts} | '{whole}'{prefix})"

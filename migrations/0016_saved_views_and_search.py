@@ -15,6 +15,8 @@ INDEXES = {
     " ON saved_view (workspace_id, position, id) WHERE deleted_at IS NULL",
     "saved_view_shared": "INDEX saved_view_shared_idx"
     " ON saved_view (workspace_id, visibility, team_id) WHERE deleted_at IS NULL AND visibility <> 'OWN'",
+    "company_phone": "INDEX company_phone_idx"
+    " ON company (workspace_id, phone_normalised) WHERE deleted_at IS NULL AND phone_normalised IS NOT NULL",
     "saved_view_owner": "INDEX saved_view_owner_idx ON saved_view (owner_id)",
     "saved_view_team": "INDEX saved_view_team_idx ON saved_view (team_id) WHERE team_id IS NOT NULL",
 }

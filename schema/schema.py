@@ -31,6 +31,7 @@ from schema.products import ProductQueries
 from schema.saved_view_mutations import SavedViewMutations
 from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
+from schema.search import SearchQueries
 from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
 from schema.summaries import SummaryQueries
@@ -55,6 +56,7 @@ class Query(
     PipelineQueries,
     ProductQueries,
     SavedViewQueries,
+    SearchQueries,
     SessionQueries,
     StageQueries,
     SummaryQueries,

@@ -33,6 +33,7 @@ ONE, MANY = 1, 5
 BY_HAND = {
     "Query.fieldDefinitions",
     "Query.nodes",
+    "Query.search",
     "FieldDefinition.options",
     "FieldDefinition.requiredAtStages",
     "LeadSummary.groups",
@@ -43,7 +44,7 @@ BY_HAND = {
     "Viewer.permissions",
 }
 # Attributes of objects that batch resolvers and pure functions return, which no statement reads.
-WITHIN_AN_ANSWER = {"LeadMove.unmetRequirements"}
+WITHIN_AN_ANSWER = {"LeadMove.unmetRequirements", "SearchHit.highlight"}
 
 
 async def test_several_levels_are_several_statements_whatever_the_number_of_rows(admin: Actor) -> None:
@@ -192,6 +193,17 @@ async def test_nothing_is_asked_for_where_there_are_no_rows(admin: Actor) -> Non
     document = """{ companies(filter: { parent: { isNull: true } }) { nodes {
       parent { contacts { nodes { id } } viewerCan { update } externalRefs { system } } } } }"""
     assert len((await planned(admin, document)).sent) == 1
+
+
+async def test_a_search_is_one_statement_and_one_a_noun_that_was_found(admin: Actor) -> None:
+    document = """query ($n: Int, $words: String!) { search(query: $words, first: $n) {
+      rank highlight { text } node { __typename ... on Lead { title } ... on Company { name } } } }"""
+    for words, n in (("name", 1), ("name", 20), ("name", 100), ("lead", 100), ("nobody", 10)):
+        found = await planned(admin, document, n=n, words=words)
+        nouns = {hit["node"]["__typename"] for hit in found.data["search"]}
+        assert nouns or words == "nobody"
+        assert len(found.sent) == 1 + len(nouns)
+    assert (await planned(admin, document, n=3, words="...")).sent == []
 
 
 def test_every_list_of_objects_is_known_here() -> None:

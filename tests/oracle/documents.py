@@ -460,6 +460,9 @@ class Drawing:
             given |= page
         for argument, one in each.args.items():
             if argument in ("first", "last", "after", "before"):
+                if not _is_connection(each):
+                    size = self.chance.choice((1, 2, 3))
+                    given[argument] = self._variable_or(one.type, size)
                 continue
             needed = is_required_argument(one)
             if needed and self.errs("missing argument", 0.6):
@@ -662,7 +665,7 @@ def _agree(these: Shapes, those: Shapes) -> bool:
 
 def _hint(name: str, argument: str, each: GraphQLField) -> Hint:
     """Return what an argument of a field is about."""
-    if argument == "search":
+    if argument == "search" or (name, argument) == ("search", "query"):
         return Hint(search=True)
     noun = get_named_type(each.type).name if argument == "id" else argument[0].upper() + argument.removesuffix("Id")[1:]
     return Hint(id_of=noun) if noun in NOUN_MODELS else NOTHING

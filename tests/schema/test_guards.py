@@ -96,7 +96,7 @@ def test_every_reason_to_refuse_is_in_the_schema() -> None:
 
 PROMISED = """
 Query: viewer workspace lead leads pipeline pipelines stage company companies contact contacts product products user
-users savedViews node nodes canMoveLead fieldDefinitions leadSummary
+users savedViews search node nodes canMoveLead fieldDefinitions leadSummary
 Mutation: signUp signIn refreshToken signOut inviteUser acceptInvitation resetPassword updateMe switchWorkspace
 createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove approveMove rejectMove closeLead
 reopenLead deleteLead restoreLead createPipeline updatePipeline createStage updateStage setStageRequirements

@@ -1,0 +1,211 @@
+"""The search over several nouns: one statement finds, ranks and marks what matches, whatever the words.
+
+How much is read is bounded by construction. Of each noun `MOST_FOUND` rows at most are taken from the index of words,
+which is all there are of a word that is not common. Where there are more, the `MOST_NEWEST` newest rows are walked
+besides, of which `MOST_OF_NEWEST` that match are taken. Where the actor sees what a few people own, the newest rows
+of theirs are walked first, and the index is asked only if that leaves too few.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tortoise.models import Model
+
+from domain import inputs, policy
+from domain.actors import NONE, Actor
+from engine.nouns import NOUNS
+from engine.select import fetch
+from engine.sql import Params, few_owners, tsquery, visible
+from models.companies import Company
+from models.contacts import Contact
+from models.leads import Lead
+from models.products import Product
+
+MOST_FOUND, MOST_NEWEST, MOST_OF_NEWEST = 5_000, 20_000, 1_000
+# With as many of the newest rows of few owners, no more are looked for.
+ENOUGH = 100
+# Longer texts are shown in parts.
+SHORT, LONGEST_SHOWN = 200, 600
+BEGIN, END = "\x01", "\x02"
+MARKS = f"StartSel={BEGIN},StopSel={END}"
+WHOLE, PARTS = f"{MARKS},HighlightAll=true", f"{MARKS},MaxFragments=2,MaxWords=25,MinWords=10"
+GLOBAL_ID = re.compile(r"([A-Za-z]+)_([0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How a noun is searched beside its words: columns that may be just what was typed, once that is normalised."""
+
+    exact: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
+
+
+def phone(text: str) -> str | None:
+    """Return a number that is written with its country's code as E.164."""
+    return inputs.normalised_phone(f"+{text[2:]}" if text.startswith("00") else text)
+
+
+def as_typed(text: str) -> str | None:
+    return text
+
+
+# What is searched; a noun more is a line here, and one in the union of the schema.
+SEARCHED: dict[type[Model], Searched] = {
+    Lead: Searched(),
+    Company: Searched({"domain": inputs.normalised_domain, "phone_normalised": phone}),
+    Contact: Searched({"email_normalised": inputs.normalised_email, "phone_normalised": phone}),
+    Product: Searched({"sku": as_typed}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a text of a column, which matches or stands around what does."""
+
+    column: str
+    text: str
+    is_match: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What was found. The whole part of `rank` says how: see docs/search.md."""
+
+    model: type[Model]
+    key: UUID
+    rank: float
+    segments: tuple[Segment, ...]
+
+
+async def search(actor: Actor, text: str, models: Sequence[type[Model]], *, limit: int) -> list[Hit]:
+    """Return the best matches among these nouns, the best first; nothing for a text without letters and digits.
+
+    Nouns that do not exist for the actor are left out.
+    """
+    wanted = [model for model in dict.fromkeys(models) if policy.scope(actor, model) != NONE]
+    params = Params()
+    query = tsquery(text, params)
+    if query is None or not wanted or limit == 0:
+        return []
+    typed = " ".join(inputs.CONTROL.sub(" ", text).split())
+    sql = _statement(actor, typed, wanted, query, params, limit)
+    return [
+        Hit(wanted[row["place"]], row["id"], row["rank"], tuple(_segments(wanted[row["place"]], row["marked"])))
+        for row in await fetch(sql, params)
+    ]
+
+
+def _segments(model: type[Model], marked: Sequence[str | None]) -> Iterator[Segment]:
+    """Give the parts of the texts that have a match, in the order of their columns."""
+    for column, text in zip(NOUNS[model].searched, marked, strict=True):
+        if text is None or BEGIN not in text:
+            continue
+        shown = 0
+        for at, part in enumerate(re.split(f"[{BEGIN}{END}]", text)):
+            kept = part[: LONGEST_SHOWN - shown]
+            shown += len(kept)
+            if kept:
+                yield Segment(column, kept, at % 2 == 1)
+
+
+def _statement(actor: Actor, text: str, models: Sequence[type[Model]], query: str, params: Params, limit: int) -> str:
+    # Made once: a plan for any values would make the query anew for every row.
+    tables, query = [f"q AS MATERIALIZED (SELECT {query} AS words)"], "(SELECT q.words FROM q)"
+    tops, marked = [], []
+    for place, model in enumerate(models):
+        tests = _exact(model, text, params)
+        rank = _rank(model, text, tests, query, params)
+        ways = _ways(actor, model, place, query, rank, params, tables)
+        if tests:
+            seen = visible(model, actor, params, "r")
+            exact = f"SELECT r.id, r.created_at, {rank} AS rank FROM {NOUNS[model].table} r"
+            ways += [f"({exact} WHERE {seen} AND {test} LIMIT {int(limit)})" for test in tests]
+        found = " UNION ".join(ways)
+        tops.append(f"(SELECT {place} AS place, c.* FROM ({found}) c {BEST} LIMIT {int(limit)})")
+        marked.append(_marked(actor, model, place, query, params))
+    tables.append(f"best AS MATERIALIZED (SELECT c.* FROM ({' UNION ALL '.join(tops)}) c {BEST} LIMIT {int(limit)})")
+    return f"WITH {', '.join(tables)} SELECT * FROM ({' UNION ALL '.join(marked)}) c {BEST}"
+
+
+BEST = "ORDER BY c.rank DESC, c.created_at DESC, c.id DESC"
+
+
+def _ways(
+    actor: Actor, model: type[Model], place: int, query: str, rank: str, params: Params, tables: list[str]
+) -> list[str]:
+    """Return the ways to what matches, and add to the tables that they look into: some of it found, and the newest."""
+    table = NOUNS[model].table
+    found, newest = f"found{place}", f"newest{place}"
+    of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM {table} r WHERE {{gate}}r.words @@ {query}"
+    of_index += f" AND {visible(model, actor, params, 'r')} LIMIT {MOST_FOUND}"
+    walk = "ORDER BY r.created_at DESC, r.id DESC LIMIT"
+    owners = few_owners(model, actor, params)
+    if owners is not None:
+        each = max(MOST_NEWEST // max(len(policy.scope(actor, model).owners or ()), 1), ENOUGH)
+        seen = visible(model, actor, params, "r", owner="owner.id")
+        rows = f"SELECT r.id, r.created_at, CASE WHEN r.words @@ {query} THEN {rank} END AS rank FROM {table} r"
+        walked = f"SELECT w.* FROM unnest({owners}) AS owner(id), LATERAL ({rows} WHERE {seen} {walk} {each}) w"
+        tables.append(f"{newest} AS MATERIALIZED ({walked})")
+        # Fewer rows than one owner's part of the walk are all that there are.
+        lacks = f"(SELECT count(*) >= {each} AND count(w.rank) < {ENOUGH} FROM {newest} w) AND "
+        tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate=lacks)})")
+        return [f"SELECT f.* FROM {found} f", f"SELECT w.* FROM {newest} w WHERE w.rank IS NOT NULL"]
+    tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate='')})")
+    name = NOUNS[model].searched[0]
+    common = f"(SELECT count(*) FROM {found} f) >= {MOST_FOUND}"
+    seen = visible(model, actor, params, "r")
+    rows = f'SELECT r.id, r.created_at, r."{name}", r.words{_columns(model)} FROM {table} r WHERE {common} AND {seen}'
+    tables.append(
+        f"{newest} AS MATERIALIZED (SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} {walk} {MOST_NEWEST}) r"
+        f" WHERE r.words @@ {query} LIMIT {MOST_OF_NEWEST})"
+    )
+    return [f"SELECT f.* FROM {found} f", f"SELECT w.* FROM {newest} w"]
+
+
+def _columns(model: type[Model]) -> str:
+    return "".join(f', r."{column}"' for column in SEARCHED[model].exact if column != NOUNS[model].searched[0])
+
+
+def _exact(model: type[Model], text: str, params: Params) -> list[str]:
+    """Return the tests for rows that are just what was typed: by key, email, phone, domain or stock number."""
+    tests = []
+    if (key := _key(model, text)) is not None:
+        tests.append(f"r.id = {params.once(f'key {key}', key, 'uuid')}")
+    for column, normalised in SEARCHED[model].exact.items():
+        if (value := normalised(text)) is not None:
+            tests.append(f'r."{column}" = {params.once(f"text {value}", value, "text")}')
+    return tests
+
+
+def _key(model: type[Model], text: str) -> UUID | None:
+    if found := GLOBAL_ID.fullmatch(text):
+        return UUID(hex=found[2]) if found[1] == model.__name__ else None
+    try:
+        return UUID(text) if len(text) in (32, 36) else None
+    except ValueError:
+        return None
+
+
+def _rank(model: type[Model], text: str, exact: Sequence[str], query: str, params: Params) -> str:
+    """Return how well a row matches: 3 for just this one, 2 for its name, 1 for a beginning of its name, and below it
+    how much and where the words occur."""
+    name, typed = f'lower(r."{NOUNS[model].searched[0]}")', f"lower({params.once(f'text {text}', text, 'text')})"
+    cases = [f"WHEN {test} THEN 3" for test in exact]
+    cases += [f"WHEN {name} = {typed} THEN 2", f"WHEN starts_with({name}, {typed}) THEN 1"]
+    return f"(CASE {' '.join(cases)} ELSE 0 END + ts_rank(r.words, {query}, 32)::float8)"
+
+
+def _marked(actor: Actor, model: type[Model], place: int, query: str, params: Params) -> str:
+    """Return the best of a noun, with the texts of its columns in which what matches stands between marks."""
+    whole, parts = params.once("whole", WHOLE, "text"), params.once("parts", PARTS, "text")
+    marks = params.once("marks", BEGIN + END, "text")
+    texts = []
+    for column in NOUNS[model].searched:
+        text = f"translate(r.\"{column}\", {marks}, '')"
+        options = f'CASE WHEN length(r."{column}") > {SHORT} THEN {parts} ELSE {whole} END'
+        texts.append(f"ts_headline('simple', {text}, {query}, {options})")
+    return (
+        f"SELECT b.*, ARRAY[{', '.join(texts)}] AS marked FROM best b JOIN {NOUNS[model].table} r ON r.id = b.id"
+        f" WHERE b.place = {place} AND {visible(model, actor, params, 'r')}"
+    )
