@@ -9,6 +9,7 @@ from domain import (
     absences,
     companies,
     contacts,
+    custom_values,
     edits,
     external_refs,
     inputs,
@@ -30,6 +31,7 @@ from domain.stages import StageArchived
 from domain.unset import UNSET
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomFieldOwner
 from models.database import read, transaction
 from models.leads import ContactRole, Lead
 from models.pipelines import Pipeline
@@ -104,6 +106,7 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     owner_id = standing or (actor.user_id if _owns(actor) else None)
     tag_ids = await leads.checked_tags(faults, actor, new.details.tag_ids, archived=archived)
     stage = await _entry(faults, actor, new)
+    await custom_values.check(faults, actor, CustomFieldOwner.LEAD, new.details.custom)
     faults.raise_any()
     assert stage is not None
     with edits.collisions("lead", {"lead_pkey": "id"}):
@@ -112,6 +115,8 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
             if known is not None:
                 return await leads.update(actor, known.id, new.details, external_refs=refs, now=now)
             archived.raise_any()
+            custom = await custom_values.settled(actor, CustomFieldOwner.LEAD, new.details.custom)
+            columns |= custom.columns(Faults(), {})
             stage = await stages.hold(stage, field="stageId" if new.stage_id else "pipelineId")
             await external_refs.hold(actor, Lead, refs)
             company, contact = await _find_or_create(actor, new, owner_id, now)

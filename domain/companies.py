@@ -8,9 +8,10 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import edits, inputs, locks, money, policy, removals
+from domain import custom_values, edits, inputs, locks, money, policy, removals
 from domain import external_refs as references
 from domain.actors import Actor
+from domain.custom_values import CustomValue, Known
 from domain.edits import path
 from domain.errors import AlreadyExists, DomainError, Faults
 from domain.events import Event, record
@@ -21,6 +22,7 @@ from domain.policy import Action
 from domain.unset import UNSET, Unset
 from models import rows
 from models.companies import Company
+from models.custom_fields import CustomFieldOwner
 from models.database import in_one_go, joined, transaction
 
 MOST_EMPLOYEES = 10_000_000
@@ -72,6 +74,7 @@ class CompanyDetails:
     shipping_address: Mapping[str, Any] | Unset | None = UNSET
     parent_id: UUID | Unset | None = UNSET
     owner_id: UUID | Unset | None = UNSET
+    custom: Sequence[CustomValue] | Unset = UNSET
 
 
 def check(
@@ -149,10 +152,12 @@ async def create(
     columns |= check(faults, details, now=now)
     refs = references.check(faults, external_refs)
     columns |= await _referred(faults, actor, details)
+    await custom_values.check(faults, actor, CustomFieldOwner.COMPANY, details.custom)
     faults.raise_any()
     with edits.collisions("company", UNIQUE):
         async with transaction():
-            company = await _insert(actor, key, columns, now=now)
+            custom = await custom_values.settled(actor, CustomFieldOwner.COMPANY, details.custom)
+            company = await _insert(actor, key, columns, custom, now=now)
             await references.attach(actor, company, refs)
     return company
 
@@ -178,13 +183,15 @@ async def update(
             if details.parent_id is not UNSET:
                 await locks.hold(actor.workspace_id, "company.parents")
             await references.hold(actor, Company, refs)
+            custom = await custom_values.known(actor, CustomFieldOwner.COMPANY, details.custom)
             company = await policy.locked(actor, Company, company_id, expected_version=expected_version, field="id")
             policy.require(actor, Action.UPDATE_COMPANY, company)
             columns = check(faults, details, now=now, country=company.country)
             columns |= await _referred(faults, actor, details, current=company)
+            columns |= custom.columns(faults, company.custom)
             faults.raise_any()
             await _forbid_cycle(company, columns.get("parent_id"))
-            await references.edit(CompanyUpdated, actor, company, columns, refs, now=now)
+            await references.edit(CompanyUpdated, actor, company, columns, refs, told=custom.told, now=now)
     return company
 
 
@@ -307,10 +314,12 @@ async def _fill(actor: Actor, company: Company, columns: Mapping[str, Any], *, n
         return await _match(actor, columns) or company
 
 
-async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Company:
+async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], custom: Known, *, now: datetime) -> Company:
+    columns |= custom.columns(Faults(), {})
     company = _new(actor, key, columns, now=now)
     await edits.insert(company)
-    await record(CompanyCreated(actor, company.id, edits.facts(company, columns)), now=now)
+    facts = edits.facts(company, columns)
+    await record(CompanyCreated(actor, company.id, facts | {"changes": custom.told(facts["changes"])}), now=now)
     return company
 
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, locks, policy, removals
+from domain import custom_values, edits, inputs, locks, policy, removals
 from domain import external_refs as references
 from domain.actors import Actor
+from domain.custom_values import CustomValue, Known
 from domain.edits import path
 from domain.errors import AlreadyExists, Faults
 from domain.events import Event, record
@@ -18,6 +19,7 @@ from domain.unset import UNSET, Unset
 from models import rows
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomFieldOwner
 from models.database import in_one_go, joined, transaction
 
 UNIQUE = {"contact_pkey": "id", "contact_email_idx": "email"}
@@ -50,6 +52,7 @@ class ContactDetails:
     language: str | Unset | None = UNSET
     company_id: UUID | Unset | None = UNSET
     owner_id: UUID | Unset | None = UNSET
+    custom: Sequence[CustomValue] | Unset = UNSET
 
 
 def check(faults: Faults, details: ContactDetails, *, country: str | None = None, within: str = "") -> dict[str, Any]:
@@ -91,10 +94,12 @@ async def create(
     referred = await _referred(faults, actor, details)
     columns |= check(faults, details, country=await _country(actor, referred.get("company_id"))) | referred
     refs = references.check(faults, external_refs)
+    await custom_values.check(faults, actor, CustomFieldOwner.CONTACT, details.custom)
     faults.raise_any()
     with edits.collisions("contact", UNIQUE):
         async with transaction():
-            contact = await _insert(actor, key, columns, now=now)
+            custom = await custom_values.settled(actor, CustomFieldOwner.CONTACT, details.custom)
+            contact = await _insert(actor, key, columns, custom, now=now)
             await references.attach(actor, contact, refs)
     return contact
 
@@ -118,13 +123,14 @@ async def update(
     with edits.collisions("contact", UNIQUE):
         async with transaction():
             await references.hold(actor, Contact, refs)
+            custom = await custom_values.known(actor, CustomFieldOwner.CONTACT, details.custom)
             contact = await policy.locked(actor, Contact, contact_id, expected_version=expected_version, field="id")
             policy.require(actor, Action.UPDATE_CONTACT, contact)
             referred = await _referred(faults, actor, details, current=contact)
             country = await _country(actor, referred.get("company_id", contact.company_id))
-            columns = check(faults, details, country=country) | referred
+            columns = check(faults, details, country=country) | referred | custom.columns(faults, contact.custom)
             faults.raise_any()
-            await references.edit(ContactUpdated, actor, contact, columns, refs, now=now)
+            await references.edit(ContactUpdated, actor, contact, columns, refs, told=custom.told, now=now)
     return contact
 
 
@@ -242,10 +248,12 @@ async def _fill(actor: Actor, contact: Contact, columns: Mapping[str, Any], *, n
         return await _match(actor, columns) or contact
 
 
-async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], *, now: datetime) -> Contact:
+async def _insert(actor: Actor, key: UUID, columns: dict[str, Any], custom: Known, *, now: datetime) -> Contact:
+    columns |= custom.columns(Faults(), {})
     contact = _new(actor, key, columns, now=now)
     await edits.insert(contact)
-    await record(ContactCreated(actor, contact.id, edits.facts(contact, columns)), now=now)
+    facts = edits.facts(contact, columns)
+    await record(ContactCreated(actor, contact.id, facts | {"changes": custom.told(facts["changes"])}), now=now)
     return contact
 
 

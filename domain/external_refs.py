@@ -1,6 +1,6 @@
 """The names that other systems give our rows: attached once per system, and found again by upserts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -99,17 +99,18 @@ async def edit(
     columns: Mapping[str, Any],
     refs: Sequence[Ref] = (),
     *,
+    told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
     now: datetime,
 ) -> None:
     """Write columns and references as one edit of a locked row; where nothing differs, nothing is recorded.
 
-    Raises ExternalRefTaken.
+    `told` is how the event tells of what has changed. Raises ExternalRefTaken.
     """
     changed: dict[str, Any] = dict(await edits.apply(row, columns, now=now))
     if new := await attach(actor, row, refs):
         changed["external_refs"] = [None, [f"{ref.system}:{ref.external_id}" for ref in new]]
     if changed:
-        await record(event(actor, row.id, {"changes": changed, "version": row.version}), now=now)
+        await record(event(actor, row.id, {"changes": told(changed), "version": row.version}), now=now)
 
 
 async def find(actor: Actor, noun: type[Subject], ref: Ref) -> Subject | None:

@@ -1,6 +1,6 @@
 """Leads: described, handed out, deleted and restored; captures, moves and closings stand in files of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,8 +8,9 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import absences, edits, external_refs, inputs, policy, ranks, relationships, stages
+from domain import absences, custom_values, edits, external_refs, inputs, policy, ranks, relationships, stages
 from domain.actors import Actor
+from domain.custom_values import CustomValue
 from domain.edits import referred
 from domain.errors import DomainError, Faults
 from domain.events import Event, changes, record
@@ -24,6 +25,7 @@ from models import rows
 from models.catalog import Source, Tag
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomFieldOwner
 from models.database import in_one_go, read, transaction
 from models.leads import ContactRole, Lead, LeadContact, Lifecycle
 from models.products import Product
@@ -95,6 +97,7 @@ class LeadDetails:
     engaged_at: datetime | Unset | None = UNSET
     lifecycle: Lifecycle | Unset = UNSET
     tag_ids: Sequence[UUID] | Unset = UNSET
+    custom: Sequence[CustomValue] | Unset = UNSET
 
 
 def live_columns(lead: Lead, tag_ids: Sequence[UUID]) -> dict[str, Any]:
@@ -211,15 +214,16 @@ async def update(
     faults = Faults()
     refs = _checked_refs(faults, external_refs)
     async with transaction():
+        custom = await custom_values.known(actor, CustomFieldOwner.LEAD, details.custom)
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.UPDATE_LEAD, lead)
         had = await tags_of(lead.id)
-        columns = await check(faults, actor, details, current=lead)
+        columns = await check(faults, actor, details, current=lead) | custom.columns(faults, lead.custom)
         tag_ids = await checked_tags(faults, actor, details.tag_ids, had=had)
         faults.raise_any()
         kept = had if details.tag_ids is UNSET else tag_ids
         old_company = lead.company_id
-        await _edit(actor, lead, columns, had, kept, now=now)
+        await _edit(actor, lead, columns, had, kept, told=custom.told, now=now)
         await _attach(actor, lead, refs)
         if lead.company_id != old_company:
             await refresh(actor, lead, now=now, companies=[old_company])
@@ -254,9 +258,16 @@ async def _retag(
 
 
 async def _edit(
-    actor: Actor, lead: Lead, columns: dict[str, Any], had: Sequence[UUID], kept: Sequence[UUID], *, now: datetime
+    actor: Actor,
+    lead: Lead,
+    columns: dict[str, Any],
+    had: Sequence[UUID],
+    kept: Sequence[UUID],
+    *,
+    told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    now: datetime,
 ) -> None:
-    """Write what differs of a locked lead and of its tags as one edit."""
+    """Write what differs of a locked lead and of its tags as one edit; `told` is how its event tells of that."""
     before = live_columns(lead, had)
     changed = changes({name: getattr(lead, name) for name in columns}, columns)
     if sorted(kept) != sorted(had):
@@ -265,7 +276,7 @@ async def _edit(
     if changed:
         written = {name: columns[name] for name in changed if name in columns}
         await edits.write(lead, written | {"version": lead.version + 1, "updated_at": now})
-        await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, changed)), now=now)
+        await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, told(changed))), now=now)
 
 
 @in_one_go

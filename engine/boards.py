@@ -11,6 +11,7 @@ from tortoise.connection import get_connection
 from domain import money
 from domain.actors import Actor
 from engine.conditions import Condition
+from engine.custom import looked_up
 from engine.nouns import NOUNS
 from engine.sql import Params, visible, where
 from models.leads import Lead
@@ -42,6 +43,7 @@ def on_board(params: Params, workspace_id: UUID, now: datetime) -> str:
 
 async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, *, now: datetime) -> dict[UUID, Totals]:
     """Count and sum the leads on the board in each of these stages; a currency without a rate has no base value."""
+    condition = await looked_up(Lead, condition, actor)
     params = Params()
     workspace = params.add(actor.workspace_id, "uuid")
     rates = RATES.format(workspace=workspace, today=params.add(now.date(), "date"))

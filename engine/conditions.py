@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
+from uuid import UUID
+
+from models.custom_fields import CustomFieldType
 
 
 class Op(StrEnum):
@@ -58,7 +61,34 @@ class Search:
     words: str
 
 
-Condition: TypeAlias = Compare | All | AnyOf | Not | Exists | Search
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A custom field, as a client names it by key or id, against a value in JSON; looked up before it is SQL."""
+
+    field: str | UUID
+    op: Op
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomKey:
+    """A custom field's values, or the currency of its amounts."""
+
+    id: UUID
+    type: CustomFieldType
+    is_currency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CustomTest:
+    """A custom field's value against one of its type; nulls fail as in Compare."""
+
+    key: CustomKey
+    op: Op
+    value: Any
+
+
+Condition: TypeAlias = Compare | All | AnyOf | Not | Exists | Search | Asked | CustomTest
 EVERYTHING = All(())
 
 

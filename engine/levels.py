@@ -27,6 +27,7 @@ from engine.pages import (
     page_records,
     paged,
     pages_records,
+    resolved,
 )
 from engine.reads import Batch, ConnectionOf, Some
 from engine.select import Select
@@ -335,7 +336,8 @@ class Pages:
     listing: Listing
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
-        request = self.read.request(run.context.now, **self.arguments.converted(run.variables))
+        asked = self.read.request(run.context.now, **self.arguments.converted(run.variables))
+        request = await resolved(asked, run.actor)
         cursors, counts_all = self.listing.shows_cursors, bool(self.listing.totals)
         if counts_all:
             run.cost += len(rows) * TOTAL_COUNT

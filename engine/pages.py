@@ -1,8 +1,8 @@
 """Pages of rows by keyset: one statement for a page, or for a page of each of many parents."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -16,10 +16,12 @@ from tortoise.models import Model
 from domain.actors import Actor
 from domain.errors import DomainError
 from engine.boards import on_board
-from engine.conditions import EVERYTHING, Condition
+from engine.conditions import EVERYTHING, Condition, CustomKey
+from engine.custom import asks, looked_up, looked_up_keys
 from engine.nouns import NOUNS, Noun, columns
 from engine.select import Select, fetch
 from engine.sql import Params, few_owners, visible, where
+from models import custom_values
 
 
 class BadCursor(DomainError):
@@ -33,21 +35,39 @@ class Order:
     """A column to order by; nulls always come last.
 
     With `link` it is one of the row that this one points to: no index serves that order, so the list is sorted whole.
+    With `custom` it is the value of a custom field, which a client has named by key or id until it is looked up.
     """
 
     column: str
     descending: bool = False
     link: str = ""
+    custom: CustomKey | str | UUID | None = None
 
     @property
     def within(self) -> str:
         """Return it as SQL where a page's rows are read."""
+        if isinstance(self.custom, CustomKey):
+            return custom_values.ordered(self.custom.id, self.custom.type, "r")
         return f'o_{self.link}."{self.column}"' if self.link else f'r."{self.column}"'
 
     @property
     def outside(self) -> str:
         """Return it as SQL where a page's rows have been read."""
-        return f'r."{self.link}.{self.column}"' if self.link else f'r."{self.column}"'
+        return f'r."{self.name}"'
+
+    @property
+    def name(self) -> str:
+        """Return what it is called beside a page's rows."""
+        return f"{self.link}.{self.column}" if self.link else self.column
+
+    @property
+    def is_beside(self) -> bool:
+        """Say whether it is no column of the rows themselves."""
+        return bool(self.link) or self.custom is not None
+
+    def looked_up(self, key: CustomKey) -> "Order":
+        """Return it with the custom field that it names."""
+        return replace(self, column=f"custom.{key.id.hex}", custom=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,20 @@ class PageRequest:
     def signature(self) -> str:
         """Return what a cursor must match: the noun, the order, the filter."""
         return _signature(self.model, self.orders, self.condition, self.by, self.board_at is None)
+
+
+async def resolved(request: PageRequest, actor: Actor) -> PageRequest:
+    """Return what is asked of a list with the custom fields that it names; raises BadUserInput."""
+    names = [order.custom for order in request.orders if isinstance(order.custom, str | UUID)]
+    if not names and not asks(request.condition):
+        return request
+    keys = await looked_up_keys(request.model, names, actor) if names else {}
+    orders: dict[str, Order] = {}
+    for order in request.orders:
+        known = order.looked_up(keys[order.custom]) if isinstance(order.custom, str | UUID) else order
+        orders.setdefault(known.name, known)
+    condition = await looked_up(request.model, request.condition, actor)
+    return replace(request, orders=tuple(orders.values()), condition=condition)
 
 
 @lru_cache(maxsize=1024)
@@ -108,11 +142,13 @@ def cursor_of(signature: str, values: Iterable[Any], key: UUID) -> str:
 
 async def page(request: PageRequest, actor: Actor) -> Page:
     """Read one page of a list without a parent."""
+    request = await resolved(request, actor)
     return _made(request, await page_records(request, actor, cursors=True))
 
 
 async def pages(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, Page]:
     """Read a page of each parent's list in one statement."""
+    request = await resolved(request, actor)
     found: dict[UUID, list[Any]] = {parent: [] for parent in parents}
     for record in await pages_records(request, parents, actor, cursors=True):
         found[parents[record[-1] - 1]].append(record)
@@ -172,6 +208,7 @@ async def key_records(
 
 async def count(request: PageRequest, actor: Actor) -> int:
     """Count a list without a parent."""
+    request = await resolved(request, actor)
     params = Params()
     noun = NOUNS[request.model]
     tests = _tests(request, noun, actor, params, bounded=False)
@@ -181,6 +218,7 @@ async def count(request: PageRequest, actor: Actor) -> int:
 
 async def counts(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, int]:
     """Count each parent's list in one statement."""
+    request = await resolved(request, actor)
     params = Params()
     noun = NOUNS[request.model]
     keys = params.add(parents, "uuid[]")
@@ -221,10 +259,13 @@ def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = 
     index of the order through everybody's rows.
     """
     noun = NOUNS[request.model]
-    beside = "".join(f', {order.within} AS "{order.link}.{order.column}"' for order in _linked(request))
-    joins = "".join(_joined(noun, name, actor, params) for name in dict.fromkeys(o.link for o in _linked(request)))
+    beside = "".join(f', {order.within} AS "{order.name}"' for order in request.orders if order.is_beside)
+    links = dict.fromkeys(order.link for order in request.orders if order.link)
+    joins = "".join(_joined(noun, name, actor, params) for name in links)
     rows = f"SELECT r.*{beside} FROM {_source(request, noun)}{joins} WHERE {link}"
     owners = few_owners(request.model, actor, params)
+    if owners is None and not link and isinstance(key := _sole_custom(request), CustomKey):
+        return _in_parts(request, noun, actor, params, rows, key)
     if owners is None:
         return f"{rows}{_tests(request, noun, actor, params)} {_tail(request)}"
     owned = f"{rows}{_tests(request, noun, actor, params, owner='owner.id')}"
@@ -233,8 +274,63 @@ def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = 
     return f"SELECT r.* FROM unnest({owners}) AS owner(id), LATERAL ({owned}) r {outside} LIMIT {_limit(request)}"
 
 
-def _linked(request: PageRequest) -> list[Order]:
-    return [order for order in request.orders if order.link]
+def _sole_custom(request: PageRequest) -> CustomKey | None:
+    """Return the custom field that a list is ordered by, where it is by nothing else."""
+    [first, *others] = request.orders or [_tie(request)]
+    return first.custom if isinstance(first.custom, CustomKey) and not others else None
+
+
+def _in_parts(request: PageRequest, noun: Noun, actor: Actor, params: Params, rows: str, key: CustomKey) -> str:
+    """Return a page by a custom field as SQL: of rows with a value, which its index has in order, then of the others.
+
+    The second part is read only as far as the first leaves room.
+    """
+    [order] = request.orders
+    tests = _tests(request, noun, actor, params, bounded=False)
+    there = custom_values.has(key.id, "r")
+    tie = f"r.id {'DESC' if order.descending != request.backward else 'ASC'}"
+    ordered = f"{order.within} {'DESC' if order.descending != request.backward else 'ASC'}, {tie}"
+    valued = f"{rows}{there} AND {tests}{_beyond_valued(request, noun, params)} ORDER BY {ordered}"
+    empty = f"{rows}NOT {there} AND {tests}{_beyond_empty(request, noun, params)} ORDER BY {tie}"
+    head, rest = (empty, valued) if request.backward else (valued, empty)
+    left = f"greatest(0, {_limit(request)} - (SELECT count(*) FROM head))"
+    return (
+        f"WITH head AS MATERIALIZED ({head} LIMIT {_limit(request)}), rest AS ({rest} LIMIT {left})"
+        f" SELECT r.* FROM (SELECT * FROM head UNION ALL SELECT * FROM rest) r {_order(request, within=False)}"
+    )
+
+
+def _beyond_valued(request: PageRequest, noun: Noun, params: Params) -> str:
+    """Return the rows with a value after and before the cursors, as the index has them: by value and id at once."""
+    [order] = request.orders
+    tests = ""
+    for (value, key), forward in _bounds(request, noun):
+        if value is None:
+            tests += " AND FALSE" if forward else ""
+            continue
+        bound = f"({params.add(value, _cast(noun, order))}, {params.add(key, 'uuid')})"
+        tests += f" AND ({order.within}, r.id) {'>' if forward != order.descending else '<'} {bound}"
+    return tests
+
+
+def _beyond_empty(request: PageRequest, noun: Noun, params: Params) -> str:
+    """Return the rows without a value after and before the cursors; they come last, by their ids."""
+    [order] = request.orders
+    tests = ""
+    for (value, key), forward in _bounds(request, noun):
+        if value is None:
+            tests += f" AND r.id {'>' if forward != order.descending else '<'} {params.add(key, 'uuid')}"
+        else:
+            tests += "" if forward else " AND FALSE"
+    return tests
+
+
+def _bounds(request: PageRequest, noun: Noun) -> Iterator[tuple[tuple[Any, UUID], bool]]:
+    """Return the value and key of each cursor of a list by one order, and whether the page is after it."""
+    for cursor, forward in ((request.after, True), (request.before, False)):
+        if cursor:
+            [value], key = _unpack(request, noun, cursor)
+            yield (value, key), forward
 
 
 def _joined(noun: Noun, name: str, actor: Actor, params: Params) -> str:
@@ -247,7 +343,7 @@ def _joined(noun: Noun, name: str, actor: Actor, params: Params) -> str:
 def _indexed_by_owner(request: PageRequest) -> bool:
     """Say whether an index gives the leads of an owner in the order asked for."""
     [first, *others] = request.orders or [_tie(request)]
-    if others or first.link:
+    if others or first.is_beside:
         return False
     on_board = request.by == "stage_id" and request.board_at is not None
     return first.column == ("rank" if on_board else "created_at") or (
@@ -305,7 +401,7 @@ def _limit(request: PageRequest) -> int:
 
 
 def _nullable(request: PageRequest, order: Order) -> bool:
-    return bool(order.link) or NOUNS[request.model].nullable(order.column)
+    return order.is_beside or NOUNS[request.model].nullable(order.column)
 
 
 def _order(request: PageRequest, *first: str, within: bool) -> str:
@@ -328,7 +424,7 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
     columns = [*zip(request.orders, values, strict=True), (_tie(request), key)]
     branches, equal = [], ""
     for order, value in columns:
-        column, cast = order.within, _of(noun, order).cast(order.column)
+        column, cast = order.within, _cast(noun, order)
         if value is None:
             beyond = "FALSE" if forward else f"{column} IS NOT NULL"
             same = f"{column} IS NULL"
@@ -344,8 +440,11 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
     return " OR ".join(f"({branch})" for branch in branches)
 
 
-def _of(noun: Noun, order: Order) -> Noun:
-    return NOUNS[noun.links[order.link].to] if order.link else noun
+def _cast(noun: Noun, order: Order) -> str:
+    """Return the SQL type of what an order is by."""
+    if isinstance(order.custom, CustomKey):
+        return custom_values.cast(order.custom.type)
+    return (NOUNS[noun.links[order.link].to] if order.link else noun).cast(order.column)
 
 
 def _unpack(request: PageRequest, noun: Noun, cursor: str) -> tuple[list[Any], UUID]:
@@ -354,7 +453,7 @@ def _unpack(request: PageRequest, noun: Noun, cursor: str) -> tuple[list[Any], U
         if signature != request.signature or len(values) != len(request.orders):
             raise ValueError(cursor)
         orders = zip(request.orders, values, strict=True)
-        typed = [_typed(_of(noun, order).cast(order.column), value) for order, value in orders]
+        typed = [_typed(_cast(noun, order), value) for order, value in orders]
         return typed, UUID(hex=key)
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
         raise BadCursor(field="after" if cursor == request.after else "before") from error

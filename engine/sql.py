@@ -7,8 +7,10 @@ from tortoise.models import Model
 
 from domain import policy
 from domain.actors import ALL, Actor, Scope
-from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op, Search
+from engine.conditions import All, AnyOf, Asked, Compare, Condition, CustomTest, Exists, Not, Op, Search
 from engine.nouns import NOUNS, Noun
+from models import custom_values
+from models.custom_fields import CustomFieldType
 from models.leads import Lead
 from models.users import Membership, User
 from models.workspaces import Workspace
@@ -55,6 +57,10 @@ def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias:
             return _exists(noun, link, inner, actor, params, alias)
         case Search(words):
             return _search(noun, words, params, alias)
+        case CustomTest():
+            return _custom(condition, params, alias)
+        case Asked():
+            raise RuntimeError(f"the custom field {condition.field} was not looked up")
 
 
 def visible(
@@ -129,6 +135,43 @@ def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:
             return f"{column} ILIKE {params.add(f'{_literal(condition.value)}%', 'text')}"
         case _:
             return f"{column} {condition.op.value} {params.add(condition.value, cast)}"
+
+
+def _custom(test: CustomTest, params: Params, alias: str) -> str:
+    """Return a test of a custom field as SQL; its id, which a row has, is all that stands there of it."""
+    key, kind, op = test.key.id, test.key.type, test.op
+    there, cast = custom_values.has(key, alias), "text" if test.key.is_currency else custom_values.cast(kind)
+    if op is Op.IS_NULL:
+        return f"NOT {there}" if test.value else there
+    column = custom_values.currency(key, alias) if test.key.is_currency else custom_values.value(key, kind, alias)
+    if kind is CustomFieldType.MULTI_CHOICE:
+        if op is Op.CONTAINS:
+            return f"{there} AND {column} ? {params.add(test.value, 'text')}"
+        any_of = f"{column} ?| {params.add(list(test.value), 'text[]')}"
+        return f"{there} AND {any_of}" if op is Op.IN else f"({any_of}) IS NOT TRUE"
+    match op:
+        case Op.NE:
+            return f"{column} IS DISTINCT FROM {params.add(test.value, cast)}"
+        case Op.NOT_IN:
+            return f"({column} = ANY({params.add(list(test.value), f'{cast}[]')})) IS NOT TRUE"
+        case Op.CONTAINS:
+            return f"{column} ILIKE {params.add(f'%{_literal(test.value)}%', 'text')}"
+        case Op.STARTS_WITH:
+            return f"{column} ILIKE {params.add(f'{_literal(test.value)}%', 'text')}"
+        case Op.IN if kind in custom_values.TEXTS:
+            same = [_same_text(column, params.add(one, cast)) for one in test.value]
+            return f"{there} AND ({' OR '.join(same) or 'FALSE'})"
+        case Op.IN:
+            return f"{there} AND {column} = ANY({params.add(list(test.value), f'{cast}[]')})"
+        case Op.EQ if kind in custom_values.TEXTS:
+            return f"{there} AND {_same_text(column, params.add(test.value, cast))}"
+        case _:
+            return f"{there} AND {column} {op.value} {params.add(test.value, cast)}"
+
+
+def _same_text(column: str, bound: str) -> str:
+    """Return equality of texts whose beginnings are indexed."""
+    return f"({custom_values.beginning(column)} = {custom_values.beginning(bound)} AND {column} = {bound})"
 
 
 def _literal(value: str) -> str:

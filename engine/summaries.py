@@ -15,6 +15,7 @@ from domain.actors import Actor
 from domain.errors import DomainError
 from engine.boards import BASE_VALUE, RATES
 from engine.conditions import Condition
+from engine.custom import looked_up
 from engine.nouns import NOUNS
 from engine.sql import Params, visible, where
 from models.catalog import LostReason, Source
@@ -188,6 +189,7 @@ async def summarise(
     """
     if len(dimensions) > MOST_DIMENSIONS or len(set(dimensions)) < len(dimensions):
         raise TooManyDimensions(limit=MOST_DIMENSIONS, field="groupBy")
+    condition = await looked_up(Lead, condition, actor)
     params = Params()
     sql = _statement(actor, condition, dimensions, params, now)
     rows = await get_connection("default").execute_query_dict(sql, params.values)

@@ -25,6 +25,12 @@ async def select(model: type[Row], sql: str, *values: Any) -> list[Row]:
     return [_made(model, row) for row in found]
 
 
+async def select_to_share(model: type[Row], sql: str, *values: Any) -> list[Row]:
+    """Return rows as `select` does, that others may refer to as well, but nobody change, until the transaction ends."""
+    found = await connected().fetch(f"{sql.format(columns=_columns(model))} FOR SHARE", values)
+    return [_made(model, row) for row in found]
+
+
 async def to_share(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | None:
     """Return a row of a workspace that others may refer to as well, but nobody change, until the transaction ends."""
     return _first(model, await connected().fetch(f"{_plain(model)} FOR SHARE", [key, workspace_id]))

@@ -12,9 +12,11 @@ from models.activities import Activity as ActivityRow
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.contacts import Contact as ContactRow
+from models.custom_fields import CustomFieldOwner
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
 from schema.connections import Connection, connection
+from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
 from schema.external_refs import ExternalRef, external_refs_of
 from schema.fields import by_id, column, computed, group, noun, relation
 from schema.filters import (
@@ -25,12 +27,13 @@ from schema.filters import (
     IntFilter,
     ListFilter,
     StringFilter,
+    by_custom_fields,
     junction,
     on,
     through,
 )
 from schema.nodes import Node
-from schema.orders import Direction, direction
+from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import URL, CountryCode, Money, PhoneNumber
 
@@ -112,6 +115,7 @@ class Company(Node):
         default=LATEST,
         description="What was done with it, the latest first.",
     )
+    custom: list[CustomValue] = custom_values_of(CustomFieldOwner.COMPANY)
     external_refs: list[ExternalRef] = external_refs_of("company")
 
 
@@ -136,6 +140,7 @@ class CompanyFilter:
     contacts: ListFilter[Annotated["ContactFilter", strawberry.lazy("schema.contacts")]] | None = through(
         "By its people.", "contacts"
     )
+    custom: list[CustomValueFilter] | None = by_custom_fields("By custom fields: all of these tests pass.")
     and_: "list[CompanyFilter] | None" = junction("and", "All of these pass.")
     or_: "list[CompanyFilter] | None" = junction("or", "Any of these passes.")
     not_: "CompanyFilter | None" = junction("not", "This does not pass.")
@@ -149,7 +154,8 @@ class CompanyOrderField(Enum):
 
 @strawberry.input(description="An order of companies.")
 class CompanyOrder:
-    field: CompanyOrderField = strawberry.field(description="By what.")
+    field: CompanyOrderField | None = by_what()
+    custom: str | None = by_custom_field()
     direction: Direction = direction()
 
 

@@ -9,6 +9,7 @@ from domain.companies import CompanyDetails
 from schema import ids
 from schema.companies import Company
 from schema.context import Info
+from schema.custom_fields import CustomValueInput, values_of
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.external_refs import ExternalRefInput, refs
 from schema.fields import given, given_id, optional, shown
@@ -32,6 +33,7 @@ class CompanyFields(MutationInput):
     shipping_address: AddressInput | None = optional("Where goods go.")
     parent_id: strawberry.ID | None = optional("The company that it belongs to.")
     owner_id: strawberry.ID | None = optional("Who looks after it.")
+    custom: list[CustomValueInput] | None = optional("Values of custom fields; those left out stay as they are.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list, description="What other systems call it, besides what is known; at most 50."
     )
@@ -91,6 +93,7 @@ def _details(input: CreateCompanyInput | UpdateCompanyInput) -> CompanyDetails:
         shipping_address=address_of(input.shipping_address),
         parent_id=given_id(input.parent_id, "Company", field="parentId"),
         owner_id=given_id(input.owner_id, "User", field="ownerId"),
+        custom=values_of(input.custom),
     )
 
 

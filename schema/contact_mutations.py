@@ -9,6 +9,7 @@ from domain.contacts import ContactDetails
 from schema import ids
 from schema.contacts import Contact
 from schema.context import Info
+from schema.custom_fields import CustomValueInput, values_of
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.external_refs import ExternalRefInput, refs
 from schema.fields import given, given_id, optional, shown
@@ -24,6 +25,7 @@ class ContactFields(MutationInput):
     language: LanguageTag | None = optional("The language in which to write to them.")
     company_id: strawberry.ID | None = optional("The company that they belong to.")
     owner_id: strawberry.ID | None = optional("Who looks after them.")
+    custom: list[CustomValueInput] | None = optional("Values of custom fields; those left out stay as they are.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list, description="What other systems call them, besides what is known; at most 50."
     )
@@ -75,6 +77,7 @@ def _details(input: CreateContactInput | UpdateContactInput) -> ContactDetails:
         language=given(input.language),
         company_id=given_id(input.company_id, "Company", field="companyId"),
         owner_id=given_id(input.owner_id, "User", field="ownerId"),
+        custom=values_of(input.custom),
     )
 
 

@@ -12,14 +12,26 @@ from models.activities import Activity as ActivityRow
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.contacts import Contact as ContactRow
+from models.custom_fields import CustomFieldOwner
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
 from schema.connections import Connection, connection
+from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
 from schema.external_refs import ExternalRef, external_refs_of
 from schema.fields import by_id, column, noun, relation
-from schema.filters import DateTimeFilter, EnumFilter, IDFilter, ListFilter, StringFilter, junction, on, through
+from schema.filters import (
+    DateTimeFilter,
+    EnumFilter,
+    IDFilter,
+    ListFilter,
+    StringFilter,
+    by_custom_fields,
+    junction,
+    on,
+    through,
+)
 from schema.nodes import Node
-from schema.orders import Direction, direction
+from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import Email, LanguageTag, PhoneNumber
 
@@ -67,6 +79,7 @@ class Contact(Node):
         default=LATEST,
         description="What was done with them, the latest first.",
     )
+    custom: list[CustomValue] = custom_values_of(CustomFieldOwner.CONTACT)
     external_refs: list[ExternalRef] = external_refs_of("contact")
 
 
@@ -86,6 +99,7 @@ class ContactFilter:
     leads: ListFilter[Annotated["LeadFilter", strawberry.lazy("schema.leads")]] | None = through(
         "By the leads that they are on.", "leads"
     )
+    custom: list[CustomValueFilter] | None = by_custom_fields("By custom fields: all of these tests pass.")
     and_: "list[ContactFilter] | None" = junction("and", "All of these pass.")
     or_: "list[ContactFilter] | None" = junction("or", "Any of these passes.")
     not_: "ContactFilter | None" = junction("not", "This does not pass.")
@@ -102,7 +116,8 @@ class ContactOrderField(Enum):
 
 @strawberry.input(description="An order of contacts.")
 class ContactOrder:
-    field: ContactOrderField = strawberry.field(description="By what.")
+    field: ContactOrderField | None = by_what()
+    custom: str | None = by_custom_field()
     direction: Direction = direction()
 
 

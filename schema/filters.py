@@ -1,5 +1,6 @@
 """Typed filters: input types whose fields say which column or link they test."""
 
+import json
 from collections.abc import Hashable
 from dataclasses import fields
 from datetime import date, datetime
@@ -7,11 +8,12 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError
 
-from engine.conditions import EVERYTHING, All, AnyOf, Compare, Condition, Exists, Not, Op, both
+from engine.conditions import EVERYTHING, All, AnyOf, Asked, Compare, Condition, Exists, Not, Op, both
 from schema import ids
 
 T = TypeVar("T")
@@ -132,6 +134,11 @@ def through(description: str, link: str) -> Any:
     return strawberry.field(default=strawberry.UNSET, description=description, metadata={"link": link})
 
 
+def by_custom_fields(description: str) -> Any:
+    """Declare a filter's field that tests custom fields, each named with its test."""
+    return strawberry.field(default=strawberry.UNSET, description=description, metadata={"custom": True})
+
+
 def junction(name: str, description: str) -> Any:
     """Declare `and`, `or` or `not`, whose Python names end with an underscore."""
     return strawberry.field(default=strawberry.UNSET, name=name, description=description)
@@ -155,6 +162,8 @@ def condition(filter: Any, *, depth: int = 0) -> Condition:
             parts.append(All(inner) if name == "and_" else AnyOf(inner))
         elif name == "not_":
             parts.append(Not(condition(value, depth=depth + 1)))
+        elif "custom" in metadata:
+            parts.append(_custom(value))
         elif "link" in metadata:
             parts.append(_linked(metadata["link"], value, depth + 1))
         else:
@@ -166,6 +175,40 @@ def condition(filter: Any, *, depth: int = 0) -> Condition:
 def _facts(filter: Hashable) -> tuple[tuple[str, dict[str, Any]], ...]:
     definition = filter.__strawberry_definition__  # type: ignore[attr-defined]
     return tuple((field.python_name, dict(field.metadata)) for field in definition.fields)
+
+
+def _custom(tests: list[Any]) -> Condition:
+    """Return tests of custom fields as data, to be looked up and checked when the list is read."""
+    if len(tests) > WIDEST:
+        raise refuse(f"custom takes at most {WIDEST} tests.")
+    parts: list[Condition] = []
+    for test in tests:
+        name = field_name(test.field)
+        for field in fields(test):
+            given = getattr(test, field.name)
+            if field.name == "field" or given is None or given is strawberry.UNSET:
+                continue
+            if isinstance(given, list) and len(given) > MOST_VALUES:
+                raise refuse(f"custom takes at most {MOST_VALUES} values.")
+            parts.append(Asked(name, OPS[field.name], _json(given)))
+    return both(*parts)
+
+
+def field_name(given: str) -> str | UUID:
+    """Return what a client calls a custom field: its key, or the key of its global id."""
+    try:
+        noun, key = ids.parse(given)
+    except ValueError:
+        return given
+    return key if noun == "CustomField" else given
+
+
+def _json(given: Any) -> str:
+    """Return a value of a client's as JSON, since what a list is asked for is kept by what it is."""
+    try:
+        return json.dumps(given, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise refuse("A test of a custom field has a value that is no JSON.") from error
 
 
 def _linked(link: str, value: Any, depth: int) -> Condition:

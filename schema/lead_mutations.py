@@ -18,6 +18,7 @@ from models.stages import Stage as StageRow
 from schema import ids
 from schema.connections import Edge, EdgeRow, page_request
 from schema.context import Info
+from schema.custom_fields import CustomValueInput, values_of
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.external_refs import ExternalRefInput, refs
 from schema.fields import given, given_id, optional, shown
@@ -74,6 +75,7 @@ class CaptureLeadInput(MutationInput):
         default=None, description="When selling began; now, if left out and its stage is no intake."
     )
     tag_ids: list[strawberry.ID] = strawberry.field(default_factory=list, description="Its tags, at most 50.")
+    custom: list[CustomValueInput] | None = optional("Values of its custom fields.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list,
         description="What other systems call it; a lead known by one of them is brought up to date instead.",
@@ -98,6 +100,7 @@ class UpdateLeadInput(LeadChange):
     expected_version: int | None = expected_version()
     title: str | None = optional("What it is about; at most 200 characters.")
     description: str | None = optional("More about it.")
+    custom: list[CustomValueInput] | None = optional("Values of custom fields; those left out stay as they are.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list, description="What other systems call it, besides what is known."
     )
@@ -231,7 +234,7 @@ def _tags(value: list[strawberry.ID] | None) -> Any:
 
 
 def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
-    """Return what an input says of a lead; one for many leads has neither title nor description."""
+    """Return what an input says of a lead; one for many leads has no title, description and custom fields."""
     return LeadDetails(
         title=given(getattr(input, "title", strawberry.UNSET)),
         description=given(getattr(input, "description", strawberry.UNSET)),
@@ -243,6 +246,7 @@ def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
         engaged_at=given(input.engaged_at),
         lifecycle=unless_null(input.lifecycle),
         tag_ids=UNSET if input.tag_ids is strawberry.UNSET else _tags(input.tag_ids),
+        custom=values_of(getattr(input, "custom", strawberry.UNSET)),
     )
 
 

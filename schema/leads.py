@@ -18,6 +18,7 @@ from models.catalog import Source as SourceRow
 from models.catalog import Tag as TagRow
 from models.companies import Company as CompanyRow
 from models.contacts import Contact as ContactRow
+from models.custom_fields import CustomFieldOwner
 from models.events import Event as EventRow
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
@@ -33,6 +34,7 @@ from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection, few
 from schema.context import Info
+from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
 from schema.errors import UserError, user_error
 from schema.events import HistoryEntry
 from schema.external_refs import ExternalRef, external_refs_of
@@ -46,12 +48,13 @@ from schema.filters import (
     IntFilter,
     ListFilter,
     StringFilter,
+    by_custom_fields,
     junction,
     on,
     through,
 )
 from schema.nodes import Node
-from schema.orders import Direction, direction
+from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.scalars import Money
 
 if TYPE_CHECKING:
@@ -279,6 +282,7 @@ class Lead(Node):
     tags: list[Annotated["Tag", strawberry.lazy("schema.catalog")]] = few(
         TagRow, through=("lead_tag", "lead_id", "tag_id"), default=(Order("name"),), most=50, description="Its tags."
     )
+    custom: list[CustomValue] = custom_values_of(CustomFieldOwner.LEAD)
     external_refs: list[ExternalRef] = external_refs_of("lead")
     transitions: Connection[StageTransition] = connection(
         "StageTransition",
@@ -361,6 +365,7 @@ class LeadFilter:
         "By what was done about it.", "activities"
     )
     team: "OwnerTeamFilter | None" = through("By the owner's team.", "membership")
+    custom: list[CustomValueFilter] | None = by_custom_fields("By custom fields: all of these tests pass.")
     and_: "list[LeadFilter] | None" = junction("and", "All of these pass.")
     or_: "list[LeadFilter] | None" = junction("or", "Any of these passes.")
     not_: "LeadFilter | None" = junction("not", "This does not pass.")
@@ -394,7 +399,8 @@ class LeadOrderField(Enum):
 
 @strawberry.input(description="An order of leads.")
 class LeadOrder:
-    field: LeadOrderField = strawberry.field(description="By what.")
+    field: LeadOrderField | None = by_what()
+    custom: str | None = by_custom_field()
     direction: Direction = direction()
 
 

@@ -14,6 +14,8 @@ from schema.companies import CompanyQueries
 from schema.company_mutations import CompanyMutations
 from schema.contact_mutations import ContactMutations
 from schema.contacts import ContactQueries
+from schema.custom_field_mutations import CustomFieldMutations
+from schema.custom_fields import CustomFieldQueries
 from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
 from schema.field_definitions import FieldDefinitionQueries
@@ -47,6 +49,7 @@ class Query(
     CatalogQueries,
     CompanyQueries,
     ContactQueries,
+    CustomFieldQueries,
     ExchangeRateQueries,
     FieldDefinitionQueries,
     ImportQueries,
@@ -74,6 +77,7 @@ class Mutation(
     CatalogMutations,
     CompanyMutations,
     ContactMutations,
+    CustomFieldMutations,
     ExchangeRateMutations,
     FileMutations,
     ImportMutations,

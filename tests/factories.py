@@ -11,13 +11,15 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import captures, passwords, pipelines, sessions, teams
+from domain import captures, custom_fields, passwords, pipelines, sessions, teams
 from domain.actors import Actor, ActorKind
 from domain.captures import Capture
+from domain.custom_fields import CustomFieldDetails
 from domain.leads import LeadDetails
 from domain.pipelines import Template
 from domain.sessions import SignedIn
 from models.base import uuid7
+from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType
 from models.database import transaction
 from models.events import Event
 from models.leads import Lead, LeadStatus
@@ -135,6 +137,20 @@ async def seller(role: Role = Role.ADMIN, *, of: Actor | None = None) -> Actor:
 async def lead(actor: Actor, *, title: str = "Solar roof", now: datetime = NOW, **details: Any) -> Lead:
     """Capture a lead as the actor would."""
     return await captures.capture(actor, Capture(details=LeadDetails(title=title, **details)), now=now)
+
+
+async def custom_field(
+    actor: Actor,
+    key: str,
+    kind: CustomFieldType = CustomFieldType.TEXT,
+    *,
+    owner: CustomFieldOwner = CustomFieldOwner.LEAD,
+    label: str | None = None,
+    **details: Any,
+) -> CustomField:
+    """Add a custom field, to leads unless `owner` says otherwise."""
+    given = CustomFieldDetails(key=key, label=label or key.capitalize() or "Field", type=kind, **details)
+    return await custom_fields.create(actor, owner, given, now=NOW)
 
 
 async def stage(actor: Actor, kind: StageKind) -> Stage:

@@ -13,6 +13,7 @@ from domain import (
     closings,
     companies,
     contacts,
+    custom_fields,
     exchange_rates,
     invitations,
     leads,
@@ -36,6 +37,7 @@ from domain.imports import names as import_names
 from domain.imports import runs as imports
 from workers.jobs import Task
 from workers.tasks.bulks import run_bulk
+from workers.tasks.custom_fields import remove_custom_values, settle_custom_index, settle_custom_indexes
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.mails import send_invitation, send_password_reset
@@ -116,6 +118,11 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     stage_archive.StageRestored: (),
     moves.StageRebalanced: (),
     exchange_rates.ExchangeRateSet: (score_leads,),
+    custom_fields.CustomFieldCreated: (settle_custom_index,),
+    custom_fields.CustomFieldUpdated: (settle_custom_index,),
+    custom_fields.CustomFieldArchived: (settle_custom_index,),
+    custom_fields.CustomFieldRestored: (settle_custom_index,),
+    custom_fields.CustomFieldDeleted: (settle_custom_index, remove_custom_values),
     catalog.SourceCreated: (),
     catalog.SourceUpdated: (score_leads,),
     catalog.SourceArchived: (),
@@ -144,7 +151,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     workspaces.WorkspaceUpdated: (),
 }
 
-NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended)
+NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended, settle_custom_indexes)
 
 # What operations have done later by domain.jobs.schedule.
 SCHEDULED: tuple[Task, ...] = (

@@ -18,6 +18,7 @@ from models.base import uuid7
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import transaction
 from models.events import Event
 from models.exchange_rates import ExchangeRate
@@ -72,6 +73,7 @@ class _Crowd:
             ]
         )
         await self._references("contact", contacts)
+        fields = await self._fields()
         leads = await _made(
             [
                 Lead(
@@ -88,6 +90,7 @@ class _Crowd:
                     product_id=products[number % MANY].id,
                     source_id=sources[number % MANY].id,
                     lost_reason_id=reasons[number % MANY].id,
+                    custom={field.id.hex: f"{number}" for field in fields[CustomFieldOwner.LEAD]},
                     score_factors=[{"label": "Near", "points": 1, "direction": "UP"}] * FEW,
                 )
                 for number in range(LEADS)
@@ -122,6 +125,15 @@ class _Crowd:
         await _made(middle)
         await _made(below)
         return [*middle, *tops, *below]
+
+    async def _fields(self) -> dict[CustomFieldOwner, list[CustomField]]:
+        rows = [
+            CustomField(**self._row(number), owner=owner, key=f"f{number}", label="Field", type="TEXT", position=number)
+            for owner in CustomFieldOwner
+            for number in range(MANY)
+        ]
+        await _made(rows)
+        return {owner: [row for row in rows if row.owner is owner] for owner in CustomFieldOwner}
 
     async def _users(self, teams: Sequence[Team]) -> list[User]:
         users = []

@@ -29,10 +29,20 @@ query ($type: FieldOwner!) {
 NO_FIELDS = {
     "LEAD": {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
-        *("viewerCan", "moves", "activities"),
+        *("viewerCan", "moves", "activities", "custom"),
     },
-    "COMPANY": {"id", "version", "activities", "leads", "contacts", "subsidiaries", "externalRefs", "viewerCan"},
-    "CONTACT": {"id", "version", "activities", "leads", "externalRefs", "viewerCan"},
+    "COMPANY": {
+        "id",
+        "version",
+        "activities",
+        "leads",
+        "contacts",
+        "subsidiaries",
+        "externalRefs",
+        "viewerCan",
+        "custom",
+    },
+    "CONTACT": {"id", "version", "activities", "leads", "externalRefs", "viewerCan", "custom"},
     "PRODUCT": {"id", "version", "leads", "externalRefs", "viewerCan"},
 }
 TYPES = {
@@ -109,9 +119,9 @@ async def test_filters_and_orders_are_those_of_the_lists() -> None:
 async def test_every_filter_and_order_belongs_to_a_field() -> None:
     admin = await seller()
     beside = {
-        "LEAD": {"id", "activities", "currency", "company", "team"},
-        "COMPANY": {"id", "leads", "contacts"},
-        "CONTACT": {"id", "leads"},
+        "LEAD": {"id", "activities", "currency", "company", "team", "custom"},
+        "COMPANY": {"id", "leads", "contacts", "custom"},
+        "CONTACT": {"id", "leads", "custom"},
         "PRODUCT": {"id"},
     }
     for owner in FieldOwner:

@@ -33,7 +33,7 @@ from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
 from schema.schema import graphql_schema
-from tests.factories import NOW, seller, stage
+from tests.factories import NOW, custom_field, seller, stage
 from tests.schema.asking import answer, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -133,6 +133,7 @@ async def objects(actor: Actor) -> dict[str, str]:
     started = await Import.create(
         workspace_id=actor.workspace_id, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", created_at=NOW
     )
+    field = await custom_field(actor, "note")
     pipeline = await Pipeline.get(workspace_id=actor.workspace_id)
     facts: dict[str, Any] = {"noun": ViewNoun.LEAD, "visibility": Sharing.ALL, "owner_id": actor.user_id, "name": "Hot"}
     view = await SavedView.create(workspace_id=actor.workspace_id, created_at=NOW, updated_at=NOW, **facts)
@@ -140,7 +141,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
         "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
         "Invitation": invitation, "Import": started, "SavedView": view,
-        "ActivityType": kind, "Activity": activity,
+        "ActivityType": kind, "Activity": activity, "CustomField": field,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id

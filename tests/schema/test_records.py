@@ -21,7 +21,7 @@ from models.stages import Stage, StageKind
 from models.users import Role
 from schema.context import Context
 from schema.schema import graphql_schema
-from tests.factories import NOW, lead, lead_in, member, partner, pipeline, seller, stage
+from tests.factories import NOW, custom_field, lead, lead_in, member, partner, pipeline, seller, stage
 from tests.schema.asking import answer, ask, codes, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -45,6 +45,11 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "updateNeed": {"id": "own Need"},
     "deleteNeed": {"id": "own Need"},
     "restoreNeed": {"id": "own Need"},
+    "createCustomField": {"owner": "LEAD", "key": "note", "label": "Note", "type": "TEXT"},
+    "updateCustomField": {"id": "own CustomField"},
+    "archiveCustomField": {"id": "own CustomField"},
+    "restoreCustomField": {"id": "own CustomField"},
+    "deleteCustomField": {"id": "own CustomField"},
     "createSource": {"name": "Fair"},
     "updateSource": {"id": "own Source"},
     "archiveSource": {"id": "own Source"},
@@ -124,6 +129,7 @@ async def one_of_each(actor: Actor) -> dict[str, str]:
         "Company": await companies.create(actor, CompanyDetails(name="Own"), now=NOW),
         "Contact": await contacts.create(actor, ContactDetails(name="Own"), now=NOW),
         "Product": await products.create(actor, ProductDetails(name="Own"), now=NOW),
+        "CustomField": await custom_field(actor, "own"),
         "Need": await needs.create(actor, wanting.id, NeedDetails(title="Own"), now=NOW),
         "Source": await catalog.create_source(actor, name="Own", now=NOW),
         "LostReason": await catalog.create_lost_reason(actor, name="Own", now=NOW),
