@@ -3,11 +3,11 @@
 Both executors read pages by the same SQL, so neither can say whether that is right.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
-from operator import ge, gt, le, lt
+from operator import ge, gt, itemgetter, le, lt
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +17,13 @@ from tortoise.models import Model
 from domain import policy
 from domain.actors import ALL, Actor
 from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, Link
+from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
 from models.saved_views import SavedView
 from models.users import Membership, User
 from models.workspaces import Workspace
 from schema import ids
-from tests.oracle.world import NOW, Columns, World
+from tests.oracle.world import CUSTOM_OWNERS, NOW, Columns, World
 
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
@@ -83,12 +84,34 @@ class Lists:
             return (all if name == "and" else any)(self._passes(model, row, inner, part) for part in parts)
         if name == "not":
             return not self._passes(model, row, inner, value)
+        if "custom" in metadata:
+            tests = value if isinstance(value, list) else [value]
+            return all(self._custom(model, row, one) for one in tests)
         if "link" in metadata:
             return self._linked(model, row, metadata["link"], inner, value)
         return all(
             _tests(row.get(metadata["column"]), test, _read(given, inner.fields[test], row.get(metadata["column"])))
             for test, given in value.items()
             if given is not None
+        )
+
+    def custom_field(self, model: type[Model], name: str) -> Columns:
+        """Return the custom field of a noun in use that is named by its key or id."""
+        return next(
+            field
+            for field in self.world.of(self.at, CustomField)
+            if CUSTOM_OWNERS[field["owner"]] is model
+            and name in (field["key"], str(ids.encode("CustomField", field["id"])))
+            and field.get("archived_at") is None
+        )
+
+    def _custom(self, model: type[Model], row: Columns, filter: dict[str, Any]) -> bool:
+        field = self.custom_field(model, filter["field"])
+        held = row.get("custom", {}).get(field["id"].hex)
+        return all(
+            _custom_tests(field["type"], held, test, given)
+            for test, given in filter.items()
+            if test != "field" and given is not None
         )
 
     def _linked(self, model: type[Model], row: Columns, name: str, inner: Any, value: Any) -> bool:
@@ -120,14 +143,67 @@ class Lists:
         ]
 
 
-def in_order(rows: Iterable[Columns], orders: list[tuple[str, bool]]) -> list[Columns]:
+def in_order(rows: Iterable[Columns], orders: Sequence[tuple[str | Callable[[Columns], Any], bool]]) -> list[Columns]:
     """Return rows by columns, each rising or falling, nulls always last; the id breaks ties as the first one goes."""
     found = sorted(rows, key=lambda row: row["id"], reverse=bool(orders) and orders[0][1])
     for column, falls in reversed(orders):
-        known = [row for row in found if row[column] is not None]
-        known.sort(key=lambda row: row[column], reverse=falls)
-        found = known + [row for row in found if row[column] is None]
+        of = itemgetter(column) if isinstance(column, str) else column
+        known = [row for row in found if of(row) is not None]
+        known.sort(key=of, reverse=falls)
+        found = known + [row for row in found if of(row) is None]
     return found
+
+
+def custom_order(field: Columns) -> Callable[[Columns], Any]:
+    """Return what rows are ordered by where it is a custom field that is no text."""
+
+    def held(row: Columns) -> Any:
+        value = row.get("custom", {}).get(field["id"].hex)
+        return None if value is None else _typed(field["type"], value)
+
+    return held
+
+
+def _typed(kind: CustomFieldType, value: Any) -> Any:
+    match kind:
+        case CustomFieldType.NUMBER:
+            return Decimal(str(value))
+        case CustomFieldType.MONEY:
+            return Decimal(value["amount"] if isinstance(value, dict) else str(value))
+        case CustomFieldType.USER:
+            return value if "_" not in value else str(_key(value))
+        case CustomFieldType.EMAIL:
+            return value.lower()
+        case CustomFieldType.PHONE:
+            return value.replace(" ", "")
+        case CustomFieldType.TEXT | CustomFieldType.URL:
+            return value.strip()
+        case _:
+            return value
+
+
+def _custom_tests(kind: CustomFieldType, held: Any, test: str, given: Any) -> bool:
+    if test == "isNull":
+        return (held is None) is given
+    if test in ("contains", "startsWith") and kind is not CustomFieldType.MULTI_CHOICE:
+        return _tests(held, test, given)
+    if kind is CustomFieldType.MULTI_CHOICE:
+        wanted = {given} if test == "contains" else set(given if isinstance(given, list) else [given])
+        return wanted.isdisjoint(held or ()) if test == "notIn" else not wanted.isdisjoint(held or ())
+    if test in ("in", "notIn"):
+        values = given if isinstance(given, list) else [given]
+        found = any(_custom_tests(kind, held, "eq", one) for one in values)
+        return found if test == "in" else not found
+    if isinstance(given, dict):
+        same = held is not None and held["currencyCode"] == given["currencyCode"]
+        alike = _tests(held and _typed(kind, held), "eq" if test == "ne" else test, _typed(kind, given))
+        return not (same and alike) if test == "ne" else same and alike
+    return _tests(None if held is None else _kept(kind, held), test, _typed(kind, given))
+
+
+def _kept(kind: CustomFieldType, held: Any) -> Any:
+    """Return what is kept as it is compared: numbers as such, all else as it stands."""
+    return _typed(kind, held) if kind in (CustomFieldType.NUMBER, CustomFieldType.MONEY) else held
 
 
 def _tests(held: Any, test: str, given: Any) -> bool:

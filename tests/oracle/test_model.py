@@ -1,5 +1,6 @@
 """Pages, filters, orders, counts and visibility are those of the world itself."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from domain.actors import Actor
 from engine.nouns import columns
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomFieldType
 from models.exchange_rates import ExchangeRate
 from models.imports import Import
 from models.leads import Lead, LeadContact
@@ -21,9 +23,9 @@ from models.users import User
 from schema import ids
 from tests.oracle.compare import Case, answer
 from tests.oracle.documents import SCHEMA
-from tests.oracle.model import Lists, in_order
+from tests.oracle.model import Lists, custom_order, in_order
 from tests.oracle.values import Values, plain
-from tests.oracle.world import World
+from tests.oracle.world import CUSTOM_OWNERS, Columns, World, custom_key
 
 LISTS: dict[str, type[Model]] = {
     "leads": Lead, "companies": Company, "contacts": Contact, "products": Product, "users": User, "teams": Team,
@@ -32,6 +34,7 @@ LISTS: dict[str, type[Model]] = {
 WHO = ("admin", "manager", "rep", "other rep", "lonely rep", "viewer", "partner", "reading partner", "admin abroad",
        "manager abroad", "rep abroad", "blind partner")  # fmt: skip
 TRIES = 6
+NO_TEXTS = (CustomFieldType.NUMBER, CustomFieldType.MONEY, CustomFieldType.DATE, CustomFieldType.YES_NO)
 ASCII = frozenset(map(chr, range(32, 127)))
 # Lists that hang on a row: the noun and its column for the row; none where a third table stands in between.
 NESTED: dict[tuple[str, str], tuple[type[Model], str]] = {
@@ -63,17 +66,25 @@ class Asking:
                 return cast(dict[str, Any], drawn)
         return {}
 
-    def orders(self, noun: str, model: type[Model]) -> tuple[list[dict[str, str]], list[tuple[str, bool]]]:
+    def orders(
+        self, noun: str, model: type[Model]
+    ) -> tuple[list[dict[str, str]], list[tuple[str | Callable[[Columns], Any], bool]]]:
         """Return an order as GraphQL and as columns; texts are left out, since their order is the database's."""
         fields = cast(GraphQLEnumType, SCHEMA.type_map[f"{noun}OrderField"]).values
         own = columns(model)
         known = {name: one.value for name, one in fields.items() if own.get(str(one.value), "text") != "text"}
         chosen = self.chance.sample(list(known), self.chance.randrange(1, len(known) + 1))
         given = [(name, self.chance.random() < 0.5) for name in chosen]
-        return (
-            [{"field": name, "direction": "DESC" if falls else "ASC"} for name, falls in given],
-            [(known[name], falls) for name, falls in given],
-        )
+        told = [{"field": name, "direction": "DESC" if falls else "ASC"} for name, falls in given]
+        by: list[tuple[str | Callable[[Columns], Any], bool]] = [(known[name], falls) for name, falls in given]
+        if model in CUSTOM_OWNERS.values() and self.chance.random() < 0.6:
+            name, falls = custom_key(self.chance.choice(NO_TEXTS)), self.chance.random() < 0.5
+            place = self.chance.randrange(len(told) + 1)
+            told.insert(place, {"custom": name, "direction": "DESC" if falls else "ASC"})
+            by.insert(place, (custom_order(self.lists.custom_field(model, name)), falls))
+            if self.chance.random() < 0.5:
+                return told[place : place + 1], by[place : place + 1]
+        return told, by
 
     async def ask(self, document: str, **variables: Any) -> Any:
         told = await answer(Case(document, variables), self.actor, engine=True)

@@ -22,8 +22,10 @@ from graphql import (
     is_leaf_type,
 )
 
+from models.custom_fields import CustomField, CustomFieldType
+from models.custom_values import SORTABLE
 from schema import ids
-from tests.oracle.world import ABROAD, HOME, NOUN_MODELS, ODD_TEXTS, World
+from tests.oracle.world import ABROAD, CUSTOM_NUMBERS, CUSTOM_OPTIONS, HOME, NOUN_MODELS, ODD_TEXTS, World, custom_key
 
 MISSING = UUID("ffffffff-ffff-7fff-bfff-ffffffffffff")
 MALFORMED_IDS = (
@@ -51,6 +53,24 @@ HOSTILE_WORDS = (
 INT_LIMITS = (0, 1, -1, 2**31 - 1, -(2**31), 32767, 32768)
 
 
+# The tests that a custom field of a type has, as a filter names them.
+OF_TEXT = ("eq", "ne", "in", "notIn", "contains", "startsWith", "isNull")
+OF_ORDERED = ("eq", "ne", "in", "notIn", "gt", "gte", "lt", "lte", "isNull")
+CUSTOM_TESTS: dict[CustomFieldType, tuple[str, ...]] = {
+    CustomFieldType.TEXT: OF_TEXT,
+    CustomFieldType.NUMBER: OF_ORDERED,
+    CustomFieldType.MONEY: OF_ORDERED,
+    CustomFieldType.DATE: OF_ORDERED,
+    CustomFieldType.CHOICE: ("eq", "ne", "in", "notIn", "isNull"),
+    CustomFieldType.MULTI_CHOICE: ("contains", "in", "notIn", "isNull"),
+    CustomFieldType.YES_NO: ("eq", "ne", "isNull"),
+    CustomFieldType.USER: ("eq", "ne", "in", "notIn", "isNull"),
+    CustomFieldType.URL: OF_TEXT,
+    CustomFieldType.EMAIL: OF_TEXT,
+    CustomFieldType.PHONE: OF_TEXT,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """A name without quotes: the value of an enum."""
@@ -73,6 +93,7 @@ class Hint:
     column: str | None = None
     id_of: str | None = None
     search: bool = False
+    custom: str | None = None
 
 
 Value: TypeAlias = Any
@@ -106,6 +127,10 @@ class Values:
             self.drawn.add(f"{type_.name}.{chosen}")
             return Name(chosen)
         if isinstance(type_, GraphQLInputObjectType):
+            if type_.name in ("CustomValueFilter", "CustomValueInput"):
+                return self._custom(type_, hint)
+            if type_.name.endswith("Order") and "custom" in type_.fields:
+                return self._order(type_)
             return self._object(type_, hint, depth)
         assert isinstance(type_, GraphQLScalarType)
         return self._scalar(type_.name, hint)
@@ -132,6 +157,80 @@ class Values:
             self.drawn.add(f"{type_.name}.{name}")
             hint = about if _is_test(type_) else _hint(type_, field)
             value[name] = self.place(field.type, self.draw(field.type, hint, depth=depth + 1), hint)
+        return value
+
+    def _custom(self, type_: GraphQLInputObjectType, hint: Hint) -> Value:
+        """Return a test or a value of a custom field: mostly one that its type has."""
+        kind = self.chance.choice(list(CustomFieldType))
+        fields = [row for row in self.world.of(self.at, CustomField) if row["type"] is kind]
+        by_id = [str(ids.encode("CustomField", row["id"])) for row in fields if row["owner"].lower() == hint.custom]
+        known = [custom_key(kind), *by_id[:1]]
+        odd = self.chance.random() < self.bad
+        value: dict[str, Value] = {"field": self.chance.choice(("c_old", *HOSTILE_TEXTS) if odd else known)}
+        if type_.name == "CustomValueInput":
+            chosen = "value"
+            value["value"] = self.custom_value(kind)
+        else:
+            chosen = self.chance.choice(list(type_.fields)[1:] if odd else CUSTOM_TESTS[kind])
+            one = self.custom_value(kind)
+            if chosen in ("contains", "startsWith") and kind is not CustomFieldType.MULTI_CHOICE:
+                one = self._text(NOTHING)[:3]
+            if isinstance(one, list):
+                one = one[0]
+            several = [one, *(self.custom_value(kind) for _ in range(self.chance.randrange(2)))]
+            flat = [each[0] if isinstance(each, list) else each for each in several]
+            value[chosen] = (
+                flat if chosen in ("in", "notIn") else self.chance.random() < 0.5 if chosen == "isNull" else one
+            )
+            if not isinstance(value[chosen], str) and chosen in ("contains", "startsWith"):
+                value[chosen] = str(value[chosen])
+        self.drawn |= {f"{type_.name}.field", f"{type_.name}.{chosen}"}
+        return value
+
+    def custom_value(self, kind: CustomFieldType) -> Value:
+        """Return a value of a custom field's type, or sometimes one that is none."""
+        if self.chance.random() < self.bad:
+            return self.chance.choice((*HOSTILE_TEXTS, 1e300, [], {}, [[]], {"a": None}, "9" * 50, True, -0.5))
+        match kind:
+            case CustomFieldType.NUMBER:
+                return self.chance.choice((*CUSTOM_NUMBERS, 12.5, 0, -1, 7))
+            case CustomFieldType.MONEY:
+                return {
+                    "amount": self.chance.choice(("0", "100", "99.99")),
+                    "currencyCode": self.chance.choice(("EUR", "CHF")),
+                }
+            case CustomFieldType.DATE:
+                return self.chance.choice(("2026-03-01", "2026-02-24", "2024-02-29"))
+            case CustomFieldType.CHOICE:
+                return self.chance.choice(CUSTOM_OPTIONS[:2])["key"]
+            case CustomFieldType.MULTI_CHOICE:
+                return [option["key"] for option in CUSTOM_OPTIONS[: self.chance.randrange(1, 3)]]
+            case CustomFieldType.YES_NO:
+                return self.chance.random() < 0.5
+            case CustomFieldType.USER:
+                return self.chance.choice(self.world.gids(self.at, "User"))
+            case CustomFieldType.URL:
+                return self.chance.choice(("https://a.example", "http://b.example/?q='"))
+            case CustomFieldType.EMAIL:
+                return self.chance.choice(("Ann@example.com", "bob@example.com"))
+            case CustomFieldType.PHONE:
+                return "+49 221 1234567"
+            case _:
+                return self.chance.choice([text for text in ODD_TEXTS if text.strip() and text.isprintable()])
+
+    def _order(self, type_: GraphQLInputObjectType) -> Value:
+        """Return an order by a field or by a custom field; sometimes by both or neither."""
+        value: dict[str, Value] = {"direction": self.draw(type_.fields["direction"].type)}
+        if value["direction"] is None:
+            del value["direction"]
+        luck = self.chance.random()
+        if luck < 0.7 or luck > 1 - self.bad:
+            value["field"] = self._present(_nullable(type_.fields["field"].type), NOTHING, 0)
+        if luck >= 0.7 or luck < self.bad:
+            kinds = SORTABLE - {CustomFieldType.URL}
+            sortable = sorted(custom_key(kind) for kind in (CustomFieldType if luck < self.bad else kinds))
+            value["custom"] = self.chance.choice(sortable)
+        self.drawn |= {f"{type_.name}.{name}" for name in value}
         return value
 
     def _scalar(self, name: str, hint: Hint) -> Value:
@@ -272,6 +371,8 @@ def _nullable(type_: GraphQLType) -> GraphQLType:
 def _hint(type_: GraphQLInputObjectType, field: GraphQLInputField) -> Hint:
     """Return what a field of a filter is about."""
     metadata = field.extensions["strawberry-definition"].metadata
+    if "custom" in metadata:
+        return Hint(custom=type_.name.removesuffix("Filter").lower())
     if "column" not in metadata:
         return NOTHING
     return Hint(type_.name.removesuffix("Filter"), metadata["column"], metadata["noun"])

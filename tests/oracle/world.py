@@ -29,6 +29,7 @@ from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
 from models.contacts import Contact
+from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.database import transaction
 from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
@@ -122,6 +123,13 @@ PARTNERS: dict[str, tuple[str, Role, frozenset[str]]] = {
 NOBODY = "nobody"
 ACTORS = (*PEOPLE, *PARTNERS, NOBODY)
 
+CUSTOM_OPTIONS: tuple[dict[str, Any], ...] = (
+    {"key": "gold", "label": "'; DROP TABLE lead; --", "archived": False},
+    {"key": "tin", "label": "Ünï {0} %s", "archived": False},
+    {"key": "clay", "label": "Clay", "archived": True},
+)
+CUSTOM_NUMBERS = ("0", "-1", "12.5", "999999999999999999", "0.00000001", "12.50000001", "-999999999999999999")
+
 # Whole numbers beyond 64 bits, which JSON columns can hold and Tortoise does not write.
 BEYOND = """UPDATE event SET data = '{"changes": {"count": [1e30, 1000000000000000000000000000000]}}' WHERE id = $1"""
 
@@ -212,11 +220,23 @@ class World:
         return actors
 
 
+CUSTOM_OWNERS: dict[CustomFieldOwner, type[Model]] = {
+    CustomFieldOwner.LEAD: Lead,
+    CustomFieldOwner.COMPANY: Company,
+    CustomFieldOwner.CONTACT: Contact,
+}
+
+
+def custom_key(kind: CustomFieldType) -> str:
+    """Return the key of the custom fields of a type, which is the same for all that have them."""
+    return f"c_{kind.value.lower()}"
+
+
 # Every noun that has global ids.
 NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
-        Activity, ActivityType,
+        Activity, ActivityType, CustomField,
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
     )
@@ -226,7 +246,7 @@ ORDER: tuple[type[Model], ...] = (
     Workspace, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
     ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
-    ActivityType, Activity, ActivityParticipant,
+    ActivityType, Activity, ActivityParticipant, CustomField,
 )  # fmt: skip
 
 
@@ -250,6 +270,7 @@ class _Filling:
         self._imports()
         self._views()
         self._activities()
+        self._custom(Random(f"custom {self.world.seed} {self.at}"))
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
         """Add a row of the workspace under a key of its own."""
@@ -701,6 +722,69 @@ class _Filling:
             "is_hot": [False, True],
         }
         return {name: known[name] for name in self.chance.sample(list(known), self.chance.randrange(4))}
+
+    def _custom(self, chance: Random) -> None:
+        """Add a field of every type to leads, companies and contacts, and values for some of them."""
+        for owner, model in CUSTOM_OWNERS.items():
+            for position, kind in enumerate(CustomFieldType):
+                field = self.add(
+                    CustomField,
+                    owner=owner,
+                    key=custom_key(kind),
+                    label=chance.choice(ODD_TEXTS) or "Field",
+                    description=chance.choice((None, *ODD_TEXTS)),
+                    type=kind,
+                    options=list(CUSTOM_OPTIONS)
+                    if kind in (CustomFieldType.CHOICE, CustomFieldType.MULTI_CHOICE)
+                    else [],
+                    position=position,
+                    is_indexed=kind is not CustomFieldType.URL,
+                    index_state=IndexState.NONE if kind is CustomFieldType.URL else IndexState.READY,
+                    version=1,
+                    deleted_at=None,
+                    created_at=NOW,
+                    updated_at=NOW,
+                )
+                for row in self.rows(model):
+                    if chance.random() < 0.6:
+                        row.setdefault("custom", {})[field["id"].hex] = self.custom_value(kind, chance)
+            self.add(
+                CustomField,
+                owner=owner,
+                key="c_old",
+                label="Old",
+                type=CustomFieldType.TEXT,
+                position=99,
+                archived_at=NOW,
+                version=1,
+                deleted_at=None,
+                created_at=NOW,
+                updated_at=NOW,
+            )
+
+    def custom_value(self, kind: CustomFieldType, chance: Random) -> Any:
+        """Return a value of a custom field, as it is kept."""
+        match kind:
+            case CustomFieldType.NUMBER:
+                return chance.choice(CUSTOM_NUMBERS)
+            case CustomFieldType.MONEY:
+                return {
+                    "amount": chance.choice(("0", "0.0001", "100", "99.99")),
+                    "currencyCode": chance.choice(("EUR", "USD")),
+                }
+            case CustomFieldType.DATE:
+                return (NOW - timedelta(days=chance.randrange(9))).date().isoformat()
+            case CustomFieldType.CHOICE:
+                return chance.choice(CUSTOM_OPTIONS)["key"]
+            case CustomFieldType.MULTI_CHOICE:
+                chosen = [option["key"] for option in CUSTOM_OPTIONS if chance.random() < 0.5]
+                return chosen or [CUSTOM_OPTIONS[0]["key"]]
+            case CustomFieldType.YES_NO:
+                return chance.random() < 0.5
+            case CustomFieldType.USER:
+                return str(chance.choice(self.rows(User))["id"])
+            case _:
+                return chance.choice([text for text in ODD_TEXTS if text])
 
     def _imports(self) -> None:
         for status in (*ImportStatus, ImportStatus.COMPLETED):
