@@ -176,9 +176,9 @@ class Values:
             if chosen in ("contains", "startsWith") and kind is not CustomFieldType.MULTI_CHOICE:
                 one = self._text(NOTHING)[:3]
             if isinstance(one, list):
-                one = one[0]
+                one = one[0] if one else None
             several = [one, *(self.custom_value(kind) for _ in range(self.chance.randrange(2)))]
-            flat = [each[0] if isinstance(each, list) else each for each in several]
+            flat = [(each[0] if each else None) if isinstance(each, list) else each for each in several]
             value[chosen] = (
                 flat if chosen in ("in", "notIn") else self.chance.random() < 0.5 if chosen == "isNull" else one
             )
