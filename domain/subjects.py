@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from domain import leads, policy
-from domain.actors import Actor
+from domain.actors import ALL, Actor
 from domain.events import Event, record
 from models.companies import Company
 from models.contacts import Contact
@@ -50,6 +50,22 @@ def key_of(row: Hanging) -> SubjectKey:
 def columns(key: SubjectKey) -> dict[str, UUID | None]:
     """Return the three columns of a row that hangs on a subject."""
     return {column: key.id if noun is key.noun else None for noun, column in COLUMNS.items()}
+
+
+def events(verb: str) -> Mapping[SubjectNoun, type[Event]]:
+    """Return the events of a verb: of `commented` these are lead.commented, company.commented, contact.commented."""
+    words = "".join(map(str.capitalize, verb.split("_")))
+    return {
+        noun: type(f"{noun.__name__}{words}", (Event,), {"name": f"{noun._meta.db_table}.{verb}"}) for noun in COLUMNS
+    }
+
+
+def is_seen_by(actor: Actor, subject: Subject) -> bool:
+    """Say whether a subject of the actor's workspace, as it was loaded, exists for them."""
+    if subject.deleted_at is not None:
+        return False
+    seen = policy.scope(actor, type(subject))
+    return seen.includes(subject.owner_id) if isinstance(subject, Lead) else seen == ALL
 
 
 async def locked(actor: Actor, key: SubjectKey, *, field: str = "subjectId") -> Subject:

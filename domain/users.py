@@ -1,5 +1,6 @@
 """Members of a workspace: who acts with a credential, and how people and their place change."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from domain.policy import Action
 from domain.sign_in_attempts import Limit, count, forgive
 from domain.unset import UNSET, Unset, given
 from models.api_keys import ApiKey
-from models.database import look_up, transaction
+from models.database import look_up, read, transaction
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
@@ -96,6 +97,19 @@ async def _actor(kind: ActorKind, workspace_id: UUID, user_id: UUID, row: asyncp
     )
     above = await teams.teams_of(row["team_id"], version=row["version"])
     return Actor(kind, workspace_id, user_id=user_id, role=role, rows=rows, teams=above, **more)
+
+
+MEMBERS = """
+SELECT m.user_id, m.role, m.team_id, w.role_visibility ->> m.role AS visibility, w.memberships_version AS version
+FROM membership m JOIN workspace w ON w.id = m.workspace_id
+WHERE m.workspace_id = $1 AND m.active AND ($2::uuid[] IS NULL OR m.user_id = ANY($2))
+"""
+
+
+async def members(workspace_id: UUID, user_ids: Iterable[UUID] | None = None) -> dict[UUID, Actor]:
+    """Return active members, all or those of these users who are, each as the actor whom they sign in as."""
+    found = await read(MEMBERS, workspace_id, None if user_ids is None else list(user_ids))
+    return {row["user_id"]: await _actor(ActorKind.USER, workspace_id, row["user_id"], row) for row in found}
 
 
 async def update_me(

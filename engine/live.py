@@ -18,6 +18,8 @@ from models.events import LiveEvent
 from models.leads import Lead, LeadStatus
 
 TEAM, TAGS = "membership", "tags"
+# What hangs on a lead and is shown with it: its key in the facts of the events that tell of it.
+HANGING = frozenset({"activity_id", "comment_id", "attachment_id"})
 PLACE = ("pipeline_id", "stage_id", "rank")
 
 LiveLead: TypeAlias = Mapping[str, Any]
@@ -99,6 +101,8 @@ class PipelineWatch:
         if event.name == "stage.rebalanced":
             same = event.data.get("pipeline_id") == str(self.pipeline_id)
             return ResyncReason.RANKS_REBALANCED if same else None
+        if is_beside(event):
+            return None
         pipeline_id, meets = str(self.pipeline_id), passing(self.condition)
         any_status = "status" in looked_at(self.condition)
 
@@ -124,6 +128,29 @@ class LeadWatch:
         if event.subject_id != self.lead_id:
             return None
         return lead_step(event, view.sees)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationWatch:
+    """What one person is told, and that they have read it somewhere."""
+
+    user_id: UUID
+    uses_teams = False
+
+    def step(self, event: LiveEvent, view: View) -> Step | ResyncReason | None:
+        if not event.name.startswith("notification.") or event.data.get("user_id") != str(self.user_id):
+            return None
+        lead = event.data.get("lead")
+        if lead is not None and not view.sees(lead):
+            return None
+        return Step.ENTERED if event.name == "notification.created" else Step.CHANGED
+
+
+def is_beside(event: LiveEvent) -> bool:
+    """Say whether an event tells of something that hangs on a lead, while the lead itself stays as it was."""
+    data = event.data
+    unchanged = not data.get("changes") and data.get("before") == data.get("after")
+    return unchanged and not HANGING.isdisjoint(data)
 
 
 def lead_step(event: LiveEvent, matches: Callable[[LiveLead], bool]) -> Step | None:

@@ -106,10 +106,10 @@ LIVE = "{alias}.deleted_at IS NULL"
 WORDS = "{alias}.words"
 KEPT = "{alias}.archived_at IS NULL"
 # What may be about a lead goes with it when that is deleted.
-LIVE_WITH_LEAD = (
-    f"{LIVE} AND ({{alias}}.lead_id IS NULL OR EXISTS"
-    " (SELECT FROM lead ll WHERE ll.id = {alias}.lead_id AND ll.deleted_at IS NULL))"
+WITH_LEAD = (
+    "({alias}.lead_id IS NULL OR EXISTS (SELECT FROM lead ll WHERE ll.id = {alias}.lead_id AND ll.deleted_at IS NULL))"
 )
+LIVE_WITH_LEAD = f"{LIVE} AND {WITH_LEAD}"
 
 NOUNS: dict[type[Model], Noun] = {
     noun.model: noun
@@ -196,9 +196,9 @@ NOUNS: dict[type[Model], Noun] = {
                 "contact": Link(Contact, ours="contact_id"),
                 "mentions": Link(User, through=CommentMention, through_ours="comment_id", through_theirs="user_id"),
             },
-            live=LIVE,
+            live=LIVE_WITH_LEAD,
         ),
-        Noun(Notification),
+        Noun(Notification, live=WITH_LEAD),
         Noun(Team, live=LIVE),
         Noun(Membership),
         Noun(

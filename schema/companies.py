@@ -15,6 +15,7 @@ from models.contacts import Contact as ContactRow
 from models.custom_fields import CustomFieldOwner
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
+from schema.comments import comments_by
 from schema.connections import Connection, connection
 from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
 from schema.external_refs import ExternalRef, external_refs_of
@@ -39,6 +40,7 @@ from schema.scalars import URL, CountryCode, Money, PhoneNumber
 
 if TYPE_CHECKING:
     from schema.activities import Activity
+    from schema.comments import Comment
     from schema.contacts import Contact, ContactFilter
     from schema.leads import Lead, LeadFilter
     from schema.users import User
@@ -116,6 +118,9 @@ class Company(Node):
         description="What was done with it, the latest first.",
     )
     custom: list[CustomValue] = custom_values_of(CustomFieldOwner.COMPANY)
+    comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
+        "company_id", "What people say about it, the newest first."
+    )
     external_refs: list[ExternalRef] = external_refs_of("company")
 
 

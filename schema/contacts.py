@@ -15,6 +15,7 @@ from models.contacts import Contact as ContactRow
 from models.custom_fields import CustomFieldOwner
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
+from schema.comments import comments_by
 from schema.connections import Connection, connection
 from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
 from schema.external_refs import ExternalRef, external_refs_of
@@ -37,6 +38,7 @@ from schema.scalars import Email, LanguageTag, PhoneNumber
 
 if TYPE_CHECKING:
     from schema.activities import Activity
+    from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
     from schema.leads import Lead, LeadFilter
     from schema.users import User
@@ -80,6 +82,9 @@ class Contact(Node):
         description="What was done with them, the latest first.",
     )
     custom: list[CustomValue] = custom_values_of(CustomFieldOwner.CONTACT)
+    comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
+        "contact_id", "What people say about them, the newest first."
+    )
     external_refs: list[ExternalRef] = external_refs_of("contact")
 
 

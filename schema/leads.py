@@ -32,6 +32,7 @@ from models.stages import Stage as StageRow
 from models.stages import StageTransition as StageTransitionRow
 from models.users import User as UserRow
 from schema import ids
+from schema.comments import comments_by
 from schema.connections import Connection, connection, few
 from schema.context import Info
 from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
@@ -56,10 +57,12 @@ from schema.filters import (
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.scalars import Money
+from schema.watching import viewer_watches, watchers_of_lead
 
 if TYPE_CHECKING:
     from schema.activities import Activity, ActivityFilter
     from schema.catalog import LostReason, Source, Tag, TagFilter
+    from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
     from schema.contacts import Contact, ContactFilter
     from schema.needs import Need
@@ -279,6 +282,11 @@ class Lead(Node):
         default=LATEST,
         description="What was done about it, the latest first.",
     )
+    comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
+        "lead_id", "What people say about it, the newest first."
+    )
+    watchers: Connection[Annotated["User", strawberry.lazy("schema.users")]] = watchers_of_lead()
+    viewer_watches: bool = viewer_watches()
     tags: list[Annotated["Tag", strawberry.lazy("schema.catalog")]] = few(
         TagRow, through=("lead_tag", "lead_id", "tag_id"), default=(Order("name"),), most=50, description="Its tags."
     )

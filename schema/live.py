@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
+from tortoise.models import Model
 
 from domain import policy
 from domain.errors import NotFound
@@ -14,6 +15,7 @@ from domain.policy import Action
 from engine import boards
 from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
 from engine.live import cursor as live_cursor
+from models.conversations import Comment as CommentRow
 from models.imports import Import as ImportRow
 from models.imports import ImportStatus
 from models.leads import Lead as LeadRow
@@ -39,6 +41,7 @@ from schema.filters import (
 from schema.imports import Import
 
 if TYPE_CHECKING:
+    from schema.comments import Comment
     from schema.leads import Lead, OwnerTeamFilter
 
 IMPORT_SECONDS = 0.5
@@ -63,7 +66,7 @@ async def cursor_now(context: Context, position: int | None = None) -> str:
 
 
 # The roots of these types are the hub's messages: an event, what it is to the watcher, and the way to the lead.
-def _is(step: Step) -> Any:
+def is_step(step: Step) -> Any:
     return classmethod(lambda cls, obj, info: isinstance(obj, cls) or getattr(obj, "step", None) is step)
 
 
@@ -119,22 +122,50 @@ class SeenLeadEvent(LeadEvent):
     description="A lead that is watched from now on: captured, restored, reopened, or changed so as to pass."
 )
 class LeadEntered(SeenLeadEvent):
-    is_type_of = _is(Step.ENTERED)
+    is_type_of = is_step(Step.ENTERED)
 
 
 @strawberry.type(description="A lead that went to another stage or another place in its stage.")
 class LeadMoved(SeenLeadEvent):
-    is_type_of = _is(Step.MOVED)
+    is_type_of = is_step(Step.MOVED)
 
 
-@strawberry.type(description="A lead that changed in another way than by moving.")
+def hanging(model: type[Model], description: str, *, by: str) -> Any:
+    """Declare what hangs on the lead and the event tells of, by its key in the event's facts."""
+
+    async def resolve(root: Any, info: Info) -> Any:
+        return await info.context.row(model, root.key(by))
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+def hanging_key(noun: str, description: str, *, by: str) -> Any:
+    """Declare the id of what hangs on the lead, which tells of it where it is gone."""
+
+    def resolve(root: Any) -> Any:
+        key = root.key(by)
+        return key and ids.encode(noun, key)
+
+    return strawberry.field(resolver=resolve, description=description)
+
+
+@strawberry.type(
+    description="A lead that changed in another way than by moving, or what hangs on it, which only leadEvents tells."
+)
 class LeadChanged(SeenLeadEvent):
-    is_type_of = _is(Step.CHANGED)
+    is_type_of = is_step(Step.CHANGED)
+
+    comment_id: strawberry.ID | None = hanging_key(
+        "Comment", "The comment that was written, changed, deleted or restored, if one was.", by="comment_id"
+    )
+    comment: Annotated["Comment", strawberry.lazy("schema.comments")] | None = hanging(
+        CommentRow, "That comment as it is now; null where it is deleted or may not be seen.", by="comment_id"
+    )
 
 
 @strawberry.type(description="A lead that no longer passes the filter, left the board, or may no longer be seen.")
 class LeadLeft(LeadEvent):
-    is_type_of = _is(Step.LEFT)
+    is_type_of = is_step(Step.LEFT)
 
 
 @strawberry.type(
@@ -196,8 +227,8 @@ class LiveQueries:
         return await cursor_now(info.context)
 
 
-@strawberry.type(description="What happens, as it happens.")
-class Subscription:
+@strawberry.type
+class LiveSubscriptions:
     @strawberry.subscription(
         description="What happens to the leads on a pipeline's board, in the order in which it happened."
     )
@@ -211,7 +242,7 @@ class Subscription:
         key = ids.decode(pipeline_id, "Pipeline", field="pipelineId")
         if await info.context.row(PipelineRow, key) is None:
             raise NotFound(noun="pipeline", field="pipelineId")
-        return _watching(info.context, PipelineWatch(key, condition(filter)), after)
+        return watching(info.context, PipelineWatch(key, condition(filter)), after)
 
     @strawberry.subscription(description="What happens to one lead, wherever it goes.")
     async def lead_events(
@@ -223,7 +254,7 @@ class Subscription:
         key = ids.decode(lead_id, "Lead", field="leadId")
         if after is None and await info.context.row(LeadRow, key) is None:
             raise NotFound(noun="lead", field="leadId")
-        return _watching(info.context, LeadWatch(key), after)
+        return watching(info.context, LeadWatch(key), after)
 
     @strawberry.subscription(description="How an import gets on: its state now and whenever it changes, until it ends.")
     async def import_progress(
@@ -236,7 +267,7 @@ class Subscription:
         return _progress(info.context, key)
 
 
-def _watching(context: Context, watch: Watch, after: str | None) -> AsyncGenerator[Any, None]:
+def watching(context: Context, watch: Watch, after: str | None) -> AsyncGenerator[Any, None]:
     """Return the hub's answer as it is, which is no generator: whoever fans it out looks at what it is."""
     if context.live is None:
         raise refuse("Live events are not offered here.")

@@ -10,6 +10,8 @@ from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.building import build_inputs_fast
 from schema.catalog import CatalogQueries
 from schema.catalog_mutations import CatalogMutations
+from schema.comment_mutations import CommentMutations
+from schema.comments import CommentQueries
 from schema.companies import CompanyQueries
 from schema.company_mutations import CompanyMutations
 from schema.contact_mutations import ContactMutations
@@ -23,9 +25,11 @@ from schema.files import FileMutations
 from schema.imports import ImportMutations, ImportQueries
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
-from schema.live import LiveQueries, Subscription
+from schema.live import LiveQueries, LiveSubscriptions
+from schema.live_notifications import NotificationSubscriptions
 from schema.need_mutations import NeedMutations
 from schema.nodes import NodeQueries
+from schema.notifications import NotificationMutations, NotificationQueries
 from schema.pipeline_mutations import PipelineMutations, StageMutations
 from schema.pipelines import PipelineQueries
 from schema.product_mutations import ProductMutations
@@ -39,6 +43,7 @@ from schema.stages import StageQueries
 from schema.summaries import SummaryQueries
 from schema.teams import TeamMutations, TeamQueries
 from schema.users import UserMutations, UserQueries
+from schema.watching import WatchMutations
 from schema.workspaces import WorkspaceMutations, WorkspaceQueries
 
 
@@ -47,6 +52,7 @@ class Query(
     ActivityQueries,
     ApiKeyQueries,
     CatalogQueries,
+    CommentQueries,
     CompanyQueries,
     ContactQueries,
     CustomFieldQueries,
@@ -56,6 +62,7 @@ class Query(
     LeadQueries,
     LiveQueries,
     NodeQueries,
+    NotificationQueries,
     PipelineQueries,
     ProductQueries,
     SavedViewQueries,
@@ -75,6 +82,7 @@ class Mutation(
     ActivityMutations,
     ApiKeyMutations,
     CatalogMutations,
+    CommentMutations,
     CompanyMutations,
     ContactMutations,
     CustomFieldMutations,
@@ -83,6 +91,7 @@ class Mutation(
     ImportMutations,
     LeadMutations,
     NeedMutations,
+    NotificationMutations,
     PipelineMutations,
     ProductMutations,
     SavedViewMutations,
@@ -90,8 +99,14 @@ class Mutation(
     StageMutations,
     TeamMutations,
     UserMutations,
+    WatchMutations,
     WorkspaceMutations,
 ):
+    pass
+
+
+@strawberry.type(description="What happens, as it happens.")
+class Subscription(LiveSubscriptions, NotificationSubscriptions):
     pass
 
 

@@ -14,6 +14,7 @@ from schema import ids
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
 from schema.fields import column, shown
+from schema.notifications import unread_of
 from schema.scalars import Email, LanguageTag, TimeZone
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class Viewer:
     @strawberry.field(description="Their language, or else the workspace's.")
     async def locale(self, info: Info) -> LanguageTag:
         return LanguageTag((await users.locality(info.context.actor)).locale)
+
+    @strawberry.field(description="How many unread notifications they have.")
+    async def unread_notifications(self, info: Info) -> int:
+        return await unread_of(info.context)
 
 
 @strawberry.type

@@ -2,24 +2,20 @@
 
 import strawberry
 
-from domain.subjects import SubjectKey
-from models.companies import Company
-from models.contacts import Contact
-from models.leads import Lead
+from domain.subjects import SubjectKey, SubjectNoun
+from models.companies import Company as CompanyRow
+from models.contacts import Contact as ContactRow
+from models.leads import Lead as LeadRow
 from schema import ids
 from schema.filters import refuse
 
-SUBJECTS: dict[str, type[Lead] | type[Company] | type[Contact]] = {
-    "Lead": Lead,
-    "Company": Company,
-    "Contact": Contact,
-}
+NOUNS: dict[str, SubjectNoun] = {"Lead": LeadRow, "Company": CompanyRow, "Contact": ContactRow}
 
 
 def subject(value: strawberry.ID, *, field: str = "subjectId") -> SubjectKey:
     """Return which lead, company or contact a global id names; anything else is a client error."""
     try:
         noun, key = ids.parse(value)
-        return SubjectKey(SUBJECTS[noun], key)
+        return SubjectKey(NOUNS[noun], key)
     except (ValueError, KeyError):
         raise refuse(f"{field} is not the id of a Lead, Company or Contact.") from None

@@ -11,6 +11,7 @@ from domain import (
     bulks,
     catalog,
     closings,
+    comments,
     companies,
     contacts,
     custom_fields,
@@ -19,6 +20,7 @@ from domain import (
     leads,
     moves,
     needs,
+    notifications,
     password_resets,
     pipelines,
     products,
@@ -30,6 +32,7 @@ from domain import (
     stages,
     teams,
     users,
+    watching,
     workspaces,
 )
 from domain.events import Event
@@ -41,21 +44,30 @@ from workers.tasks.custom_fields import remove_custom_values, settle_custom_inde
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.mails import send_invitation, send_password_reset
+from workers.tasks.notifications import notify
 from workers.tasks.scoring import score_faded_leads, score_leads
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
-    leads.LeadCaptured: (score_leads,),
+    leads.LeadCaptured: (score_leads, notify),
     leads.LeadUpdated: (score_leads,),
-    leads.LeadAssigned: (score_leads,),
+    leads.LeadAssigned: (score_leads, notify),
     leads.LeadDeleted: (),
     leads.LeadRestored: (score_leads,),
-    moves.LeadMoved: (score_leads,),
-    moves.LeadMoveRequested: (),
-    moves.LeadMoveApproved: (),
-    moves.LeadMoveRejected: (),
-    closings.LeadClosed: (),
-    closings.LeadReopened: (score_leads,),
+    moves.LeadMoved: (score_leads, notify),
+    moves.LeadMoveRequested: (notify,),
+    moves.LeadMoveApproved: (notify,),
+    moves.LeadMoveRejected: (notify,),
+    closings.LeadClosed: (notify,),
+    closings.LeadReopened: (score_leads, notify),
     scoring.LeadScored: (),
+    watching.LeadWatched: (),
+    watching.LeadUnwatched: (),
+    **dict.fromkeys(comments.COMMENTED.values(), (notify,)),
+    **dict.fromkeys(comments.UPDATED.values(), (notify,)),
+    **dict.fromkeys(comments.DELETED.values(), ()),
+    **dict.fromkeys(comments.RESTORED.values(), ()),
+    notifications.NotificationCreated: (),
+    notifications.NotificationsRead: (),
     needs.NeedCreated: (score_leads,),
     needs.NeedUpdated: (),
     needs.NeedDeleted: (score_leads,),
@@ -84,8 +96,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     relationships.ContactRelationshipChanged: (),
     imports.ImportStarted: (),
     imports.ImportProgressed: (),
-    imports.ImportCompleted: (write_faults,),
-    imports.ImportFailed: (write_faults,),
+    imports.ImportCompleted: (write_faults, notify),
+    imports.ImportFailed: (write_faults, notify),
     import_names.UserImported: (),
     bulks.BulkStarted: (),
     bulks.BulkCompleted: (),

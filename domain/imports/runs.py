@@ -252,6 +252,7 @@ def progress(row: Import) -> dict[str, Any]:
     """Return how an import stands, as its events tell it."""
     return {
         "kind": row.kind,
+        "user_id": row.user_id,
         "status": row.status,
         "next_row": row.next_row,
         "total_rows": row.total_rows,

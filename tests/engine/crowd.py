@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
-from uuid import UUID
 
 from tortoise.models import Model
 
@@ -18,6 +17,7 @@ from models.base import uuid7
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
+from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import transaction
 from models.events import Event
@@ -46,13 +46,14 @@ async def crowd() -> Actor:
     """Fill a workspace of its own and return its admin."""
     admin = await member(name="Zoe")
     async with transaction():
-        await _Crowd(admin.workspace_id).fill()
+        await _Crowd(admin).fill()
     return admin
 
 
 class _Crowd:
-    def __init__(self, workspace_id: UUID) -> None:
-        self.workspace_id = workspace_id
+    def __init__(self, admin: Actor) -> None:
+        assert admin.user_id
+        self.workspace_id, self.admin_id = admin.workspace_id, admin.user_id
 
     async def fill(self) -> None:
         teams = await self._tree(Team)
@@ -97,6 +98,8 @@ class _Crowd:
             ]
         )
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
+        for subject in (leads, companies, contacts):
+            await self._talk(subject, users)
         await self._settings(users, teams)
         await self._views(users, teams)
         await self._activities(leads, companies, contacts, users)
@@ -262,6 +265,48 @@ class _Crowd:
                 ActivityParticipant(**home, activity_id=activity.id, user_id=user.id, contact_id=contact.id)
                 for activity in made
                 for user, contact in zip(users[:FEW], contacts, strict=False)
+            ]
+        )
+
+    async def _talk(self, subjects: Sequence[Model], users: Sequence[User]) -> None:
+        home = {"workspace_id": self.workspace_id}
+        key = f"{subjects[0]._meta.db_table}_id"
+        comments = [
+            Comment(**home, **{key: subject.pk}, user_id=users[number].id, text=f"Word {number}", **STAMPS)
+            for subject in subjects
+            for number in range(FEW)
+        ]
+        await _made(comments)
+        people = [users[(place + number) % len(users)] for place in range(len(comments)) for number in range(FEW)]
+        twice = [comment for comment in comments for _ in range(FEW)]
+        await _made(
+            [
+                CommentMention(**home, comment_id=comment.id, user_id=user.id)
+                for comment, user in zip(twice, people, strict=True)
+            ]
+        )
+        if not isinstance(subjects[0], Lead):
+            return
+        await _made(
+            [
+                LeadWatcher(**home, lead_id=subject.pk, user_id=user.id, created_at=NOW)
+                for subject in subjects
+                for user in users[:FEW]
+            ]
+        )
+        await _made(
+            [
+                Notification(
+                    **home,
+                    user_id=self.admin_id,
+                    kind=NotificationKind.COMMENT,
+                    lead_id=comment.lead_id,
+                    comment_id=comment.id,
+                    actor_id=comment.user_id,
+                    event_id=uuid7(),
+                    created_at=NOW,
+                )
+                for comment in comments
             ]
         )
 

@@ -11,9 +11,10 @@ from tortoise.models import Model
 
 from engine.nouns import NOUNS
 from engine.select import fetch
+from models.conversations import CommentMention, LeadWatcher
 from models.leads import LeadTag
 
-MODELS: tuple[type[Model], ...] = (*NOUNS, LeadTag)
+MODELS: tuple[type[Model], ...] = (*NOUNS, LeadTag, CommentMention, LeadWatcher)
 TABLES = {model._meta.db_table for model in MODELS}
 NAMED = re.compile(r'\b(?:FROM|JOIN)\s+"?(?P<table>\w+)"?\s+(?P<alias>\w+)')
 TESTED = re.compile(r"\b(?P<alias>\w+)\.workspace_id = \$\d+::uuid")
@@ -22,7 +23,8 @@ MEMBER = re.compile(r"EXISTS \(SELECT FROM membership m WHERE m\.user_id = (?P<a
 HOME = re.compile(r"(?:\b(?P<alias>\w+)\.|FROM workspace WHERE )id = \$\d+::uuid")
 # A table in between two others, of which nothing is shown and whose both ends are tested.
 BETWEEN = re.compile(
-    r'"(?:lead_contact|lead_tag|membership)" (?P<alias>\w*t) JOIN "\w+" (?P<end>\w+) ON (?P=end)\.id = '
+    r'"(?:lead_contact|lead_tag|comment_mention|lead_watcher|membership)" '
+    r'(?P<alias>\w*t) JOIN "\w+" (?P<end>\w+) ON (?P=end)\.id = '
 )
 # The test itself of what hangs on leads that somebody owns.
 OWNED = re.compile(r"EXISTS \(SELECT FROM lead (?P<alias>ol) WHERE ol\.id = \w+\.lead_id AND ol\.owner_id = ANY\(\$")

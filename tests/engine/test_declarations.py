@@ -38,6 +38,7 @@ from engine.sql import Params, where
 from models import database
 from models.companies import Company
 from models.contacts import Contact
+from models.conversations import CommentMention, LeadWatcher
 from models.files import File
 from models.leads import Lead, LeadTag
 from schema.filters import _facts
@@ -50,12 +51,14 @@ pytestmark = pytest.mark.usefixtures("db")
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
     "Query": "fieldDefinitions canMoveLead cursor viewer leadSummary search workspace",
-    "Viewer": "user workspace memberships permissions timeZone locale",
+    "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
     "LeadSummaryGroup": "stage owner team topTeam source product lostReason status companyRelationship",
     "LeadSummaryKey": "key label",
     "MoveRequestPayload": "lead",
+    "LeadChanged": "commentId comment",
+    "NotificationReceived": "notification",
 }
 LISTED = {"edges", "nodes", "pageInfo", "totalCount"}
 
@@ -88,7 +91,8 @@ def by_rule(type_: GraphQLObjectType) -> set[str]:
     if type_.name.endswith("Payload"):
         return {"query"}
     interfaces = {interface.name: set(interface.fields) for interface in type_.interfaces}
-    return interfaces.get("SeenLeadEvent") or interfaces.get("LeadEvent") or interfaces.get("LeadMeasures") or set()
+    of_interfaces = ("SeenLeadEvent", "LeadEvent", "LeadMeasures", "NotificationEvent")
+    return next((interfaces[name] for name in of_interfaces if name in interfaces), set())
 
 
 @pytest.mark.parametrize("type_", list(types()), ids=str)
@@ -177,7 +181,7 @@ def request_faults(request: PageRequest, parent: type[Model] | None) -> list[str
     if request.through is None:
         return found + lacking(request.model, request.by or "")
     table, ours, theirs = request.through
-    models: tuple[type[Model], ...] = (*NOUNS, LeadTag)
+    models: tuple[type[Model], ...] = (*NOUNS, LeadTag, CommentMention, LeadWatcher)
     between = next(model for model in models if model._meta.db_table == table)
     names = columns(between)
     return found + [name for name in (ours, theirs) if name not in names]

@@ -13,7 +13,7 @@ from domain import policy
 from domain.actors import Actor
 from domain.policy import API_SCOPES
 from engine import sql
-from engine.nouns import LIVE_WITH_LEAD, NOUNS
+from engine.nouns import LIVE_WITH_LEAD, NOUNS, WITH_LEAD
 from engine.pages import Order, PageRequest, count, counts, key_records, page_records, pages_records
 from engine.reads import MODELS, Relation
 from engine.select import Select
@@ -218,7 +218,7 @@ async def seen_by(actor: Actor, model: type[Model]) -> set[UUID]:
     rows = policy.visible(actor, model)
     if "deleted_at" in model._meta.fields_map:
         rows = rows.filter(deleted_at=None)
-    if NOUNS[model].live == LIVE_WITH_LEAD:
+    if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
         rows = rows.filter(Q(lead_id=None) | Q(lead__deleted_at=None))
     return set(cast(list[UUID], await rows.values_list("id", flat=True)))
 

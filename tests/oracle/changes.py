@@ -32,7 +32,7 @@ WEIGHT_OF_ACTOR = {"admin": 8, "manager": 3, "rep": 2, "partner": 2}
 NOUNS = {
     "afterLeadId": "Lead", "beforeLeadId": "Lead", "moveLeadsTo": "Stage", "stageIds": "Stage", "ids": "Stage",
     "ownerId": "User", "userId": "User", "serviceUserId": "User", "updateMember": "User", "approveMove": "MoveRequest",
-    "rejectMove": "MoveRequest", "setStageRequirements": "Stage",
+    "rejectMove": "MoveRequest", "setStageRequirements": "Stage", "mentionIds": "User", "subjectId": "Lead",
 }  # fmt: skip
 TEXTS = {
     "Email": ("new@example.com", "Person1@example.com", "nonsense"),
@@ -102,7 +102,7 @@ class Changing(Drawing):
             needed = isinstance(each.type, GraphQLNonNull) and each.default is None
             if name in LEFT_OUT or not (needed or self.luck(0.25)):
                 continue
-            if name == "id" and mutation.startswith(("create", "capture", "invite")):
+            if name == "id" and mutation.startswith(("create", "capture", "invite", "addComment")):
                 value[name] = NEW_ID
                 continue
             value[name] = self._place(each.type, self._part(name, each.type, mutation), NOTHING)
@@ -128,6 +128,8 @@ def noun_of(mutation: str, name: str) -> str:
     """Return what an id is of."""
     if name == "parentId":
         return "Team" if mutation.endswith("Team") else "Company"
+    if mutation == "markNotificationsRead":
+        return "Notification"
     key = mutation if name == "id" and mutation in NOUNS else name
     if key in NOUNS:
         return NOUNS[key]

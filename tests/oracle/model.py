@@ -16,7 +16,8 @@ from tortoise.models import Model
 
 from domain import policy
 from domain.actors import ALL, Actor
-from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, Link
+from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, WITH_LEAD, Link
+from models.conversations import Notification
 from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
 from models.saved_views import SavedView
@@ -46,12 +47,14 @@ class Lists:
             return rows
         if NOUNS[model].live in (LIVE, LIVE_WITH_LEAD):
             rows = [row for row in rows if row["deleted_at"] is None]
-        if NOUNS[model].live == LIVE_WITH_LEAD:
+        if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
             gone = {lead["id"] for lead in self.world.of(self.at, Lead) if lead["deleted_at"] is not None}
             rows = [row for row in rows if row["lead_id"] not in gone]
         return [row for row in rows if self._is_seen(model, row)]
 
     def _is_seen(self, model: type[Model], row: Columns) -> bool:
+        if model is Notification and row["user_id"] != self.actor.user_id:
+            return False
         scope = policy.scope(self.actor, model) if model in policy.READ_SCOPES else ALL
         owners = scope.owners
         if owners is None:
@@ -61,7 +64,7 @@ class Lists:
             return bool(owners) and (row["owner_id"] in owners or told)
         if (column := policy.own_column(model)) is not None:
             return row[column] in owners
-        if not policy.needs_lead(model) and row["lead_id"] is None:
+        if model in policy.ROW_VISIBILITY and row["lead_id"] is None:
             return bool(owners)
         lead = next((one for one in self.world.of(self.at, Lead) if one["id"] == row.get("lead_id")), None)
         return lead is not None and lead["owner_id"] in owners

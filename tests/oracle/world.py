@@ -29,6 +29,7 @@ from models.api_keys import ApiKey
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
 from models.contacts import Contact
+from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.database import transaction
 from models.events import Event, EventHead
@@ -236,7 +237,7 @@ def custom_key(kind: CustomFieldType) -> str:
 NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
-        Activity, ActivityType, CustomField,
+        Activity, ActivityType, CustomField, Comment, Notification,
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
     )
@@ -247,6 +248,7 @@ ORDER: tuple[type[Model], ...] = (
     ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
+    Comment, CommentMention, LeadWatcher, Notification,
 )  # fmt: skip
 
 
@@ -266,6 +268,7 @@ class _Filling:
         self._contacts()
         for number in range(LEADS[self.at]):
             self._lead(number)
+        self._talk()
         self._log()
         self._imports()
         self._views()
@@ -641,6 +644,47 @@ class _Filling:
                 decided_at=self.maybe(self.instant()),
             )
         self._references("lead", lead, 0.4)
+
+    def _talk(self) -> None:
+        """Comment on leads, companies and contacts, deleted ones among them, and tell people of it."""
+        for column, model in (("lead_id", Lead), ("company_id", Company), ("contact_id", Contact)):
+            for subject in self.rows(model):
+                for _ in range(self.chance.randrange(3)):
+                    self._comment(**{"lead_id": None, "company_id": None, "contact_id": None, column: subject["id"]})
+        for lead in self.rows(Lead):
+            for user in self.chance.sample(self.rows(User), self.chance.randrange(3)):
+                self.add(LeadWatcher, lead_id=lead["id"], user_id=user["id"], created_at=self.instant())
+        comments = self.rows(Comment)
+        for user in self.rows(User):
+            for _ in range(self.chance.randrange(6)):
+                comment = self.chance.choice(comments)
+                several = self.chance.random() < 0.2
+                self.add(
+                    Notification,
+                    user_id=user["id"],
+                    kind=self.chance.choice(list(NotificationKind)),
+                    lead_id=None if several else comment["lead_id"],
+                    comment_id=None if several else self.maybe(comment["id"]),
+                    actor_id=self.maybe(self.one(User)),
+                    event_id=self.world.take(),
+                    data={"events": 3} if several else {},
+                    created_at=self.instant(),
+                    read_at=self.maybe(self.instant(), 0.5),
+                )
+
+    def _comment(self, **on: UUID | None) -> None:
+        gone = self.chance.random() < 0.15
+        comment = self.add(
+            Comment,
+            **on,
+            user_id=self.maybe(self.one(User), 0.9),
+            text=self.text() or "…",
+            deleted_at=NOW if gone else None,
+            deleted_by_id=self.one(User) if gone else None,
+            **self.stamps(),
+        )
+        for user in self.chance.sample(self.rows(User), self.chance.randrange(3)):
+            self.add(CommentMention, comment_id=comment["id"], user_id=user["id"])
 
     def _log(self) -> None:
         for lead in self.rows(Lead):

@@ -30,8 +30,10 @@ NO_FIELDS = {
     "LEAD": {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
         *("viewerCan", "moves", "activities", "custom"),
+        *("comments", "watchers", "viewerWatches"),
     },
     "COMPANY": {
+        "comments",
         "id",
         "version",
         "activities",
@@ -42,7 +44,7 @@ NO_FIELDS = {
         "viewerCan",
         "custom",
     },
-    "CONTACT": {"id", "version", "activities", "leads", "externalRefs", "viewerCan", "custom"},
+    "CONTACT": {"comments", "id", "version", "activities", "leads", "externalRefs", "viewerCan", "custom"},
     "PRODUCT": {"id", "version", "leads", "externalRefs", "viewerCan"},
 }
 TYPES = {

@@ -16,7 +16,7 @@ from graphql import (
 )
 from tortoise.connection import get_connection
 
-from domain import activities, captures, catalog, companies, contacts, needs, products, teams
+from domain import activities, captures, catalog, comments, companies, contacts, needs, products, teams
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.captures import Capture, NewContact
@@ -25,9 +25,12 @@ from domain.contacts import ContactDetails
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
+from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import uuid7
+from models.conversations import Notification
 from models.imports import Import, ImportKind
+from models.leads import Lead
 from models.pipelines import Pipeline
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
@@ -52,6 +55,8 @@ NOUNS = {
     "ownerId": "User",
     "userId": "User",
     "serviceUserId": "User",
+    "mentionIds": "User",
+    "subjectId": "Lead",
 }
 OF_MUTATION = {
     "approveMove": "MoveRequest",
@@ -79,7 +84,7 @@ def id_fields() -> list[tuple[str, str]]:
         given = get_named_type(field.args["input"].type)
         assert isinstance(given, GraphQLInputObjectType)
         for name, each in given.fields.items():
-            makes = mutation.startswith(("create", "capture", "log")) and name == "id"
+            makes = mutation.startswith(("create", "capture", "log", "addComment")) and name == "id"
             if get_named_type(each.type).name == "ID" and not makes and mutation not in SIGNED_OUT:
                 found.append((mutation, name))
     return found
@@ -89,6 +94,8 @@ def noun_of(mutation: str, field: str) -> str:
     """Return what an id argument is the id of."""
     if field == "parentId":
         return "Team" if mutation.endswith("Team") else "Company"
+    if mutation == "markNotificationsRead":
+        return "Notification"
     if field in NOUNS:
         return NOUNS[field]
     if field != "id":
@@ -105,6 +112,10 @@ async def objects(actor: Actor) -> dict[str, str]:
     captured = Capture(details=LeadDetails(title="Roof"), contact=NewContact(name="Bob", email="bob@acme.com"))
     lead = await captures.capture(actor, captured, now=NOW)
     need = await needs.create(actor, lead.id, NeedDetails(title="Light"), now=NOW)
+    comment = await comments.add(actor, SubjectKey(Lead, lead.id), text="Steep", now=NOW)
+    notification = await Notification.create(
+        workspace_id=actor.workspace_id, user_id=actor.user_id, kind="COMMENT", event_id=uuid7(), created_at=NOW
+    )
     product = await products.create(actor, ProductDetails(name="Panel"), now=NOW)
     source = await catalog.create_source(actor, name="Fair", now=NOW)
     reason = await catalog.create_lost_reason(actor, name="Price", now=NOW)
@@ -142,6 +153,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
         "Invitation": invitation, "Import": started, "SavedView": view,
         "ActivityType": kind, "Activity": activity, "CustomField": field,
+        "Comment": comment, "Notification": notification,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -194,7 +206,7 @@ async def attempt(actor: Actor, mutation: str, name: str, value: Any, own: dict[
 TABLES = (
     *("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage", "pipeline"),
     *("saved_view", "move_request", "invitation", "membership", "event"),
-    *("activity", "activity_type"),
+    *("activity", "activity_type", "comment", "notification"),
 )
 
 

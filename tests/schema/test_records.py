@@ -6,17 +6,19 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
-from domain import activities, catalog, companies, contacts, external_refs, needs, products, stages
+from domain import activities, catalog, comments, companies, contacts, external_refs, needs, products, stages
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
+from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import Row, uuid7
 from models.companies import Company
 from models.contacts import Contact
+from models.leads import Lead
 from models.stages import Stage, StageKind
 from models.users import Role
 from schema.context import Context
@@ -50,6 +52,10 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "archiveCustomField": {"id": "own CustomField"},
     "restoreCustomField": {"id": "own CustomField"},
     "deleteCustomField": {"id": "own CustomField"},
+    "addComment": {"subjectId": "own Lead", "text": "Steep", "mentionIds": []},
+    "updateComment": {"id": "own Comment", "text": "Steeper", "mentionIds": []},
+    "deleteComment": {"id": "own Comment"},
+    "restoreComment": {"id": "own Comment"},
     "createSource": {"name": "Fair"},
     "updateSource": {"id": "own Source"},
     "archiveSource": {"id": "own Source"},
@@ -131,6 +137,7 @@ async def one_of_each(actor: Actor) -> dict[str, str]:
         "Product": await products.create(actor, ProductDetails(name="Own"), now=NOW),
         "CustomField": await custom_field(actor, "own"),
         "Need": await needs.create(actor, wanting.id, NeedDetails(title="Own"), now=NOW),
+        "Comment": await comments.add(actor, SubjectKey(Lead, wanting.id), text="Own", now=NOW),
         "Source": await catalog.create_source(actor, name="Own", now=NOW),
         "LostReason": await catalog.create_lost_reason(actor, name="Own", now=NOW),
         "Tag": await catalog.create_tag(actor, name="Own", now=NOW),
@@ -175,7 +182,8 @@ class TestEveryMutation:
             taken = {
                 name
                 for name, field in input_type.fields.items()
-                if get_named_type(field.type).name == "ID" and not (name == "id" and mutation.startswith("create"))
+                if get_named_type(field.type).name == "ID"
+                and not (name == "id" and mutation.startswith(("create", "add")))
             }
             assert taken <= given.keys(), mutation
         verbs = ("create", "update", "delete", "archive", "restore")
@@ -214,7 +222,7 @@ class TestEveryMutation:
         assert await codes(None, document(mutation), input=filled(MUTATIONS[mutation], own)) == ["UNAUTHENTICATED"]
 
     @pytest.mark.parametrize(
-        "mutation", [name for name in MUTATIONS if not name.startswith(("create", "restore", "setExchangeRate"))]
+        "mutation", [name for name in MUTATIONS if not name.startswith(("create", "add", "restore", "setExchangeRate"))]
     )
     async def test_a_stale_edit_is_refused_with_the_current_object(self, house: House, mutation: str) -> None:
         given = filled(MUTATIONS[mutation], house.own)
