@@ -55,6 +55,9 @@ class Absence:
         return bool(given(away_from=self.away_from, away_until=self.away_until, substitute_id=self.substitute_id))
 
 
+PRESENT = Absence()
+
+
 async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: str, now: datetime) -> UUID | None:
     """Return to whom goes what is given to an active member: themselves, or whoever stands in for them now.
 

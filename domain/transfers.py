@@ -31,8 +31,11 @@ async def count(workspace_id: UUID, user_id: UUID) -> int:
 
 
 def require(actor: Actor, from_user_id: UUID) -> None:
-    """Raise Forbidden unless the actor may hand over what somebody owns: themselves, or as a manager who sees it."""
-    if from_user_id == actor.user_id and policy.may_own(actor, Action.UPDATE_LEAD):
+    """Raise Forbidden unless the actor may say when somebody is away and who gets what they own.
+
+    Everybody may of themselves, admins of all, managers of those whose leads they see.
+    """
+    if from_user_id == actor.user_id and (actor.scopes is None or policy.may_own(actor, Action.UPDATE_LEAD)):
         return
     if not policy.may(actor, Action.MANAGE_USERS):
         policy.require(actor, Action.SET_ABSENCE)

@@ -9,12 +9,15 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import api_keys, edits, inputs, passwords, policy, sessions, teams
+from domain import absences, api_keys, bulks, edits, inputs, passwords, policy, sessions, teams, transfers
+from domain.absences import PRESENT, Absence
 from domain.actors import Actor, ActorKind
-from domain.errors import DomainError, Faults, NotFound, Stale, TokenExpired, Unauthenticated
+from domain.bulks import Handed
+from domain.errors import DomainError, Faults, NotFound, Required, Stale, TokenExpired, Unauthenticated
 from domain.events import Event, changes, record
 from domain.policy import Action
 from domain.sign_in_attempts import Limit, count, forgive
+from domain.transfers import OpenLeads
 from domain.unset import UNSET, Unset, given
 from models.api_keys import ApiKey
 from models.database import look_up, read, transaction
@@ -120,12 +123,15 @@ async def update_me(
     locale: str | Unset | None = UNSET,
     password: str | None = None,
     old_password: str | None = None,
+    absence: Absence = PRESENT,
+    hand_over: bool = False,
     expected_version: int | None = None,
     now: datetime,
 ) -> User:
-    """Change the actor's own name, time zone (None: the workspace's), language or password.
+    """Change the actor's own name, time zone (None: the workspace's), language or password, or when they are away.
 
-    A new password ends every other session of theirs. Raises Forbidden, Stale, WrongPassword, RateLimited.
+    A new password ends every other session of theirs. With `hand_over` their open leads go to their substitute.
+    Raises Forbidden, Stale, WrongPassword, RateLimited, and faults of the input.
     """
     user = await User.get(id=sessions.person(actor))
     faults = Faults()
@@ -145,13 +151,42 @@ async def update_me(
         row = await locked(user.id, expected_version=expected_version)
         if password is not None and row.password_hash != user.password_hash:
             raise WrongPassword(field="oldPassword")
-        changed = await edit(row, columns, now=now)
+        placed: dict[str, Any] = {}
+        if absence or hand_over:
+            place = await member(actor, row.id, field="id")
+            placed = await absences.check(faults, place, absence, now=now)
+            faults.raise_any()
+            placed = await _placed(place, placed)
+        changed = await edit(row, columns, now=now, besides=bool(placed)) | placed
         if changed.pop("password_hash", None):
             await sessions.end_all(row.id, but=actor.session_id, now=now)
             await record(UserPasswordChanged(actor, row.id, {"version": row.version}), now=now)
         if changed:
             await record(UserUpdated(actor, row.id, {"changes": changed, "version": row.version}), now=now)
+        if hand_over:
+            await _hand_over(actor, row, place.substitute_id, now=now)
     return row
+
+
+async def _placed(place: Membership, columns: dict[str, Any]) -> dict[str, Any]:
+    """Write those columns of somebody's place that differ and return them, each with its value from and to."""
+    differ = dict(changes({name: getattr(place, name) for name in columns}, columns))
+    if differ:
+        await edits.write(place, columns)
+    return differ
+
+
+async def _hand_over(actor: Actor, row: User, to: UUID | None, *, now: datetime) -> None:
+    """Give somebody's open leads to their substitute."""
+    if to is None:
+        raise Required(field="substituteId")
+    row.handed = await bulks.hand_over(actor, row.id, to, field="substituteId", now=now)
+
+
+async def transfer_leads(actor: Actor, from_user_id: UUID, to_user_id: UUID, *, now: datetime) -> Handed:
+    """Give the open leads of a member to another one. Raises NotFound, Forbidden, SameOwner, OwnerInactive."""
+    await member(actor, from_user_id, field="fromUserId")
+    return await bulks.hand_over(actor, from_user_id, to_user_id, field="toUserId", now=now)
 
 
 async def _new_hash(user: User, password: str, old_password: str, *, now: datetime) -> str:
@@ -171,15 +206,24 @@ async def update_member(
     active: bool | Unset = UNSET,
     name: str | Unset = UNSET,
     email: str | Unset | None = UNSET,
+    absence: Absence = PRESENT,
+    hand_over: bool = False,
+    transfer_leads_to: UUID | None = None,
     expected_version: int | None = None,
     now: datetime,
 ) -> User:
-    """Change a member's role and team, or deactivate them and end their sessions here.
+    """Change a member's role and team, or when they are away, or deactivate them and end their sessions here.
 
-    An imported owner who never signed in can be given a name and an email, so that they can be invited. Raises
-    Forbidden, NotFound, Stale, LastAdmin, OwnAccount, AlreadyExists.
+    With `hand_over` their open leads go to their substitute, otherwise to `transfer_leads_to`, without whom nobody
+    is deactivated who owns open leads. An imported owner who never signed in can be given a name and an email, so
+    that they can be invited. Raises Forbidden, NotFound, Stale, LastAdmin, OwnAccount, AlreadyExists, OpenLeads,
+    SameOwner, OwnerInactive, and faults of the input.
     """
-    policy.require(actor, Action.MANAGE_USERS)
+    managed = given(role=role, team_id=team_id, active=active, name=name, email=email)
+    if managed or transfer_leads_to or not (absence or hand_over):
+        policy.require(actor, Action.MANAGE_USERS)
+    else:
+        transfers.require(actor, user_id)
     with edits.collisions("user", {"user_email_idx": "email"}):
         async with transaction():
             await teams.lock_members(actor.workspace_id)
@@ -192,18 +236,30 @@ async def update_member(
             account = _account(faults, row, name=name, email=email)
             if await _is_last_admin(membership, row, place):
                 faults.add(LastAdmin(field="id"))
+            if active is False and membership.active and not (transfer_leads_to or hand_over):
+                await _ask_for_heir(faults, actor, user_id)
+            away = await absences.check(faults, membership, absence, now=now)
             faults.raise_any()
-            placed = changes({column: getattr(membership, column) for column in place}, place)
+            placed = await _placed(membership, place | away)
             changed = await edit(row, account, now=now, besides=bool(placed)) | placed
-            if placed:
-                await edits.write(membership, place)
+            if placed.keys() & place.keys():
                 await teams.memberships_change(actor.workspace_id)
             if active is False:
                 await sessions.end_all(user_id, workspace_id=actor.workspace_id, now=now)
             if changed:
                 facts = {"changes": changed, "version": row.version}
                 await record(UserUpdated(actor, row.id, facts), now=now)
+            if hand_over:
+                await _hand_over(actor, row, membership.substitute_id, now=now)
+            elif transfer_leads_to is not None:
+                field = "transferLeadsToId"
+                row.handed = await bulks.hand_over(actor, row.id, transfer_leads_to, field=field, now=now)
     return row
+
+
+async def _ask_for_heir(faults: Faults, actor: Actor, user_id: UUID) -> None:
+    if owned := await transfers.count(actor.workspace_id, user_id):
+        faults.add(OpenLeads(count=owned, field="transferLeadsToId"))
 
 
 async def member(actor: Actor, user_id: UUID, *, field: str) -> Membership:

@@ -216,6 +216,14 @@ async def count(request: PageRequest, actor: Actor) -> int:
     return int(row[0])
 
 
+def keys_statement(request: PageRequest, actor: Actor) -> tuple[str, list[Any]]:
+    """Return the statement of all keys of a list without a parent, which have no order, and its values."""
+    params = Params()
+    noun = NOUNS[request.model]
+    tests = _tests(request, noun, actor, params, bounded=False)
+    return f"SELECT r.id FROM {noun.table} r WHERE {tests}", params.values
+
+
 async def counts(request: PageRequest, parents: list[UUID], actor: Actor) -> dict[UUID, int]:
     """Count each parent's list in one statement."""
     request = await resolved(request, actor)

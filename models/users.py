@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
@@ -46,6 +46,8 @@ class User(Row):
     version = fields.IntField(default=1)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    # What of theirs an operation has just handed over, as domain.bulks says it; no column.
+    handed: Any = None
 
     class Meta:
         table = "user_account"

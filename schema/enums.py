@@ -8,6 +8,7 @@ import strawberry
 from domain.pipelines import Template
 from domain.policy import Action
 from models.activities import ActivityDirection, ActivityKind
+from models.bulks import BulkKind, BulkStatus
 from models.catalog import SourceKind
 from models.companies import Relationship
 from models.imports import ImportKind, ImportStatus
@@ -151,6 +152,27 @@ described(
     RUNNING="Rows are being taken.",
     COMPLETED="Every row was taken or reported.",
     FAILED="It could not go on; the error says why.",
+)
+described(
+    BulkKind,
+    "What is done with many leads.",
+    UPDATE="They are changed, as by updateLead.",
+    MOVE="They are moved, as by moveLead.",
+    ASSIGN="They get an owner, as by assignLead.",
+    TAG="They get tags.",
+    UNTAG="They lose tags.",
+    CLOSE="They are closed, as by closeLead.",
+    DELETE="They are deleted, as by deleteLead.",
+    TRANSFER="The open leads of a member go to another one.",
+)
+described(
+    BulkStatus,
+    "How work on many leads stands.",
+    PENDING="Waiting for a worker.",
+    RUNNING="A worker does it.",
+    COMPLETED="Every lead was done, or told among the faults.",
+    FAILED="It could not go on; the errors say why, and what was left is among the faults.",
+    CANCELLED="Somebody cancelled it; what was done stays done.",
 )
 described(
     Action,

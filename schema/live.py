@@ -10,18 +10,21 @@ import strawberry
 from tortoise.models import Model
 
 from domain import policy
+from domain.bulks import ENDED
 from domain.errors import NotFound
 from domain.policy import Action
 from engine import boards
 from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
 from engine.live import cursor as live_cursor
 from models.conversations import Comment as CommentRow
+from models.bulks import Bulk as BulkRow
 from models.imports import Import as ImportRow
 from models.imports import ImportStatus
 from models.leads import Lead as LeadRow
 from models.leads import LeadStatus
 from models.pipelines import Pipeline as PipelineRow
 from schema import ids
+from schema.bulks import Bulk
 from schema.context import Context, Info
 from schema.enums import described
 from schema.events import Change, EventActor, event_actor, event_changes
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from schema.comments import Comment
     from schema.leads import Lead, OwnerTeamFilter
 
-IMPORT_SECONDS = 0.5
+LOOKED_AFTER_SECONDS = 0.5
 FAULTS_AWAITED = timedelta(seconds=10)
 
 described(
@@ -266,6 +269,17 @@ class LiveSubscriptions:
             raise NotFound(noun="import", field="id")
         return _progress(info.context, key)
 
+    @strawberry.subscription(
+        description="How work on many leads gets on: its state now and whenever it changes, until it ends."
+    )
+    async def bulk_progress(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The work.")]
+    ) -> AsyncGenerator[Bulk, None]:
+        key = ids.decode(id, "Bulk")
+        if not await policy.visible(info.context.actor, BulkRow).filter(id=key).exists():
+            raise NotFound(noun="bulk", field="id")
+        return _bulk_progress(info.context, key)
+
 
 def watching(context: Context, watch: Watch, after: str | None) -> AsyncGenerator[Any, None]:
     """Return the hub's answer as it is, which is no generator: whoever fans it out looks at what it is."""
@@ -310,4 +324,21 @@ async def _progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
             yield row
         if row.status in (ImportStatus.COMPLETED, ImportStatus.FAILED) and not _awaits_faults(row):
             return
-        await asyncio.sleep(IMPORT_SECONDS)
+        await asyncio.sleep(LOOKED_AFTER_SECONDS)
+
+
+async def _bulk_progress(context: Context, key: UUID) -> AsyncGenerator[Any, None]:
+    """Yield work on many leads whenever it has changed, until it has ended."""
+    told: tuple[Any, ...] = ()
+    while True:
+        actor = await context.renew() if context.renew else context.actor
+        row = await policy.visible(actor, BulkRow).get_or_none(id=key)
+        if row is None:
+            return
+        if (row.status, row.done) != told:
+            told = row.status, row.done
+            context.loaders.clear()
+            yield row
+        if row.status in ENDED:
+            return
+        await asyncio.sleep(LOOKED_AFTER_SECONDS)

@@ -8,6 +8,8 @@ from schema.activities import ActivityQueries
 from schema.activity_mutations import ActivityMutations
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.building import build_inputs_fast
+from schema.bulk_mutations import BulkMutations
+from schema.bulks import BulkQueries
 from schema.catalog import CatalogQueries
 from schema.catalog_mutations import CatalogMutations
 from schema.comment_mutations import CommentMutations
@@ -51,6 +53,7 @@ from schema.workspaces import WorkspaceMutations, WorkspaceQueries
 class Query(
     ActivityQueries,
     ApiKeyQueries,
+    BulkQueries,
     CatalogQueries,
     CommentQueries,
     CompanyQueries,
@@ -81,6 +84,7 @@ class Query(
 class Mutation(
     ActivityMutations,
     ApiKeyMutations,
+    BulkMutations,
     CatalogMutations,
     CommentMutations,
     CompanyMutations,

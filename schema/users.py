@@ -8,6 +8,8 @@ from uuid import UUID
 import strawberry
 
 from domain import invitations, users
+from domain.absences import Absence
+from domain.bulks import Handed
 from engine.pages import Order
 from models.sessions import Invitation as InvitationRow
 from models.teams import Team as TeamRow
@@ -26,6 +28,7 @@ from schema.scalars import Email, LanguageTag, TimeZone
 from schema.sessions import SignedInPayload, signed_in
 
 if TYPE_CHECKING:
+    from schema.bulks import Bulk
     from schema.teams import Team
 
 BY_NAME = (Order("name"),)
@@ -52,6 +55,18 @@ async def _active(users: list[Any], info: Info) -> list[bool]:
     return [place.active for place in await places_of(users, info)]
 
 
+async def _away_from(users: list[Any], info: Info) -> list[datetime | None]:
+    return [place.away_from for place in await places_of(users, info)]
+
+
+async def _away_until(users: list[Any], info: Info) -> list[datetime | None]:
+    return [place.away_until for place in await places_of(users, info)]
+
+
+async def _substitutes(users: list[Any], info: Info) -> list[Any]:
+    return await info.context.rows(UserRow, [place.substitute_id for place in await places_of(users, info)])
+
+
 async def _teams(users: list[Any], info: Info) -> list[Any]:
     return await info.context.rows(TeamRow, [place.team_id for place in await places_of(users, info)])
 
@@ -69,6 +84,13 @@ class User(Node):
     role: Role = batch(_roles, "Their role in this workspace.")
     active: bool = batch(_active, "Whether they may sign in to this workspace; inactive members still own leads.")
     team: Annotated["Team", strawberry.lazy("schema.teams")] | None = batch(_teams, "Their team in this workspace.")
+    away_from: datetime | None = batch(
+        _away_from, "From when they are away: what is handed to them then goes to their substitute."
+    )
+    away_until: datetime | None = batch(_away_until, "Until when they are away; null where that is open, or never.")
+    substitute: Annotated["User", strawberry.lazy("schema.users")] | None = batch(
+        _substitutes, "Who stands in for them while they are away."
+    )
 
 
 @strawberry.input(description="Which places in the workspace.")
@@ -174,6 +196,26 @@ class AcceptInvitationPayload(SignedInPayload):
     pass
 
 
+def away_from() -> Any:
+    """Declare from when somebody is away."""
+    return optional("From when they are away; left out beside awayUntil, from now on; null ends the absence.")
+
+
+def away_until() -> Any:
+    """Declare until when somebody is away."""
+    return optional("Until when they are away; null leaves that open.")
+
+
+def substitute_id() -> Any:
+    """Declare who stands in for somebody."""
+    return optional("An active member who gets what is handed to them meanwhile; null for nobody.")
+
+
+def hand_over_leads() -> Any:
+    """Declare whether leads go to a substitute now."""
+    return strawberry.field(default=False, description="Whether their open leads go to the substitute now.")
+
+
 @strawberry.input(description="What is to change of the viewer; what is left out stays.")
 class UpdateMeInput(MutationInput):
     name: str | None = optional("What they are called.")
@@ -183,11 +225,25 @@ class UpdateMeInput(MutationInput):
         default=None, description="A new password of at least 10 characters; it ends every other session."
     )
     old_password: str | None = strawberry.field(default=None, description="The present one, where a new one is given.")
+    away_from: datetime | None = away_from()
+    away_until: datetime | None = away_until()
+    substitute_id: strawberry.ID | None = substitute_id()
+    hand_over_leads: bool = hand_over_leads()
     expected_version: int | None = expected_version()
 
 
+@strawberry.type(description="Open leads that went from one member to another.")
+class HandedPayload(Payload):
+    transferred_leads: int = strawberry.field(
+        default=0, description="How many of their open leads went to somebody else, or will by the bulk."
+    )
+    bulk: Annotated["Bulk", strawberry.lazy("schema.bulks")] | None = strawberry.field(
+        default=None, description="What hands them over, where they are more than 500."
+    )
+
+
 @strawberry.type(description="The changed viewer.")
-class UpdateMePayload(Payload):
+class UpdateMePayload(HandedPayload):
     stale_field: ClassVar[str] = "user"
     user: User | None = strawberry.field(default=None, description="The user as they are now.")
 
@@ -200,13 +256,47 @@ class UpdateMemberInput(MutationInput):
     active: bool | None = optional("Whether they may sign in; false ends their sessions here.")
     name: str | None = optional("What they are called, of a service or of an owner who never signed in.")
     email: Email | None = optional("The address of an owner who never signed in, so that they can be invited.")
+    away_from: datetime | None = away_from()
+    away_until: datetime | None = away_until()
+    substitute_id: strawberry.ID | None = substitute_id()
+    hand_over_leads: bool = hand_over_leads()
+    transfer_leads_to_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Who gets their open leads; who owns some is deactivated only with it, or with handOverLeads.",
+    )
     expected_version: int | None = expected_version()
 
 
 @strawberry.type(description="The changed member.")
-class UpdateMemberPayload(Payload):
+class UpdateMemberPayload(HandedPayload):
     stale_field: ClassVar[str] = "user"
     user: User | None = strawberry.field(default=None, description="The user as they are now.")
+
+
+@strawberry.input(description="Whose open leads go to whom.")
+class TransferLeadsInput(MutationInput):
+    from_user_id: strawberry.ID = strawberry.field(description="The member who owns them, active or not.")
+    to_user_id: strawberry.ID = strawberry.field(
+        description="The member who gets them; while they are away, it is whoever stands in for them."
+    )
+
+
+@strawberry.type(description="Open leads that went from one member to another.")
+class TransferLeadsPayload(HandedPayload):
+    pass
+
+
+def _absence(input: UpdateMeInput | UpdateMemberInput) -> Absence:
+    return Absence(
+        away_from=given(input.away_from),
+        away_until=given(input.away_until),
+        substitute_id=given_id(input.substitute_id, "User", field="substituteId"),
+    )
+
+
+def _handed(handed: Handed | None) -> dict[str, Any]:
+    """Return what a payload says of leads that were handed over."""
+    return {"transferred_leads": handed.count, "bulk": shown(handed.bulk)} if handed else {}
 
 
 @strawberry.type
@@ -244,7 +334,9 @@ class UserMutations:
         )
         return await signed_in(AcceptInvitationPayload, result, info)
 
-    @strawberry.mutation(description="Change the viewer's own name, time zone, language or password.")
+    @strawberry.mutation(
+        description="Change the viewer's own name, time zone, language or password, or when they are away."
+    )
     @reports_user_errors
     async def update_me(self, info: Info, input: Given[UpdateMeInput]) -> UpdateMePayload:
         row = await users.update_me(
@@ -254,12 +346,14 @@ class UserMutations:
             locale=given(input.locale),
             password=input.password,
             old_password=input.old_password,
+            absence=_absence(input),
+            hand_over=input.hand_over_leads,
             expected_version=input.expected_version,
             now=info.context.now,
         )
-        return UpdateMePayload(user=shown(row))
+        return UpdateMePayload(user=shown(row), **_handed(row.handed))
 
-    @strawberry.mutation(description="Change a member's role or team, or whether they may sign in.")
+    @strawberry.mutation(description="Change a member's role or team, whether they may sign in, or when they are away.")
     @reports_user_errors
     async def update_member(self, info: Info, input: Given[UpdateMemberInput]) -> UpdateMemberPayload:
         row = await users.update_member(
@@ -270,7 +364,21 @@ class UserMutations:
             active=given(input.active),
             name=given(input.name),
             email=given(input.email),
+            absence=_absence(input),
+            hand_over=input.hand_over_leads,
+            transfer_leads_to=ids.decode_maybe(input.transfer_leads_to_id, "User", field="transferLeadsToId"),
             expected_version=input.expected_version,
             now=info.context.now,
         )
-        return UpdateMemberPayload(user=shown(row))
+        return UpdateMemberPayload(user=shown(row), **_handed(row.handed))
+
+    @strawberry.mutation(description="Give the open leads of a member to another one; each is told of as assigned.")
+    @reports_user_errors
+    async def transfer_leads(self, info: Info, input: Given[TransferLeadsInput]) -> TransferLeadsPayload:
+        handed = await users.transfer_leads(
+            info.context.actor,
+            ids.decode(input.from_user_id, "User", field="fromUserId"),
+            ids.decode(input.to_user_id, "User", field="toUserId"),
+            now=info.context.now,
+        )
+        return TransferLeadsPayload(**_handed(handed))

@@ -9,6 +9,7 @@ import pytest
 
 from domain import bulks, catalog, closings, leads, moves
 from domain.actors import Actor
+from domain.batches import Outcome
 from domain.bulks import Chosen, CountChanged, TooManyLeads, Work
 from domain.errors import Forbidden, Invalid, NotFound, Required
 from domain.leads import LeadDetails, TooManyTags
@@ -39,7 +40,7 @@ def update(**details: Any) -> Work:
     return Work(BulkKind.UPDATE, {"details": LeadDetails(**details)})
 
 
-def codes(outcomes: list[bulks.Outcome]) -> list[str]:
+def codes(outcomes: list[Outcome]) -> list[str]:
     return [fault.code for outcome in outcomes for fault in outcome.faults]
 
 
@@ -285,7 +286,7 @@ async def test_one_that_breaks_is_told_and_the_others_are_done(monkeypatch: pyte
         return done
 
     deed = bulks.Deed(breaks, bulks.DEEDS[BulkKind.ASSIGN].action)
-    monkeypatch.setitem(bulks.DEEDS, BulkKind.ASSIGN, deed)  # type: ignore[arg-type]
+    monkeypatch.setitem(bulks.DEEDS, BulkKind.ASSIGN, deed)
     outcomes = await bulks.named(admin, assign(admin), [one.id for one in rows], now=LATER)
     assert codes(outcomes) == ["INTERNAL"]
     assert (await Lead.get(id=broken)).owner_id is None
@@ -316,7 +317,7 @@ async def test_arguments_are_kept_as_they_were_given() -> None:
         (BulkKind.TRANSFER, {"from_user_id": uuid7(), "to_user_id": uuid7()}),
         (BulkKind.DELETE, {}),
     ):  # fmt: skip
-        assert bulks.load(kind, bulks.dump(arguments)) == arguments  # type: ignore[arg-type]
+        assert bulks.load(kind, bulks.dump(arguments)) == arguments
 
 
 async def test_what_was_left_out_stays_as_it_is() -> None:

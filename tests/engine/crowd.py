@@ -14,6 +14,7 @@ from domain.actors import Actor
 from models.activities import Activity, ActivityKind, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.base import uuid7
+from models.bulks import Bulk, BulkKind, BulkRow
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.contacts import Contact
@@ -345,6 +346,14 @@ class _Crowd:
             held = await Import.create(
                 **home, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", user_id=user.id, created_at=NOW
             )
+            bulk = await Bulk.create(**home, kind=BulkKind.DELETE, total=9, user_id=user.id, created_at=NOW)
+            refused = [{"code": "NOT_FOUND", "message": "No", "field": None}]
+            keys = await Lead.filter(**home).order_by("id").limit(3).values_list("id", flat=True)
+            rows = [
+                BulkRow(**home, bulk_id=bulk.id, user_id=user.id, number=at, lead_id=key, errors=refused)
+                for at, key in enumerate(keys, 1)
+            ]
+            await _made(rows)
             await _made([ImportFault(**home, of_import_id=held.id, line=line, reason="No") for line in range(2, 5)])
 
 

@@ -98,8 +98,13 @@ class Changing(Drawing):
 
     def _input(self, given: GraphQLInputObjectType, mutation: str) -> Value:
         value: dict[str, Value] = {}
+        unwanted = self._other_way(given)
         for name, each in given.fields.items():
-            needed = isinstance(each.type, GraphQLNonNull) and each.default is None
+            if name in unwanted:
+                continue
+            needed = (isinstance(each.type, GraphQLNonNull) and each.default is None) or (
+                name in ("ids", "filter") and bool(unwanted)
+            )
             if name in LEFT_OUT or not (needed or self.luck(0.25)):
                 continue
             if name == "id" and mutation.startswith(("create", "capture", "invite", "addComment")):
@@ -108,8 +113,16 @@ class Changing(Drawing):
             value[name] = self._place(each.type, self._part(name, each.type, mutation), NOTHING)
         return value
 
+    def _other_way(self, given: GraphQLInputObjectType) -> set[str]:
+        """Return how many leads are mostly not named, where they can be named in two ways."""
+        if not {"ids", "filter"} <= given.fields.keys() or self.luck(0.1):
+            return set()
+        return {"ids"} if self.luck(0.3) else {"filter", "search", "expectedCount"}
+
     def _part(self, name: str, type_: Any, mutation: str) -> Value:
         named = get_named_type(type_)
+        if named.name.endswith("Filter"):
+            return self.values.draw(type_)
         if isinstance(named, GraphQLInputObjectType):
             of_one = self._input(named, mutation)
             return [of_one] if "[" in str(type_) else of_one
@@ -119,6 +132,8 @@ class Changing(Drawing):
         self.values.bad = 0.1
         if name in VIEWED and "SavedView" in mutation:
             return self.chance.choice(VIEWED[name])
+        if name == "expectedCount":
+            return self.chance.randrange(4)
         if name == "expectedVersion":
             return self.chance.choice((1, 2, 3, None))
         return self.values.draw(type_, Hint(id_of=noun_of(mutation, name)) if named.name == "ID" else NOTHING)
@@ -126,6 +141,8 @@ class Changing(Drawing):
 
 def noun_of(mutation: str, name: str) -> str:
     """Return what an id is of."""
+    if name == "ids" and mutation.endswith("Leads"):
+        return "Lead"
     if name == "parentId":
         return "Team" if mutation.endswith("Team") else "Company"
     if mutation == "markNotificationsRead":

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from domain.actors import Actor
 from engine.executor import written
 from engine.live import Resync, ResyncReason, Step
+from models.bulks import Bulk
 from models.events import Event, LiveEvent
 from models.imports import Import
 from models.leads import Lead
@@ -28,7 +29,8 @@ from tests.oracle.world import HOME, NOW, World
 
 SEEDS, DOCUMENTS = range(2), 60
 WATCHERS = ("admin", "manager", "rep", "lonely rep", "reading partner")
-WATCHED = {"pipelineEvents": "Pipeline", "leadEvents": "Lead", "importProgress": "Import"}
+WATCHED = {"pipelineEvents": "Pipeline", "leadEvents": "Lead", "importProgress": "Import", "bulkProgress": "Bulk"}
+PROGRESS: dict[str, type[Any]] = {"importProgress": Import, "bulkProgress": Bulk}
 MESSAGE = cast(GraphQLUnionType, SCHEMA.type_map["PipelineMessage"])
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
@@ -53,9 +55,9 @@ class Watching(Drawing):
 
     def draw(self) -> Drawn:
         shapes = self._shapes_at("Subscription", "")
-        named: Any = SCHEMA.type_map["Import"] if self.mistake == "importProgress" else MESSAGE
+        named: Any = SCHEMA.type_map[WATCHED[self.mistake]] if self.mistake in PROGRESS else MESSAGE
         inner = self._selection(named, Room(depth=8, lists=3), None, shapes)
-        argument = {"pipelineEvents": "pipelineId", "leadEvents": "leadId", "importProgress": "id"}[self.mistake]
+        argument = {"pipelineEvents": "pipelineId", "leadEvents": "leadId"}.get(self.mistake, "id")
         key = self.values.id(Hint(id_of=WATCHED[self.mistake]))
         text = f'{self.mistake}({argument}: "{key}") {{ {inner} }}'
         document, operation = self._document(text, "subscription")
@@ -91,9 +93,9 @@ async def messages(world: World, chance: Random) -> list[Any]:
     return found
 
 
-async def imports(world: World, chance: Random) -> list[Any]:
-    keys: list[UUID] = [row["id"] for row in world.of(HOME, Import)]
-    return [await Import.get(id=chance.choice(keys))]
+async def progress(world: World, chance: Random, model: type[Any]) -> list[Any]:
+    keys: list[UUID] = [row["id"] for row in world.of(HOME, model)]
+    return [await model.get(id=chance.choice(keys))]
 
 
 async def answered(case: Case, actor: Actor | None, message: Any, *, engine: bool) -> Answer:
@@ -118,7 +120,8 @@ async def test_both_executors_answer_a_message_the_same(
         case = drawn.case
         assert refusal(case) is None, case.document
         chance = Random(f"{seed} {number}")
-        for message in await (imports if name == "importProgress" else messages)(world, chance):
+        model = PROGRESS.get(name)
+        for message in await (progress(world, chance, model) if model else messages(world, chance)):
             oracle = await answered(case, actors[case.actor], message, engine=False)
             engine = await answered(case, actors[case.actor], message, engine=True)
             found = compared(engine, oracle)

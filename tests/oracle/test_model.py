@@ -10,6 +10,7 @@ from tortoise.models import Model
 
 from domain.actors import Actor
 from engine.nouns import columns
+from models.bulks import Bulk
 from models.companies import Company
 from models.contacts import Contact
 from models.custom_fields import CustomFieldType
@@ -29,7 +30,7 @@ from tests.oracle.world import CUSTOM_OWNERS, Columns, World, custom_key
 
 LISTS: dict[str, type[Model]] = {
     "leads": Lead, "companies": Company, "contacts": Contact, "products": Product, "users": User, "teams": Team,
-    "exchangeRates": ExchangeRate, "imports": Import,
+    "exchangeRates": ExchangeRate, "imports": Import, "bulks": Bulk,
 }  # fmt: skip
 WHO = ("admin", "manager", "rep", "other rep", "lonely rep", "viewer", "partner", "reading partner", "admin abroad",
        "manager abroad", "rep abroad", "blind partner")  # fmt: skip

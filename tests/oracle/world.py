@@ -26,6 +26,7 @@ from models.activities import (
     ActivityType,
 )
 from models.api_keys import ApiKey
+from models.bulks import Bulk, BulkKind, BulkRow, BulkStatus
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
 from models.contacts import Contact
@@ -240,6 +241,9 @@ NOUN_MODELS: dict[str, type[Model]] = {
         Activity, ActivityType, CustomField, Comment, Notification,
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
+        ApiKey, Bulk, BulkRow, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact,
+        LostReason, MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User,
+        Workspace,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -249,6 +253,8 @@ ORDER: tuple[type[Model], ...] = (
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification,
+    ActivityType, Activity, ActivityParticipant,
+    Event, EventHead, Import, ImportFault, Bulk, BulkRow, SavedView,
 )  # fmt: skip
 
 
@@ -271,6 +277,7 @@ class _Filling:
         self._talk()
         self._log()
         self._imports()
+        self._bulks()
         self._views()
         self._activities()
         self._custom(Random(f"custom {self.world.seed} {self.at}"))
@@ -857,6 +864,33 @@ class _Filling:
                     column=self.maybe(self.text()),
                     value=self.maybe(self.text()),
                     reason=self.text(),
+                )
+
+    def _bulks(self) -> None:
+        """Keep work on many leads, some of which are gone or of nobody who asks."""
+        for status in BulkStatus:
+            made = self.add(
+                Bulk,
+                kind=self.chance.choice(list(BulkKind)),
+                status=status,
+                total=4,
+                done=self.chance.randrange(5),
+                failed=self.chance.randrange(3),
+                errors=self.maybe([{"code": "ASKER_LEFT", "message": self.text(), "field": None}], 0.4),
+                user_id=self._owner(),
+                created_at=self.instant(),
+                started_at=self.maybe(self.instant()),
+                completed_at=self.maybe(self.instant()),
+            )
+            for number in range(1, 5):
+                refused = [{"code": "NOT_FOUND", "message": self.text(), "field": ["ids"]}]
+                self.add(
+                    BulkRow,
+                    bulk_id=made["id"],
+                    user_id=made["user_id"],
+                    number=number,
+                    lead_id=self.one(Lead),
+                    errors=self.maybe(refused, 0.6),
                 )
 
     def _views(self) -> None:

@@ -29,6 +29,7 @@ from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import uuid7
 from models.conversations import Notification
+from models.bulks import Bulk, BulkKind
 from models.imports import Import, ImportKind
 from models.leads import Lead
 from models.pipelines import Pipeline
@@ -92,6 +93,8 @@ def id_fields() -> list[tuple[str, str]]:
 
 def noun_of(mutation: str, field: str) -> str:
     """Return what an id argument is the id of."""
+    if field == "ids" and mutation.endswith("Leads"):
+        return "Lead"
     if field == "parentId":
         return "Team" if mutation.endswith("Team") else "Company"
     if mutation == "markNotificationsRead":
@@ -145,6 +148,9 @@ async def objects(actor: Actor) -> dict[str, str]:
         workspace_id=actor.workspace_id, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", created_at=NOW
     )
     field = await custom_field(actor, "note")
+    bulk = await Bulk.create(
+        workspace_id=actor.workspace_id, kind=BulkKind.DELETE, total=1, user_id=actor.user_id, created_at=NOW
+    )
     pipeline = await Pipeline.get(workspace_id=actor.workspace_id)
     facts: dict[str, Any] = {"noun": ViewNoun.LEAD, "visibility": Sharing.ALL, "owner_id": actor.user_id, "name": "Hot"}
     view = await SavedView.create(workspace_id=actor.workspace_id, created_at=NOW, updated_at=NOW, **facts)
@@ -154,6 +160,8 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Invitation": invitation, "Import": started, "SavedView": view,
         "ActivityType": kind, "Activity": activity, "CustomField": field,
         "Comment": comment, "Notification": notification,
+        "ActivityType": kind, "Activity": activity,
+        "Invitation": invitation, "Import": started, "Bulk": bulk, "SavedView": view,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -183,10 +191,9 @@ def sample(type_: GraphQLType, mutation: str, name: str, ids: dict[str, str]) ->
 
 
 def document(mutation: str, field: GraphQLField) -> str:
-    return (
-        f"mutation($input: {field.args['input'].type}) "
-        f"{{ {mutation}(input: $input) {{ userErrors {{ code field message }} }} }}"
-    )
+    told = "userErrors { code field message }"
+    asked = f"{told} results {{ {told} }}" if mutation.endswith("Leads") else told
+    return f"mutation($input: {field.args['input'].type}) {{ {mutation}(input: $input) {{ {asked} }} }}"
 
 
 async def attempt(actor: Actor, mutation: str, name: str, value: Any, own: dict[str, str]) -> list[str]:
@@ -195,11 +202,15 @@ async def attempt(actor: Actor, mutation: str, name: str, value: Any, own: dict[
     given = get_named_type(field.args["input"].type)
     assert isinstance(given, GraphQLInputObjectType)
     listed = isinstance(getattr(given.fields[name].type, "of_type", given.fields[name].type), GraphQLList)
-    values = sample(given, mutation, "", own) | {name: [value] if listed else value}
+    values = sample(given, mutation, "", own)
+    if mutation.endswith("Leads"):
+        values |= {"ids": [own["Lead"]]} | ({"ownerId": own["User"]} if "ownerId" in given.fields else {})
+    values |= {name: [value] if listed else value}
     told = await answer(actor, document(mutation, field), input=values)
     top = [error["extensions"]["code"] for error in told.get("errors", [])]
     payload = (told.get("data") or {}).get(mutation) or {"userErrors": []}
-    return top + [error["code"] for error in payload["userErrors"]]
+    faulty = [payload, *payload.get("results", ())]
+    return top + [error["code"] for part in faulty for error in part["userErrors"]]
 
 
 # Whatever a mutation could have changed.

@@ -102,7 +102,8 @@ createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove
 reopenLead deleteLead restoreLead createPipeline updatePipeline createStage updateStage setStageRequirements
 reorderStages archiveStage createLostReason createCompany updateCompany createContact updateContact createProduct
 updateProduct createSavedView updateSavedView createTeam updateTeam setExchangeRate importLeads
-Subscription: pipelineEvents leadEvents importProgress
+tagLeads untagLeads updateLeads moveLeads assignLeads closeLeads deleteLeads
+Subscription: pipelineEvents leadEvents importProgress bulkProgress
 """
 
 
