@@ -241,6 +241,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         Activity, ActivityType, CustomField, Comment, Notification,
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
+        Activity, ActivityType,
         ApiKey, Bulk, BulkRow, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact,
         LostReason, MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User,
         Workspace,
@@ -255,6 +256,7 @@ ORDER: tuple[type[Model], ...] = (
     Comment, CommentMention, LeadWatcher, Notification,
     ActivityType, Activity, ActivityParticipant,
     Event, EventHead, Import, ImportFault, Bulk, BulkRow, SavedView,
+    ActivityType, Activity, ActivityParticipant,
 )  # fmt: skip
 
 

@@ -163,8 +163,8 @@ async def test_more_than_fit_are_worked_on_and_can_be_followed(monkeypatch: pyte
         context_value=Context(identity=admin, now=NOW),
     )
     told: list[Any] = []
-    async for message in await following:  # type: ignore[union-attr]
-        assert message.errors is None
+    async for message in await following:
+        assert message.errors is None and message.data is not None
         told.append(message.data["bulkProgress"])
         [row] = await Bulk.filter(workspace_id=admin.workspace_id)
         await bulks._take(row.workspace_id, row.id, 2, now=LATER)

@@ -55,6 +55,10 @@ NOUNS = {
     "parentId": "Company",
     "ownerId": "User",
     "userId": "User",
+    "fromUserId": "User",
+    "toUserId": "User",
+    "substituteId": "User",
+    "transferLeadsToId": "User",
     "serviceUserId": "User",
     "mentionIds": "User",
     "subjectId": "Lead",
@@ -161,7 +165,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "ActivityType": kind, "Activity": activity, "CustomField": field,
         "Comment": comment, "Notification": notification,
         "ActivityType": kind, "Activity": activity,
-        "Invitation": invitation, "Import": started, "Bulk": bulk, "SavedView": view,
+        "Bulk": bulk,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -192,7 +196,8 @@ def sample(type_: GraphQLType, mutation: str, name: str, ids: dict[str, str]) ->
 
 def document(mutation: str, field: GraphQLField) -> str:
     told = "userErrors { code field message }"
-    asked = f"{told} results {{ {told} }}" if mutation.endswith("Leads") else told
+    payload: Any = get_named_type(field.type)
+    asked = f"{told} results {{ {told} }}" if "results" in payload.fields else told
     return f"mutation($input: {field.args['input'].type}) {{ {mutation}(input: $input) {{ {asked} }} }}"
 
 
@@ -203,7 +208,7 @@ async def attempt(actor: Actor, mutation: str, name: str, value: Any, own: dict[
     assert isinstance(given, GraphQLInputObjectType)
     listed = isinstance(getattr(given.fields[name].type, "of_type", given.fields[name].type), GraphQLList)
     values = sample(given, mutation, "", own)
-    if mutation.endswith("Leads"):
+    if {"ids", "filter"} <= given.fields.keys():
         values |= {"ids": [own["Lead"]]} | ({"ownerId": own["User"]} if "ownerId" in given.fields else {})
     values |= {name: [value] if listed else value}
     told = await answer(actor, document(mutation, field), input=values)
