@@ -16,8 +16,8 @@ from domain.policy import Action
 from engine import boards
 from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
 from engine.live import cursor as live_cursor
-from models.conversations import Comment as CommentRow
 from models.bulks import Bulk as BulkRow
+from models.conversations import Comment as CommentRow
 from models.imports import Import as ImportRow
 from models.imports import ImportStatus
 from models.leads import Lead as LeadRow

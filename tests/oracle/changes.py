@@ -33,9 +33,7 @@ NOUNS = {
     "afterLeadId": "Lead", "beforeLeadId": "Lead", "moveLeadsTo": "Stage", "stageIds": "Stage", "ids": "Stage",
     "ownerId": "User", "userId": "User", "serviceUserId": "User", "updateMember": "User", "approveMove": "MoveRequest",
     "rejectMove": "MoveRequest", "setStageRequirements": "Stage", "mentionIds": "User", "subjectId": "Lead",
-    "ownerId": "User", "userId": "User", "fromUserId": "User", "toUserId": "User", "substituteId": "User",
-    "transferLeadsToId": "User", "serviceUserId": "User", "updateMember": "User", "approveMove": "MoveRequest",
-    "rejectMove": "MoveRequest", "setStageRequirements": "Stage",
+    "fromUserId": "User", "toUserId": "User", "substituteId": "User", "transferLeadsToId": "User",
 }  # fmt: skip
 TEXTS = {
     "Email": ("new@example.com", "Person1@example.com", "nonsense"),

@@ -238,13 +238,9 @@ def custom_key(kind: CustomFieldType) -> str:
 NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
-        Activity, ActivityType, CustomField, Comment, Notification,
+        Activity, ActivityType, CustomField, Comment, Notification, Bulk, BulkRow,
         ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
-        Activity, ActivityType,
-        ApiKey, Bulk, BulkRow, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact,
-        LostReason, MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User,
-        Workspace,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -253,10 +249,7 @@ ORDER: tuple[type[Model], ...] = (
     ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
-    Comment, CommentMention, LeadWatcher, Notification,
-    ActivityType, Activity, ActivityParticipant,
-    Event, EventHead, Import, ImportFault, Bulk, BulkRow, SavedView,
-    ActivityType, Activity, ActivityParticipant,
+    Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
 )  # fmt: skip
 
 

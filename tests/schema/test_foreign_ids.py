@@ -28,8 +28,8 @@ from domain.products import ProductDetails
 from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import uuid7
-from models.conversations import Notification
 from models.bulks import Bulk, BulkKind
+from models.conversations import Notification
 from models.imports import Import, ImportKind
 from models.leads import Lead
 from models.pipelines import Pipeline
@@ -164,7 +164,6 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Invitation": invitation, "Import": started, "SavedView": view,
         "ActivityType": kind, "Activity": activity, "CustomField": field,
         "Comment": comment, "Notification": notification,
-        "ActivityType": kind, "Activity": activity,
         "Bulk": bulk,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
