@@ -305,11 +305,10 @@ class Few:
     level: Level
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
-        keys = self.get(rows)
-        parents = list(dict.fromkeys(keys))
+        parents, places = _distinct(self.get(rows))
         found = await _of_parents(self.request, parents, self.select, run)
-        shaped = dict(zip(parents, await _shaped(self.level, found, run), strict=True))
-        return [shaped[key] for key in keys]
+        shaped = await _shaped(self.level, found, run)
+        return [shaped[place] for place in places]
 
 
 @dataclass(slots=True)
@@ -338,26 +337,25 @@ class Pages:
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
         asked = self.read.request(run.context.now, **self.arguments.converted(run.variables))
         request = await resolved(asked, run.actor)
-        cursors, counts_all = self.listing.shows_cursors, bool(self.listing.totals)
+        cursor, counts_all = self._cursors(request), bool(self.listing.totals)
+        adds = cursor is not None and cursor.adds
         if counts_all:
             run.cost += len(rows) * TOTAL_COUNT
         if self.get is None:
-            records = await page_records(request, run.actor, self.select, cursors=cursors)
+            records = await page_records(request, run.actor, self.select, cursors=adds)
             totals = [await count(request, run.actor)] if counts_all else []
-            return await self._answers(request, [records], totals, run) * len(rows)
-        keys = self.get(rows)
-        parents = list(dict.fromkeys(keys))
-        found = await _of_parents(request, parents, self.select, run, cursors=cursors)
+            return await self._answers(request, [records], totals, cursor, run) * len(rows)
+        parents, places = _distinct(self.get(rows))
+        found = await _of_parents(request, parents, self.select, run, cursors=adds)
         counted = await counts(request, parents, run.actor) if counts_all else {}
         totals = [counted[parent] for parent in parents] if counts_all else []
-        shaped = dict(zip(parents, await self._answers(request, found, totals, run), strict=True))
-        return [shaped[key] for key in keys]
+        shaped = await self._answers(request, found, totals, cursor, run)
+        return [shaped[place] for place in places]
 
     async def _answers(
-        self, request: PageRequest, found: list[list[Any]], totals: list[int], run: Run
+        self, request: PageRequest, found: list[list[Any]], totals: list[int], cursor: "Cursors | None", run: Run
     ) -> list[dict[str, Any]]:
         listing, columns = self.listing, dict[str, Sequence[Any]]()
-        cursor = self._cursor_of(request) if listing.shows_cursors else None
         if listing.page_infos:
             pages = [paged(request, records) for records in found]
             for key, parts in listing.page_infos.items():
@@ -381,10 +379,35 @@ class Pages:
             for values in zip(*(columns[key] for key in listing.order), strict=True)
         ]
 
-    def _cursor_of(self, request: PageRequest) -> Callable[[Any], str]:
-        begin, signature = self.select.width, request.signature
-        end = begin + len(request.orders)
-        return lambda row: cursor_of(signature, row[begin:end], row[end])
+    def _cursors(self, request: PageRequest) -> "Cursors | None":
+        if not self.listing.shows_cursors:
+            return None
+        found = [None if order.link else self.select.place(order.column) for order in request.orders]
+        places = [place for place in (*found, self.select.place("id")) if place is not None]
+        if len(places) > len(found):
+            return Cursors(request.signature, places, adds=False)
+        begin = self.select.width
+        return Cursors(request.signature, range(begin, begin + len(found) + 1), adds=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """Makes cursors of records: of columns that they have anyway, or that a statement `adds` to what is selected."""
+
+    signature: str
+    places: Sequence[int]
+    adds: bool
+
+    def __call__(self, row: Any) -> str:
+        *values, key = [row[place] for place in self.places]
+        return cursor_of(self.signature, values, key)
+
+
+def _distinct(keys: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """Return the different ones of these keys, and where each key stands among them."""
+    known: dict[Any, int] = {}
+    places = [known.setdefault(key, len(known)) for key in keys]
+    return list(known), places
 
 
 async def _of_parents(

@@ -44,6 +44,10 @@ class Select:
             expression = f'{alias}."{name}"'
         return self._columns.setdefault(template.format(expression), len(self._columns))
 
+    def place(self, name: str) -> int | None:
+        """Return where a column of the rows themselves stands; None where it is not selected as it is."""
+        return self._columns.get(f'r."{name}"')
+
     @property
     def width(self) -> int:
         """Return how many columns there are."""
