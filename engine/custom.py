@@ -4,7 +4,7 @@ They are looked up each time, since another process may have changed one a momen
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -69,15 +69,19 @@ async def looked_up(model: type[Model], condition: Condition, actor: Actor) -> C
     """Return a condition with the custom fields that it names; raises BadUserInput."""
     if not asks(condition):
         return condition
-    return _told(model, condition, await _known(actor, [one.field for one in _asked(condition)]))
+    return told(model, condition, await known_fields(actor, named(condition)))
 
 
 async def looked_up_keys(model: type[Model], names: Iterable[Name], actor: Actor) -> dict[Name, CustomKey]:
     """Return the custom fields that lists are to be ordered by, by what they are called; raises BadUserInput."""
     wanted = list(names)
-    known = await _known(actor, wanted)
+    return keys(model, wanted, await known_fields(actor, wanted))
+
+
+def keys(model: type[Model], names: Iterable[Name], known: Fields) -> dict[Name, CustomKey]:
+    """Return the fields that lists are to be ordered by, given those that are known; raises BadUserInput."""
     found = {}
-    for name in wanted:
+    for name in names:
         field = _field(model, name, known)
         if not is_sortable(field):
             reason = f"lists cannot be ordered by {short(field.key)}: its index is {field.index_state.value}."
@@ -86,6 +90,11 @@ async def looked_up_keys(model: type[Model], names: Iterable[Name], actor: Actor
             raise BadUserInput(reason=reason, field="orderBy")
         found[name] = CustomKey(field.id, field.type)
     return found
+
+
+def named(condition: Condition) -> list[Name]:
+    """Return what the custom fields of a condition are called in it."""
+    return [one.field for one in _asked(condition)]
 
 
 def _asked(condition: Condition) -> Iterator[Asked]:
@@ -99,7 +108,8 @@ def _asked(condition: Condition) -> Iterator[Asked]:
             yield from _asked(inner)
 
 
-async def _known(actor: Actor, names: list[Name]) -> Fields:
+async def known_fields(actor: Actor, names: Sequence[Name]) -> Fields:
+    """Look up the fields in use that are called so, in one statement."""
     keys = [name for name in names if isinstance(name, str) and "\x00" not in name]
     ids = [name for name in names if isinstance(name, UUID)]
     found = await rows.select(CustomField, USED, actor.workspace_id, keys, ids)
@@ -115,18 +125,19 @@ def _field(model: type[Model], name: Name, known: Fields) -> CustomField:
     return field
 
 
-def _told(model: type[Model], condition: Condition, known: Fields) -> Condition:
+def told(model: type[Model], condition: Condition, known: Fields) -> Condition:
+    """Return a condition with the custom fields that are known; raises BadUserInput."""
     match condition:
         case Asked(name, op, value):
             return _test(_field(model, name, known), op, value)
         case All(of):
-            return All(tuple(_told(model, part, known) for part in of))
+            return All(tuple(told(model, part, known) for part in of))
         case AnyOf(of):
-            return AnyOf(tuple(_told(model, part, known) for part in of))
+            return AnyOf(tuple(told(model, part, known) for part in of))
         case Not(inner):
-            return Not(_told(model, inner, known))
+            return Not(told(model, inner, known))
         case Exists(link, inner):
-            return Exists(link, _told(NOUNS[model].links[link].to, inner, known))
+            return Exists(link, told(NOUNS[model].links[link].to, inner, known))
         case _:
             return condition
 

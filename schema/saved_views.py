@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLError, GraphQLInputType, GraphQLSchema, coerce_input_value
@@ -11,11 +12,13 @@ from graphql.utilities import validate_input_value
 from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 
-from domain.errors import DomainError
+from domain.errors import BadUserInput, DomainError
 from domain.fields import FIELDS, FieldOwner
 from domain.policy import Action
 from domain.saved_views import Content, DoesNotFit, Judge
-from engine.pages import Order
+from engine.conditions import EVERYTHING
+from engine.custom import OWNERS, Fields, keys, known_fields, named, told
+from engine.pages import Order, PageRequest
 from engine.reads import ConnectionOf
 from models.saved_views import SavedView as SavedViewRow
 from models.saved_views import Sharing, ViewNoun
@@ -26,7 +29,7 @@ from schema.context import Info
 from schema.enums import described
 from schema.errors import UserError, user_error
 from schema.fields import batch, by_id, column, noun, relation
-from schema.filters import DateTimeFilter, EnumFilter, IDFilter, StringFilter, junction, on
+from schema.filters import DateTimeFilter, EnumFilter, IDFilter, StringFilter, field_name, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
@@ -60,59 +63,102 @@ def judge(info: Info) -> Judge:
     """Return what tells whether a view fits its list, as the schema has it now."""
 
     async def judged(content: Content) -> Sequence[DomainError]:
-        return await misfits(info, content)
+        [found] = await misfits(info, [content])
+        return found
 
     return judged
 
 
-async def misfits(info: Info, content: Content) -> list[DomainError]:
-    """Return what a view asks for that its list does not have."""
+async def misfits(info: Info, contents: Sequence[Content]) -> list[list[DomainError]]:
+    """Return for each view what it asks for that its list does not have; custom fields are looked up together."""
     schema: GraphQLSchema = info._raw_info.schema
-    known = {field.name for field in FIELDS[FieldOwner(content.noun)]}
-    unknown = [name for name in content.columns if name not in known]
-    found = [*_misfits(schema, content, info.context.now)]
-    return found + [DoesNotFit(field="columns", reason=f"there is no field {name}.") for name in unknown]
+    found = [_Fit(schema, content, info.context.now) for content in contents]
+    names = list(dict.fromkeys(name for fit in found for name in fit.names))
+    known = await known_fields(info.context.actor, names) if names else {}
+    return [[*fit.errors, *fit.against(known)] for fit in found]
 
 
-def _misfits(schema: GraphQLSchema, content: Content, now: datetime) -> Iterator[DomainError]:
-    """Give what is wrong with the arguments of a list, each by itself, as the list would say."""
-    assert schema.query_type
-    field = schema.query_type.fields[LISTS[content.noun]]
-    declared: StrawberryField = field.extensions["strawberry-definition"]
-    read = declared.metadata["read"]
-    assert isinstance(read, ConnectionOf)
-    given = {"filter": content.passing, "orderBy": content.order_by, "search": content.search}
-    for name, value in given.items():
+class _Fit:
+    """What is wrong with a view, as its list would say of each argument by itself, and the custom fields it names."""
+
+    def __init__(self, schema: GraphQLSchema, content: Content, now: datetime) -> None:
+        assert schema.query_type
+        self._field = schema.query_type.fields[LISTS[content.noun]]
+        self._schema, self._now = schema, now
+        self._declared: StrawberryField = self._field.extensions["strawberry-definition"]
+        self._read: ConnectionOf = self._declared.metadata["read"]
+        self.errors: list[DomainError] = []
+        passing = self._asked("filter", content.passing)
+        orders = self._asked("orderBy", content.order_by)
+        self._asked("search", content.search)
+        self._condition = passing.condition if passing else EVERYTHING
+        self._orders = [one.custom for one in (orders.orders if orders else ()) if isinstance(one.custom, str | UUID)]
+        known = {field.name for field in FIELDS[FieldOwner(content.noun)]}
+        self._columns = {name: _custom_name(name) for name in content.columns if name not in known}
+
+    @property
+    def names(self) -> list[str | UUID]:
+        """Return what the custom fields are called."""
+        return [*named(self._condition), *self._orders, *(name for name in self._columns.values() if name)]
+
+    def against(self, known: Fields) -> Iterator[DomainError]:
+        """Give what is wrong with custom fields, given those in use."""
+        model = self._read.model
+        for argument, ask in (
+            ("filter", lambda: told(model, self._condition, known)),
+            ("orderBy", lambda: keys(model, self._orders, known)),
+        ):
+            try:
+                ask()
+            except BadUserInput as error:
+                yield DoesNotFit(field=argument, reason=error.facts["reason"])
+        for shown, name in self._columns.items():
+            if name is None or (OWNERS[model], name) not in known:
+                yield DoesNotFit(field="columns", reason=f"there is no field {shown}.")
+
+    def _asked(self, name: str, value: Any) -> PageRequest | None:
+        """Return what the list makes of an argument, or note what is wrong with it."""
         if value is None:
-            continue
-        wrong = list(_against_type(value, field.args[name].type, name))
-        yield from wrong
+            return None
+        type_ = self._field.args[name].type
+        wrong = [DoesNotFit(field=(name, *path), reason=reason) for path, reason in _against_type(value, type_)]
+        self.errors += wrong
         if wrong:
-            continue
+            return None
         try:
-            read.request(now, **_converted(schema, declared, name, coerce_input_value(value, field.args[name].type)))
-        except GraphQLError as error:
-            yield DoesNotFit(field=name, reason=error.message)
+            return self._read.request(self._now, **self._converted(name, coerce_input_value(value, type_)))
+        except (GraphQLError, BadUserInput) as error:
+            self.errors.append(DoesNotFit(field=name, reason=error.message))
+            return None
+
+    def _converted(self, name: str, coerced: Any) -> dict[str, Any]:
+        """Return an argument as the list's own function takes it."""
+        extensions = self._schema.extensions["strawberry-definition"]
+        config, scalars = extensions.config, extensions.schema_converter.scalar_registry
+        argument = next(one for one in self._declared.arguments if config.name_converter.from_argument(one) == name)
+        value = convert_argument(coerced, argument.type, scalars, config, path=(name,))
+        return {argument.python_name: value}
 
 
-def _against_type(value: Any, type_: GraphQLInputType, name: str) -> Iterator[DomainError]:
-    found: list[tuple[GraphQLError, list[str | int]]] = []
-    validate_input_value(value, type_, lambda error, path: found.append((error, path)), hide_suggestions=True)
-    for error, path in found:
-        yield DoesNotFit(field=(name, *map(str, path)), reason=error.message)
+def _against_type(value: Any, type_: GraphQLInputType) -> list[tuple[list[str], str]]:
+    found: list[tuple[list[str], str]] = []
+
+    def note(error: GraphQLError, path: list[str | int]) -> None:
+        found.append(([str(part) for part in path], error.message))
+
+    validate_input_value(value, type_, note, hide_suggestions=True)
+    return found
 
 
-def _converted(schema: GraphQLSchema, declared: StrawberryField, name: str, coerced: Any) -> dict[str, Any]:
-    """Return an argument as the list's own function takes it."""
-    extensions = schema.extensions["strawberry-definition"]
-    config, scalars = extensions.config, extensions.schema_converter.scalar_registry
-    argument = next(one for one in declared.arguments if config.name_converter.from_argument(one) == name)
-    value = convert_argument(value=coerced, type_=argument.type, config=config, scalar_registry=scalars, path=(name,))
-    return {argument.python_name: value}
+def _custom_name(column: str) -> str | UUID | None:
+    """Return what a column calls a custom field: its key or global id after `custom.`; None for another column."""
+    prefix, _, name = column.partition(".")
+    return field_name(name) if prefix == "custom" and name else None
 
 
 async def _problems(views: list[Any], info: Info) -> list[list[UserError]]:
-    return [[user_error(fault) for fault in await misfits(info, Content.of(view))] for view in views]
+    found = await misfits(info, [Content.of(view) for view in views])
+    return [[user_error(fault) for fault in faults] for faults in found]
 
 
 @noun(SavedViewRow, description="A list as somebody keeps it: its filter, order, search and columns under a name.")
@@ -125,7 +171,9 @@ class SavedView(Node):
     filter: JSON | None = column("The list's argument filter, as it was given; null for none.", of="passing")
     order_by: JSON | None = column("The list's argument orderBy, as it was given; null for the usual order.")
     search: str | None = column("The list's argument search; null for none.")
-    columns: list[str] = column("The fields that are shown, by their names in fieldDefinitions, in order.")
+    columns: list[str] = column(
+        "The fields that are shown, in order: names of fieldDefinitions, and custom fields as custom.key."
+    )
     visibility: Sharing = column("For whom it exists.")
     owner: Annotated["User", strawberry.lazy("schema.users")] | None = relation(UserRow, "Who keeps it.", by="owner_id")
     team: Annotated["Team", strawberry.lazy("schema.teams")] | None = relation(

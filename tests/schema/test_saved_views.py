@@ -1,15 +1,21 @@
 """Saved views through the API: checked as their lists are, and never in the way of what is gone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from domain import custom_fields
 from domain.actors import Actor
+from domain.custom_fields import CustomFieldDetails
+from engine.custom import Fields, known_fields
 from models.base import uuid7
+from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.leads import LeadStatus
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.stages import StageKind
 from models.users import Role
+from schema import saved_views
 from tests.factories import NOW, lead_in, member, seller, stage, team
 from tests.schema.asking import answer, ask, codes, gid
 
@@ -233,3 +239,62 @@ async def test_everybody_may_keep_views_and_only_some_share_them_with_all() -> N
     assert faults(await save(viewer, name="All", visibility="ALL")) == {("FORBIDDEN", "")}
     assert faults(await save(viewer, name="Team", visibility="TEAM")) == {("NO_TEAM", "visibility")}
     assert await SavedView.filter(visibility=Sharing.ALL, workspace_id=admin.workspace_id).count() == 0
+
+
+async def custom_field(actor: Actor, key: str, **details: Any) -> CustomField:
+    given = CustomFieldDetails(key=key, label=key.title(), **details)
+    return await custom_fields.create(actor, CustomFieldOwner.LEAD, given, now=NOW)
+
+
+async def test_custom_fields_are_checked_as_the_list_checks_them_and_may_go() -> None:
+    admin = await seller()
+    color = await custom_field(admin, "color")
+    size = await custom_field(admin, "size", type=CustomFieldType.NUMBER)
+    await CustomField.filter(id=size.id).update(index_state=IndexState.READY)
+    gid_of_size = gid("CustomField", size.id)
+    asks = {
+        "filter": {"custom": [{"field": "color", "eq": "red"}, {"field": gid_of_size, "gt": "3"}]},
+        "orderBy": [{"custom": "size", "direction": "DESC"}],
+        "columns": ["title", "custom.color", f"custom.{gid_of_size}"],
+    }
+
+    view = await saved(admin, **asks)
+    assert view["problems"] == []
+    for wrong in (
+        {"filter": {"custom": [{"field": "colour", "eq": "red"}]}},
+        {"filter": {"custom": [{"field": "size", "contains": "3"}]}},
+        {"filter": {"not": {"custom": [{"field": "size", "eq": "many"}]}}},
+        {"orderBy": [{"custom": "color"}]},
+        {"columns": ["custom.colour"]},
+        {"columns": ["custom."]},
+        {"columns": ["color"]},
+        {"noun": "COMPANY", "columns": ["custom.color"]},
+    ):
+        assert {code for code, _ in faults(await save(admin, name="Wrong", **wrong))} == {"DOES_NOT_FIT"}, wrong
+
+    await custom_fields.archive(admin, color.id, now=NOW)
+    await saved(admin, name="Size only", filter={"custom": [{"field": "size", "gt": "3"}]})
+    told = await ask(admin, LIST)
+    problems = {one["name"]: [problem["field"] for problem in one["problems"]] for one in told["savedViews"]["nodes"]}
+    assert problems == {"Hot": [["filter"], ["columns"]], "Size only": []}
+    await custom_fields.restore(admin, color.id, now=NOW)
+    told = await ask(admin, LIST)
+    assert [one["problems"] for one in told["savedViews"]["nodes"]] == [[], []]
+
+
+async def test_custom_fields_of_many_views_are_looked_up_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = await seller()
+    for at in range(3):
+        await custom_field(admin, f"field{at}")
+        await broken(admin, passing={"custom": [{"field": f"field{at}", "eq": "x"}]}, columns=[f"custom.none{at}"])
+    looked_up: list[int] = []
+
+    async def noting(actor: Actor, names: Sequence[Any]) -> Fields:
+        looked_up.append(len(names))
+        return await known_fields(actor, names)
+
+    monkeypatch.setattr(saved_views, "known_fields", noting)
+    told = await ask(admin, "{ savedViews { nodes { problems { field } } } }")
+
+    assert [one["problems"] for one in told["savedViews"]["nodes"]] == [[{"field": ["columns"]}]] * 3
+    assert looked_up == [6]

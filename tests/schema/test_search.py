@@ -12,6 +12,8 @@ from domain.contacts import ContactDetails
 from domain.products import ProductDetails
 from engine import search
 from engine.reads import MODELS
+from engine.select import fetch
+from models.base import uuid7
 from models.companies import Company
 from models.contacts import Contact
 from models.leads import Lead
@@ -19,6 +21,7 @@ from models.stages import StageKind
 from models.users import Role
 from schema.context import Context
 from schema.schema import graphql_schema
+from tests.engine.scoped import unscoped
 from tests.factories import NOW, again, lead_in, member, partner, seller, stage, team
 from tests.schema.asking import ask, codes, gid
 
@@ -284,6 +287,24 @@ async def test_only_what_exists_for_who_asks_is_found() -> None:
     for typed in (str(own.id), gid("Lead", own.id), "pump.example", acme.id.hex):
         assert await names(stranger, typed) == []
     assert await names(other, str(own.id)) == []
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.REP])
+async def test_every_table_that_is_searched_is_searched_within_the_scope(
+    role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor, sent = await member(role), list[str]()
+
+    async def noting(sql: str, params: Any) -> list[Any]:
+        sent.append(sql)
+        return await fetch(sql, params)
+
+    monkeypatch.setattr(search, "fetch", noting)
+    for typed in ("pump", "ann@acme.com", str(uuid7())):
+        await hits(actor, typed)
+
+    assert len(sent) == 3
+    assert [found for statement in sent for found in unscoped(statement)] == []
 
 
 async def test_a_key_finds_only_the_nouns_that_it_may_read() -> None:
