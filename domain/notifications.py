@@ -57,7 +57,7 @@ class Around:
     """What it takes to say who is told of some events, read once for all of them."""
 
     rows: dict[UUID, Subject] = field(default_factory=dict)
-    watching: dict[UUID, list[UUID]] = field(default_factory=dict)
+    watching: dict[UUID, list[LeadWatcher]] = field(default_factory=dict)
     members: Mapping[UUID, Actor] = field(default_factory=dict)
 
 
@@ -86,8 +86,9 @@ def given_to(event: EventRow, around: Around) -> Iterable[Any]:
 
 
 def watchers(event: EventRow, around: Around) -> Iterable[Any]:
-    """Who watches the lead."""
-    return around.watching.get(event.subject_id, ())
+    """Who watched the lead when it happened."""
+    known = around.watching.get(event.subject_id, ())
+    return [row.user_id for row in known if row.created_at <= event.occurred_at]
 
 
 def approvers(event: EventRow, around: Around) -> Iterable[Any]:
@@ -179,7 +180,7 @@ async def _around(workspace_id: UUID, events: Sequence[EventRow]) -> Around:
             around.rows |= {row.id: row for row in await noun.filter(id__in=keys, workspace_id=workspace_id)}
     if Lead._meta.db_table in types:
         for row in await LeadWatcher.filter(lead_id__in=keys):
-            around.watching.setdefault(row.lead_id, []).append(row.user_id)
+            around.watching.setdefault(row.lead_id, []).append(row)
     told = [(telling, event) for event in events for telling in _how(event)]
     anybody = any(approvers in telling.to for telling, _ in told)
     wanted = {key for telling, event in told for key in _to(telling, event, around)}

@@ -53,7 +53,9 @@ class Comment(Node):
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was written.")
     updated_at: datetime = column("When it was last changed.")
-    viewer_can: ObjectPermissions = viewer_can(update=Action.UPDATE_COMMENT, delete=Action.DELETE_COMMENT)
+    viewer_can: ObjectPermissions = viewer_can(
+        update=Action.UPDATE_COMMENT, delete=Action.DELETE_COMMENT, needs=("user_id",)
+    )
 
 
 @strawberry.input(description="Which comments.")

@@ -273,8 +273,8 @@ class _Crowd:
         home = {"workspace_id": self.workspace_id}
         key = f"{subjects[0]._meta.db_table}_id"
         comments = [
-            Comment(**home, **{key: subject.pk}, user_id=users[number].id, text=f"Word {number}", **STAMPS)
-            for subject in subjects
+            Comment(**self._row(place), **{key: subject.pk}, user_id=users[number].id, text=f"Word {number}")
+            for place, subject in enumerate(subjects)
             for number in range(FEW)
         ]
         await _made(comments)
@@ -305,7 +305,7 @@ class _Crowd:
                     comment_id=comment.id,
                     actor_id=comment.user_id,
                     event_id=uuid7(),
-                    created_at=NOW,
+                    created_at=comment.created_at,
                 )
                 for comment in comments
             ]
