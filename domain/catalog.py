@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain import edits, inputs, locks, policy, removals
 from domain.actors import Actor
-from domain.errors import Conflict, Faults, Malformed
+from domain.errors import Conflict, DomainError, Faults, Malformed
 from domain.events import Event, record
 from domain.policy import Action
 from domain.unset import UNSET, Unset
@@ -19,6 +19,7 @@ from models.catalog import LostReason, Source, SourceKind, Tag
 from models.database import in_one_go, transaction
 
 TAG_LIMIT = 50
+MOST_ENTRIES = 1_000
 COLOR = re.compile(r"^#[0-9a-f]{6}$")
 Entry = TypeVar("Entry", bound=Source | LostReason | Tag | ActivityType)
 
@@ -91,6 +92,10 @@ class TagArchived(Event):
 
 class TagRestored(Event):
     name = "tag.restored"
+
+
+class ListFull(DomainError):
+    """A workspace has at most {limit} entries in use of this list: archive some first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,11 +335,17 @@ async def archive(
 
 
 async def restore(actor: Actor, noun: type[Entry], key: UUID, *, now: datetime) -> Entry:
-    """Offer an entry of a list again. Raises NotFound, Forbidden, AlreadyExists where its name is taken by now."""
+    """Offer an entry of a list again.
+
+    Raises NotFound, Forbidden, ListFull, AlreadyExists where its name is taken by now.
+    """
     kind = KINDS[noun]
-    return await removals.restore(
-        kind.restored, actor, kind.action, noun, key, column="archived_at", unique=kind.unique, now=now
-    )
+    with edits.collisions(noun._meta.db_table.replace("_", " "), kind.unique):
+        async with transaction():
+            await _forbid_more(actor, noun, but=key)
+            return await removals.restore(
+                kind.restored, actor, kind.action, noun, key, column="archived_at", unique=kind.unique, now=now
+            )
 
 
 def _color(faults: Faults, value: str | None) -> str | None:
@@ -352,6 +363,14 @@ async def _locked(actor: Actor, noun: type[Entry], key: UUID, expected_version: 
     return row
 
 
+async def _forbid_more(actor: Actor, noun: type[Entry], *, but: UUID) -> None:
+    """Raise ListFull where a list is full without an entry; one operation at a time adds to it."""
+    await locks.hold(actor.workspace_id, noun._meta.db_table)
+    used = noun.filter(workspace_id=actor.workspace_id, archived_at=None).exclude(id=but)
+    if await used.count() >= MOST_ENTRIES:
+        raise ListFull(limit=MOST_ENTRIES)
+
+
 async def _create(
     actor: Actor,
     noun: type[Entry],
@@ -365,6 +384,7 @@ async def _create(
     faults.raise_any()
     with edits.collisions(noun._meta.db_table.replace("_", " "), KINDS[noun].unique):
         async with transaction():
+            await _forbid_more(actor, noun, but=key)
             row = noun(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)
             await edits.insert(row)
             await record(KINDS[noun].created(actor, row.id, edits.facts(row, columns)), now=now)

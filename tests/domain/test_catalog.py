@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from domain import catalog
+from domain.catalog import ListFull
 from domain.errors import AlreadyExists, Conflict, Forbidden, Invalid, Malformed, NotFound, Required, Stale, TooLong
 from models.activities import ActivityType
 from models.base import uuid7
@@ -184,3 +185,25 @@ async def test_a_new_workspace_gets_its_lists_once() -> None:
     assert sorted(names) == sorted(["website", *(set(catalog.DEFAULT_SOURCES) - {"Website"})])
     reasons = [row.name for row in await LostReason.filter(workspace_id=actor.workspace_id)]
     assert sorted(reasons) == sorted(catalog.DEFAULT_LOST_REASONS)
+
+
+async def test_a_list_has_a_thousand_entries_in_use_at_most_also_at_once() -> None:
+    admin = await member()
+    gone = await catalog.create_tag(admin, name="gone", now=NOW)
+    await catalog.archive(admin, Tag, gone.id, now=NOW)
+    await Tag.bulk_create(
+        Tag(workspace_id=admin.workspace_id, name=f"tag {n}", created_at=NOW, updated_at=NOW) for n in range(998)
+    )
+
+    outcomes = await asyncio.gather(
+        *(catalog.create_tag(admin, name=f"more {n}", now=NOW) for n in range(4)), return_exceptions=True
+    )
+
+    assert [type(one) for one in outcomes if not isinstance(one, Tag)] == [ListFull, ListFull]
+    with pytest.raises(ListFull):
+        await catalog.restore(admin, Tag, gone.id, now=NOW)
+    there = await Tag.get(workspace_id=admin.workspace_id, name="tag 7")
+    assert (await catalog.restore(admin, Tag, there.id, now=NOW)).archived_at is None
+    await catalog.archive(admin, Tag, there.id, now=NOW)
+    assert (await catalog.restore(admin, Tag, gone.id, now=NOW)).archived_at is None
+    await catalog.create_source(admin, name="Another list", now=NOW)

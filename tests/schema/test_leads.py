@@ -11,6 +11,7 @@ from domain import closings, moves
 from domain.captures import Capture, NewCompany, NewContact, capture
 from domain.leads import LeadDetails
 from domain.money import Money
+from models.base import uuid7
 from models.exchange_rates import ExchangeRate
 from models.leads import Lead, LeadStatus
 from models.stages import Stage, StageKind
@@ -327,3 +328,19 @@ async def test_bad_input_is_told_with_its_field_and_writes_nothing() -> None:
 
 async def test_who_is_not_signed_in_is_told_so() -> None:
     assert await codes(None, LEADS) == ["UNAUTHENTICATED"]
+
+
+async def test_ten_thousand_tags_in_a_request_are_refused_before_any_is_looked_up() -> None:
+    admin = await seller()
+    row = await lead(admin)
+    many = [gid("Tag", uuid7()) for _ in range(10_000)]
+    update = """mutation ($input: UpdateLeadInput!) { updateLead(input: $input) { userErrors { code field } } }"""
+    listed = """query ($filter: LeadFilter) { leads(filter: $filter) { totalCount } }"""
+
+    told = await ask(admin, update, input={"id": gid("Lead", row.id), "tagIds": many})
+    filtered = await codes(admin, listed, filter={"tags": {"some": {"id": {"in": many}}}})
+
+    assert told["updateLead"]["userErrors"] == [{"code": "TOO_MANY_TAGS", "field": ["tagIds"]}]
+    assert filtered == ["BAD_USER_INPUT"]
+    some = await ask(admin, listed, filter={"tags": {"none": {"id": {"in": many[:500]}}}})
+    assert some["leads"]["totalCount"] == 1
