@@ -97,7 +97,7 @@ async def test_a_relay_killed_in_the_middle_of_a_transaction_leaves_nothing_of_i
 async def test_what_an_operation_has_done_itself_is_no_job(
     database: Database, workspaces: list[Workspace], connection: Any
 ) -> None:
-    await record(database, [workspaces[0].id], events=4, name="lead.captured")
+    await record(database, [workspaces[0].id], events=4, name="lead.updated")
     for position, done in ((1, '["score_leads"]'), (2, '["another"]'), (3, "[]")):
         await database.rows(
             "UPDATE event SET data = jsonb_build_object('done', $2::jsonb) WHERE seq = $1", position, done
