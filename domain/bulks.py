@@ -5,6 +5,7 @@ batches: a batch and how far the Bulk is are one transaction, so that a killed w
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache, partial, reduce
@@ -36,6 +37,8 @@ from models.stages import Stage
 
 TASK = "run_bulk"
 MOST_AT_ONCE = 500
+# Of more than these people are told once, and not of each.
+FEW = 20
 MOST = 1_000_000
 MOST_TAGS = leads.MOST_TAGS
 # Few enough that who works on one of them hardly waits, and PostgreSQL keeps their savepoints at hand.
@@ -237,14 +240,18 @@ async def _at_once(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: d
         # What is locked stays so until all are done, so all is locked before the first.
         await batches.hold(actor.workspace_id, ordered, work.also)
     done: dict[UUID, Outcome] = {}
-    for part in _parts(ordered, BATCH):
-        try:
-            done |= await batches.each(actor, part, work.on_one(now), also=work.also)
-        except Exception:
-            # Whichever it was, the others are not to blame.
-            for key in part:
-                done[key] = await _alone(actor, work, key, now=now)
+    with events.within_bulk(events.client_mutation_id.get()) if len(ordered) > FEW else nullcontext():
+        for part in _parts(ordered, BATCH):
+            done |= await _part(actor, work, part, now=now)
     return [done[key] for key in lead_ids]
+
+
+async def _part(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, Outcome]:
+    try:
+        return await batches.each(actor, lead_ids, work.on_one(now), also=work.also)
+    except Exception:
+        # Whichever it was, the others are not to blame.
+        return {key: await _alone(actor, work, key, now=now) for key in lead_ids}
 
 
 async def _alone(actor: Actor, work: Work, key: UUID, *, now: datetime) -> Outcome:

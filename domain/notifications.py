@@ -14,7 +14,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
-from domain import closings, comments, leads, moves, policy, subjects, users
+from domain import bulks, closings, comments, leads, moves, policy, subjects, users
 from domain.actors import NONE, Actor, system
 from domain.errors import DomainError, Faults, Forbidden, NotFound
 from domain.events import EVENTS, Event, dump, record
@@ -132,6 +132,8 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     moves.LeadMoveRejected: (Telling(KIND.MOVE_REJECTED, (named("requested_by_id"),)),),
     closings.LeadClosed: (Telling(KIND.LEAD_CLOSED, (owner, watchers)),),
     closings.LeadReopened: (Telling(KIND.LEAD_REOPENED, (owner, watchers)),),
+    bulks.BulkCompleted: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
+    bulks.BulkFailed: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
     imports.ImportCompleted: (Telling(KIND.IMPORT_DONE, (named("user_id"),), themselves=True),),
     imports.ImportFailed: (Telling(KIND.IMPORT_DONE, (named("user_id"),), themselves=True),),
 }
