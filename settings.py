@@ -69,7 +69,13 @@ class Settings(BaseSettings):
         description="Where files' bytes lie: file:///folder, or s3://bucket/prefix?endpoint=https://host&region=name "
         "with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty: in the database.",
     )
-    max_upload_bytes: int = Field(2_147_483_648, description="Largest uploaded file, in bytes.")
+    max_upload_bytes: int = Field(2_147_483_648, description="Largest file to import, in bytes.")
+    max_attachment_bytes: int = Field(52_428_800, description="Largest attached file, in bytes.")
+    max_attachments: int = Field(200, description="Most files on one lead, company or contact.")
+    max_avatar_bytes: int = Field(5_242_880, description="Largest picture of a person as it is uploaded, in bytes.")
+    max_avatar_pixels: int = Field(
+        25_000_000, description="Most pixels of a picture of a person as it is uploaded; one is decoded at a time."
+    )
 
     @field_validator("previous_secret_keys")
     @classmethod

@@ -89,6 +89,7 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/readyz", pages.readyz),
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),
         Route("/files/{token}", uploads.get, methods=["GET"]),
+        Route("/avatars/{token}", uploads.avatar, methods=["GET"]),
     ]
 
 

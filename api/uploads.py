@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import quote
-from uuid import UUID
 
 import orjson
 import structlog
@@ -14,27 +13,45 @@ from starlette.responses import Response, StreamingResponse
 
 from adapters import files as store
 from api.refusals import Refusal, json_response
-from domain import files
+from domain import avatars, files
 from domain.errors import DomainError
 from domain.files import Purpose
+from domain.media_types import served_as
 from domain.tokens import EndedLink, InvalidLink
-from models.files import File
+from models.files import File, UploadPurpose
 from schema import ids
 
 log = structlog.get_logger()
 
 IDLE_SECONDS = 30.0
-STATUSES = {"INVALID_LINK": 404, "ENDED_LINK": 410, "UPLOAD_INCOMPLETE": 400, "ALREADY_UPLOADED": 409}
+STATUSES = {
+    "INVALID_LINK": 404,
+    "ENDED_LINK": 410,
+    "UPLOAD_INCOMPLETE": 400,
+    "ALREADY_UPLOADED": 409,
+    "FILE_TOO_LARGE": 413,
+    "NOT_A_PICTURE": 415,
+    "PICTURE_TOO_LARGE": 413,
+}
+# What is saved is run by nothing, even where a browser is made to open it.
+SAVED = {"Cache-Control": "private, no-store", "Content-Security-Policy": "default-src 'none'; sandbox"}
+SHOWN = {
+    "Cache-Control": "private, max-age=86400, immutable",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+# Pictures are decoded one at a time: a large one takes its share of memory.
+decoding = asyncio.Semaphore(1)
 
 
 async def put(request: Request) -> Response:
     """Take a file's bytes; the same bytes once more change nothing."""
     now = datetime.now(UTC)
     try:
-        file_id = files.read_token(Purpose.UPLOAD, request.path_params["token"], now=now)
-        attempt = await files.begin(file_id, now=now)
+        promised = await files.promised(files.read_token(Purpose.UPLOAD, request.path_params["token"], now=now))
+        attempt = await files.begin(promised, now=now)
         try:
-            fresh, written = await _take(request, file_id, attempt)
+            fresh, written = await _take(request, promised, attempt)
         finally:
             # What was completed is no attempt any more. The rest goes even while the request is being cancelled.
             await asyncio.shield(_discard(attempt))
@@ -44,14 +61,23 @@ async def put(request: Request) -> Response:
         return refusal.response()
     except store.StoreUnavailable:
         return _unavailable()
-    told = {"fileId": ids.encode("File", file_id), "size": written.size, "sha256": written.sha256}
+    told = {"fileId": ids.encode("File", promised.id), "size": written.size, "sha256": written.sha256}
     return json_response(orjson.dumps(told), 201 if fresh else 200)
 
 
 async def get(request: Request) -> Response:
     """Give a file's bytes, to be saved and not shown."""
+    return await _given(request, Purpose.DOWNLOAD)
+
+
+async def avatar(request: Request) -> Response:
+    """Give a person's picture, to be shown."""
+    return await _given(request, Purpose.AVATAR)
+
+
+async def _given(request: Request, purpose: Purpose) -> Response:
     try:
-        file_id = files.read_token(Purpose.DOWNLOAD, request.path_params["token"], now=datetime.now(UTC))
+        file_id = files.read_token(purpose, request.path_params["token"], now=datetime.now(UTC))
     except (InvalidLink, EndedLink) as error:
         return Refusal(STATUSES[error.code], error.message, code=error.code).response()
     file = await File.filter(id=file_id, completed_at__not_isnull=True).first()
@@ -63,13 +89,12 @@ async def get(request: Request) -> Response:
         return _missing()
     except store.StoreUnavailable:
         return _unavailable()
-    headers = {
-        "Content-Length": str(file.size),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
-        "Cache-Control": "private, no-store",
-        "ETag": f'"{file.sha256}"',
-    }
-    return StreamingResponse(parts, headers=headers, media_type=file.content_type)
+    headers = {"Content-Length": str(file.size), "ETag": f'"{file.sha256}"'}
+    if purpose is Purpose.AVATAR:
+        headers |= SHOWN
+    else:
+        headers |= SAVED | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
+    return StreamingResponse(parts, headers=headers, media_type=served_as(file.content_type))
 
 
 def _missing() -> Response:
@@ -91,16 +116,49 @@ async def _discard(attempt: File) -> None:
             await files.discard(attempt)
 
 
-async def _take(request: Request, file_id: UUID, attempt: File) -> tuple[bool, store.Written]:
-    announced = request.headers.get("content-length")
-    if announced is not None and announced.isdecimal() and int(announced) != attempt.size:
-        raise files.UploadIncomplete(received=int(announced), size=attempt.size)
+async def _take(request: Request, promised: File, attempt: File) -> tuple[bool, store.Written]:
+    is_picture = promised.purpose is UploadPurpose.AVATAR
+    _check_length(request, attempt, is_exact=not is_picture)
     try:
         written = await store.write(attempt, _parts(request), most=attempt.size)
     except store.TooManyBytes:
-        raise Refusal(413, f"The upload was announced with {attempt.size} bytes; more came.") from None
-    fresh = await files.complete(file_id, attempt, received=written.size, sha256=written.sha256, now=datetime.now(UTC))
+        raise Refusal(413, f"At most {attempt.size} bytes are taken here; more came.", code="FILE_TOO_LARGE") from None
+    if is_picture:
+        written = await _made_small(attempt)
+    fresh = await files.complete(
+        promised.id,
+        attempt,
+        received=written.size,
+        sha256=written.sha256,
+        head=written.head,
+        now=datetime.now(UTC),
+    )
     return fresh, written
+
+
+def _check_length(request: Request, attempt: File, *, is_exact: bool) -> None:
+    """Refuse what has another length than is expected, before any of it is read."""
+    announced = request.headers.get("content-length", "")
+    if not announced.isdecimal():
+        return
+    if int(announced) > attempt.size:
+        raise files.FileTooLarge(size=int(announced), limit=attempt.size)
+    if is_exact and int(announced) != attempt.size:
+        raise files.UploadIncomplete(received=int(announced), size=attempt.size)
+
+
+async def _made_small(attempt: File) -> store.Written:
+    """Put a small picture in the place of the one that came."""
+    async with decoding:
+        data = b"".join([part async for part in await store.open(attempt)])
+        small = await asyncio.to_thread(avatars.small, data)
+    await store.delete(attempt)
+    attempt.size = len(small)
+    return await store.write(attempt, _once(small), most=attempt.size)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _parts(request: Request) -> AsyncIterator[bytes]:

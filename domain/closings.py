@@ -15,6 +15,7 @@ from domain.money import check as check_money
 from domain.moves import Board
 from domain.policy import Action
 from models.catalog import LostReason
+from models.competitors import Competitor
 from models.database import transaction
 from models.leads import Lead, LeadStatus
 from models.stages import Stage, StageKind, StageTransition
@@ -40,6 +41,10 @@ class NotAClosing(DomainError):
     """A lead is closed as WON, LOST or DISQUALIFIED."""
 
 
+class NotLostToAnyone(DomainError):
+    """Only a lost lead went to a competitor: close it as LOST, or leave the competitor out."""
+
+
 class NoFollowUpStage(DomainError):
     """The stage {stage} is none for won leads."""
 
@@ -50,6 +55,7 @@ async def close(
     status: LeadStatus,
     *,
     lost_reason_id: UUID | None = None,
+    lost_to_id: UUID | None = None,
     note: str | None = None,
     value: Money | None = None,
     stage_id: UUID | None = None,
@@ -59,10 +65,19 @@ async def close(
     """Close a lead.
 
     A won one goes to `stage_id`, or to the first FOLLOW_UP stage of its pipeline, which may ask for fields as any
-    stage; a lost one needs a reason; a lost or disqualified one keeps its stage and leaves the board. The lead
-    keeps the day's exchange rate. Raises NotFound, Stale, Forbidden, LeadAlreadyClosed, and faults of the input.
+    stage; a lost one needs a reason, and may name the competitor that won; a lost or disqualified one keeps its stage
+    and leaves the board. The lead keeps the day's exchange rate. Raises NotFound, Stale, Forbidden, LeadAlreadyClosed,
+    and faults of the input.
     """
-    columns = await check(actor, status, lost_reason_id=lost_reason_id, note=note, value=value, stage_id=stage_id)
+    columns = await check(
+        actor,
+        status,
+        lost_reason_id=lost_reason_id,
+        lost_to_id=lost_to_id,
+        note=note,
+        value=value,
+        stage_id=stage_id,
+    )
     async with transaction():
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.CLOSE_LEAD, lead)
@@ -94,6 +109,7 @@ async def check(
     status: LeadStatus,
     *,
     lost_reason_id: UUID | None = None,
+    lost_to_id: UUID | None = None,
     note: str | None = None,
     value: Money | None = None,
     stage_id: UUID | None = None,
@@ -109,6 +125,12 @@ async def check(
         reason = await policy.get(actor, LostReason, lost_reason_id, field="lostReasonId")
         leads.refuse_archived(faults, reason, field="lostReasonId")
         columns |= {"lost_reason_id": reason.id} if status is LeadStatus.LOST else {}
+    if lost_to_id is not None:
+        competitor = await policy.get(actor, Competitor, lost_to_id, field="lostToId")
+        leads.refuse_archived(faults, competitor, field="lostToId")
+        if status is not LeadStatus.LOST:
+            faults.add(NotLostToAnyone(field="lostToId"))
+        columns["lost_to_id"] = competitor.id
     if stage_id is not None:
         await policy.get(actor, Stage, stage_id, field="stageId")
     amount = check_money(faults, value, field="value")
@@ -138,6 +160,7 @@ async def reopen(
             "closed_at": None,
             "closing_rate": None,
             "lost_reason_id": None,
+            "lost_to_id": None,
             "close_note": None,
             "probability": stage.probability,
             "rank": ranks.top(now),

@@ -13,6 +13,7 @@ from domain.actors import Actor
 from domain.requirements import Requirements
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company, Relationship
+from models.competitors import Competitor
 from models.contacts import Contact
 from models.leads import Grade, Lead, LeadStatus, Lifecycle
 from models.needs import Need
@@ -139,6 +140,8 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         Field("touches", "Touches", NUMBER, ("touches",)),
         Field("closedAt", "Closed", INSTANT, ("closed_at",)),
         Field("lostReason", "Lost reason", FieldType.REFERENCE, ("lost_reason_id",), refers=LostReason),
+        Field("lostTo", "Lost to", FieldType.REFERENCE, ("lost_to_id",), refers=Competitor),
+        Field("competitors", "Competitors", FieldType.REFERENCE, refers=Competitor, link="competitors"),
         _text("closeNote", "Closing note", "close_note"),
         Field("scoredAt", "Scored", INSTANT, ("scored_at",)),
         Field("createdAt", "Captured", INSTANT, ("created_at",)),

@@ -1,5 +1,7 @@
 """Files that are staged: a short-lived link, a stream of bytes to it, and a file that is there whole or not at all.
 
+A file is announced for a purpose, and serves no other.
+
 Every attempt to upload is a file of its own that nobody knows of; when all of it has come, its bytes become those
 of the file that was promised. So attempts that break off, or run beside each other, leave nothing half-visible. The
 row of a file outlives its bytes, so that none are left behind that no row knows of.
@@ -7,35 +9,56 @@ row of a file outlives its bytes, so that none are left behind that no row knows
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from tortoise.expressions import Subquery
 
-from domain import inputs, policy, tokens
+from domain import edits, inputs, media_types, policy, sessions, tokens
 from domain.actors import Actor
-from domain.errors import DomainError, Faults, Malformed, NotFound
+from domain.errors import DomainError, Faults, Malformed, NotFound, OutOfRange
 from domain.policy import Action
 from domain.tokens import EndedLink, InvalidLink
 from models.base import uuid7
 from models.database import transaction
-from models.files import File, FileChunk
+from models.files import File, FileChunk, UploadPurpose
 from models.imports import Import, ImportStatus
 from settings import settings
 
 LINK_LASTS = timedelta(minutes=15)
+AVATAR_LINK_LASTS = timedelta(days=2)
 ATTEMPT_LASTS = timedelta(hours=6)
 KEPT = timedelta(days=7)
 CONTENT_TYPE = re.compile(
     r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}(; ?charset=[a-z0-9-]{1,20})?", re.IGNORECASE
 )
 ID_BYTES, UNTIL_BYTES = 16, 8
+NAME_LIMIT = 255
+# They let a name end in another way than it is read.
+REVERSED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 
 class Purpose(StrEnum):
     UPLOAD = "upload"
     DOWNLOAD = "download"
+    AVATAR = "avatar"
+
+
+class FileTooLarge(DomainError):
+    """A file has at most {limit} bytes here, not {size}."""
+
+
+class UploadUnfinished(DomainError):
+    """The bytes of this upload have not come yet: send them to its link first."""
+
+
+class UploadEnded(DomainError):
+    """The upload was not used in time: upload the file again."""
+
+
+class UploadForOther(DomainError):
+    """The upload was announced as {purpose}, and serves nothing else."""
 
 
 class UploadIncomplete(DomainError):
@@ -46,32 +69,83 @@ class AlreadyUploaded(DomainError):
     """Another file was uploaded here already: ask for a new upload."""
 
 
-async def create_upload(actor: Actor, *, name: str, size: int, content_type: str | None = None, now: datetime) -> File:
-    """Announce a file of so many bytes, to be sent to its link. Raises Forbidden."""
-    policy.require(actor, Action.IMPORT)
+async def create_upload(
+    actor: Actor,
+    *,
+    name: str,
+    size: float,
+    content_type: str | None = None,
+    purpose: UploadPurpose = UploadPurpose.IMPORT,
+    now: datetime,
+) -> File:
+    """Announce a file of so many bytes, to be sent to its link. Raises Forbidden, FileTooLarge, and faults."""
+    _require(actor, purpose)
     faults = Faults()
-    checked = inputs.name(faults, name, field="name")
-    inputs.whole(faults, size, field="size", least=0, most=settings().max_upload_bytes)
+    checked = file_name(faults, name, field="name")
+    _check_size(faults, size, purpose)
     if content_type is not None and not CONTENT_TYPE.fullmatch(content_type):
         faults.add(Malformed(field="contentType", what="a media type such as text/csv"))
     faults.raise_any()
     return await File.create(
         workspace_id=actor.workspace_id,
         name=checked,
-        size=size,
-        content_type=content_type or "application/octet-stream",
+        size=int(size),
+        content_type=content_type or media_types.UNKNOWN,
+        purpose=purpose,
         user_id=actor.user_id,
         created_at=now,
         expires_at=now + LINK_LASTS,
     )
 
 
-async def begin(file_id: UUID, *, now: datetime) -> File:
-    """Return a hidden file to write an attempt's bytes to, of the size that is expected; raises InvalidLink."""
-    promised = await File.filter(id=file_id).first()
-    if promised is None:
+def file_name(faults: Faults, value: str | None, *, field: str) -> str:
+    """Check a file's name: a line that is read in the way in which it is written."""
+    kept = inputs.name(faults, value, field=field, limit=NAME_LIMIT)
+    if REVERSED.search(kept):
+        faults.add(Malformed(field=field, what="a name without characters that turn it round"))
+    return kept
+
+
+def _require(actor: Actor, purpose: UploadPurpose) -> None:
+    match purpose:
+        case UploadPurpose.IMPORT:
+            policy.require(actor, Action.IMPORT)
+        case UploadPurpose.ATTACHMENT:
+            policy.require(actor, Action.ATTACH_FILE)
+        case UploadPurpose.AVATAR:
+            sessions.person(actor)
+
+
+def _check_size(faults: Faults, size: float, purpose: UploadPurpose) -> None:
+    most = {
+        UploadPurpose.IMPORT: settings().max_upload_bytes,
+        UploadPurpose.ATTACHMENT: settings().max_attachment_bytes,
+        UploadPurpose.AVATAR: settings().max_avatar_bytes,
+    }[purpose]
+    least = 0 if purpose is UploadPurpose.IMPORT else 1
+    if size != int(size):
+        faults.add(Malformed(field="size", what="a whole number of bytes"))
+    elif size > most:
+        faults.add(FileTooLarge(limit=most, size=int(size), field="size"))
+    elif size < least:
+        faults.add(OutOfRange(least=least, most=most, field="size"))
+
+
+async def promised(file_id: UUID) -> File:
+    """Return a file that was announced; raises InvalidLink."""
+    file = await File.filter(id=file_id).first()
+    if file is None:
         raise InvalidLink
-    return await draft(promised.workspace_id, name=promised.name, size=promised.size, now=now)
+    return file
+
+
+async def begin(file: File, *, now: datetime) -> File:
+    """Return a hidden file to write an attempt's bytes to, of the size that is expected.
+
+    That of a person's picture is the most that it may have, since the file becomes a smaller one.
+    """
+    size = settings().max_avatar_bytes if file.purpose is UploadPurpose.AVATAR else file.size
+    return await draft(file.workspace_id, name=file.name, size=size, now=now)
 
 
 async def draft(
@@ -79,7 +153,7 @@ async def draft(
     *,
     name: str,
     size: int = 0,
-    content_type: str = "application/octet-stream",
+    content_type: str = media_types.UNKNOWN,
     now: datetime,
 ) -> File:
     """Return a hidden file to write bytes to; what is not completed is forgotten."""
@@ -102,8 +176,8 @@ async def publish(file: File, *, size: int, sha256: str, now: datetime) -> None:
     await file.save(update_fields=["size", "sha256", "completed_at", "expires_at"])
 
 
-async def complete(file_id: UUID, attempt: File, *, received: int, sha256: str, now: datetime) -> bool:
-    """Make the attempt's bytes the file's; return False where the same file was there already.
+async def complete(file_id: UUID, attempt: File, *, received: int, sha256: str, head: bytes, now: datetime) -> bool:
+    """Make the attempt's bytes, whose first are `head`, the file's; return False where the same file was there already.
 
     The attempt is gone then, unless its bytes were not wanted. Raises UploadIncomplete, AlreadyUploaded, InvalidLink.
     """
@@ -118,11 +192,44 @@ async def complete(file_id: UUID, attempt: File, *, received: int, sha256: str, 
         fresh = file.completed_at is None
         if fresh:
             await FileChunk.filter(file_id=attempt.id).update(file_id=file.id)
-            file.object_key = attempt.object_key
-            file.sha256, file.completed_at, file.expires_at = sha256, now, now + KEPT
-            await file.save(update_fields=["object_key", "sha256", "completed_at", "expires_at"])
+            file.object_key, file.size, file.sha256 = attempt.object_key, received, sha256
+            file.content_type = media_types.found(head, declared=file.content_type)
+            file.completed_at, file.expires_at = now, now + KEPT
+            await file.save(
+                update_fields=["object_key", "size", "sha256", "content_type", "completed_at", "expires_at"]
+            )
             await attempt.delete()
     return fresh
+
+
+async def take(actor: Actor, file_id: UUID, purpose: UploadPurpose, *, field: str, now: datetime) -> File:
+    """Return a whole file that the actor uploaded, locked within the running transaction, for what now keeps it.
+
+    Raises NotFound, UploadForOther, UploadEnded, UploadUnfinished.
+    """
+    mine = File.filter(id=file_id, workspace_id=actor.workspace_id, user_id=actor.user_id, purpose__not_isnull=True)
+    file = await mine.select_for_update().first()
+    if file is None or actor.user_id is None:
+        raise NotFound(noun="upload", field=field)
+    if file.purpose is not purpose:
+        raise UploadForOther(purpose=file.purpose, field=field)
+    if file.expires_at is not None and file.expires_at <= now:
+        raise UploadEnded(field=field)
+    if file.completed_at is None:
+        raise UploadUnfinished(field=field)
+    await edits.write(file, {"expires_at": None})
+    return file
+
+
+async def keep(file_id: UUID, *, now: datetime) -> bool:
+    """Keep a file that was to be forgotten; return False where its time is over."""
+    kept = File.filter(id=file_id, completed_at__not_isnull=True, expires_at__gt=now)
+    return bool(await kept.update(expires_at=None))
+
+
+async def let_go(file_id: UUID, *, until: datetime) -> None:
+    """Have a file forgotten after that time, unless something keeps it again."""
+    await File.filter(id=file_id).update(expires_at=until)
 
 
 async def is_hidden(file: File) -> bool:
@@ -136,8 +243,13 @@ async def discard(file: File) -> None:
 
 
 async def uploaded(actor: Actor, file_id: UUID, *, field: str = "fileId") -> File:
-    """Return a file of the actor's workspace that is there whole; raises NotFound."""
-    file = await File.filter(id=file_id, workspace_id=actor.workspace_id, completed_at__not_isnull=True).first()
+    """Return a file of the actor's workspace that is there whole, to be imported; raises NotFound."""
+    file = await File.filter(
+        id=file_id,
+        workspace_id=actor.workspace_id,
+        purpose=UploadPurpose.IMPORT,
+        completed_at__not_isnull=True,
+    ).first()
     if file is None:
         raise NotFound(noun="uploaded file", field=field)
     return file
@@ -166,6 +278,14 @@ def download_url(file_id: UUID, *, now: datetime) -> str:
     """Return where the file can be fetched for a while, by whoever has the link."""
     until = now + LINK_LASTS
     return f"{settings().public_url.rstrip('/')}/files/{token(Purpose.DOWNLOAD, file_id, until=until)}"
+
+
+def avatar_url(file_id: UUID, *, now: datetime) -> str:
+    """Return where a person's picture can be fetched: the same address for a day, good for at least another."""
+    today = datetime.combine(now.date(), time(), UTC)
+    return (
+        f"{settings().public_url.rstrip('/')}/avatars/{token(Purpose.AVATAR, file_id, until=today + AVATAR_LINK_LASTS)}"
+    )
 
 
 def token(purpose: Purpose, file_id: UUID, *, until: datetime) -> str:

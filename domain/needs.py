@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, policy
+from domain import edits, inputs, leads, policy
 from domain.actors import Actor
 from domain.errors import DomainError, Faults
 from domain.events import Event, record
 from domain.policy import Action
-from domain.unset import UNSET, Unset
+from domain.unset import UNSET, Unset, given
 from models.database import transaction
 from models.leads import Lead
-from models.needs import Need
+from models.needs import Need, NeedKind
+from models.products import Product
 
 MOST_NEEDS = 100
 USUAL_IMPORTANCE = 3
@@ -44,15 +45,20 @@ class TooManyNeeds(DomainError):
 class NeedDetails:
     """What people say of a need; what is UNSET is left as it is, None clears it."""
 
+    kind: NeedKind | Unset = UNSET
     title: str | Unset | None = UNSET
     description: str | Unset | None = UNSET
     importance: int | Unset | None = UNSET
     answer: str | Unset | None = UNSET
+    product_id: UUID | Unset | None = UNSET
 
 
 def check(faults: Faults, details: NeedDetails) -> dict[str, Any]:
-    """Check what is given and return it as columns; importance is 1 to 5, None the usual 3."""
-    columns: dict[str, Any] = {}
+    """Check what is given and return it as columns; importance is 1 to 5, None the usual 3.
+
+    The product that answers it is looked up beside it.
+    """
+    columns: dict[str, Any] = given(kind=details.kind)
     if details.title is not UNSET:
         columns["title"] = inputs.name(faults, details.title, field="title")
     for name in ("description", "answer"):
@@ -70,6 +76,7 @@ async def create(actor: Actor, lead_id: UUID, details: NeedDetails, *, id: UUID 
     key = edits.new_id(faults, id)
     titled = NeedDetails(title=None) if details.title is UNSET else NeedDetails()
     columns = check(faults, titled) | check(faults, details)
+    columns |= await _checked_product(faults, actor, details)
     with edits.collisions("need", UNIQUE):
         async with transaction():
             lead = await policy.locked(actor, Lead, lead_id, field="leadId")
@@ -102,6 +109,7 @@ async def update(
     columns = check(faults, details)
     async with transaction():
         need = await _locked(actor, need_id, expected_version=expected_version)
+        columns |= await _checked_product(faults, actor, details, current=need.product_id)
         faults.raise_any()
         if changed := await edits.apply(need, columns, now=now):
             facts = _facts(need, {"changes": changed, "version": need.version})
@@ -137,6 +145,17 @@ async def _locked(actor: Actor, need_id: UUID, *, expected_version: int | None =
     if known is not None:
         policy.require(actor, Action.UPDATE_LEAD, await policy.locked(actor, Lead, known.lead_id, field="id"))
     return await policy.locked(actor, Need, need_id, expected_version=expected_version, deleted=deleted, field="id")
+
+
+async def _checked_product(
+    faults: Faults, actor: Actor, details: NeedDetails, *, current: UUID | None = None
+) -> dict[str, Any]:
+    """Check which product answers a need and return it as a column; the `current` one may be archived since."""
+    columns = given(product_id=details.product_id)
+    if isinstance(details.product_id, UUID) and details.product_id != current:
+        product = await edits.referred(faults, actor, Product, details.product_id, field="productId")
+        leads.refuse_archived(faults, product, field="productId")
+    return columns
 
 
 async def _forbid_more(faults: Faults, lead_id: UUID) -> None:

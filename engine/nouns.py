@@ -212,7 +212,15 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Tag),
         Noun(Competitor),
         Noun(LeadCompetitor, links={"competitor": Link(Competitor, ours="competitor_id")}),
-        Noun(Attachment, live=LIVE),
+        Noun(
+            Attachment,
+            links={
+                "lead": Link(Lead, ours="lead_id"),
+                "company": Link(Company, ours="company_id"),
+                "contact": Link(Contact, ours="contact_id"),
+            },
+            live=LIVE,
+        ),
         Noun(ExchangeRate),
         Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),
         Noun(StageTransition),

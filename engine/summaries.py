@@ -20,6 +20,7 @@ from engine.nouns import NOUNS
 from engine.sql import Params, visible, where
 from models.catalog import LostReason, Source
 from models.companies import Company
+from models.competitors import Competitor
 from models.leads import Lead, LeadStatus
 from models.products import Product
 from models.stages import Stage
@@ -47,6 +48,7 @@ class LeadSummaryDimension(StrEnum):
     MONTH_CREATED = "MONTH_CREATED"
     MONTH_CLOSED = "MONTH_CLOSED"
     LOST_REASON = "LOST_REASON"
+    LOST_TO = "LOST_TO"
 
 
 class TooManyDimensions(DomainError):
@@ -153,6 +155,7 @@ BY: dict[LeadSummaryDimension, Grouping] = {
     LeadSummaryDimension.MONTH_CREATED: Grouping("to_char(r.created_at AT TIME ZONE home.time_zone, 'YYYY-MM')"),
     LeadSummaryDimension.MONTH_CLOSED: Grouping("to_char(r.closed_at AT TIME ZONE home.time_zone, 'YYYY-MM')"),
     LeadSummaryDimension.LOST_REASON: Grouping("r.lost_reason_id", shows=LostReason),
+    LeadSummaryDimension.LOST_TO: Grouping("r.lost_to_id", shows=Competitor),
 }
 SHOWN_AS: dict[LeadSummaryDimension, type[Model]] = {
     LeadSummaryDimension.STAGE: Stage,
@@ -162,6 +165,7 @@ SHOWN_AS: dict[LeadSummaryDimension, type[Model]] = {
     LeadSummaryDimension.SOURCE: Source,
     LeadSummaryDimension.PRODUCT: Product,
     LeadSummaryDimension.LOST_REASON: LostReason,
+    LeadSummaryDimension.LOST_TO: Competitor,
 }
 MONTHS = (LeadSummaryDimension.MONTH_CREATED, LeadSummaryDimension.MONTH_CLOSED)
 

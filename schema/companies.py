@@ -15,6 +15,7 @@ from models.contacts import Contact as ContactRow
 from models.custom_fields import CustomFieldOwner
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
+from schema.attachments import attachments
 from schema.comments import comments_by
 from schema.connections import Connection, connection
 from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
@@ -40,6 +41,7 @@ from schema.scalars import URL, CountryCode, Money, PhoneNumber
 
 if TYPE_CHECKING:
     from schema.activities import Activity
+    from schema.attachments import Attachment
     from schema.comments import Comment
     from schema.contacts import Contact, ContactFilter
     from schema.leads import Lead, LeadFilter
@@ -121,6 +123,7 @@ class Company(Node):
     comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
         "company_id", "What people say about it, the newest first."
     )
+    attachments: Connection[Annotated["Attachment", strawberry.lazy("schema.attachments")]] = attachments("company_id")
     external_refs: list[ExternalRef] = external_refs_of("company")
 
 

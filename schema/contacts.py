@@ -15,6 +15,7 @@ from models.contacts import Contact as ContactRow
 from models.custom_fields import CustomFieldOwner
 from models.leads import Lead as LeadRow
 from models.users import User as UserRow
+from schema.attachments import attachments
 from schema.comments import comments_by
 from schema.connections import Connection, connection
 from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
@@ -38,6 +39,7 @@ from schema.scalars import Email, LanguageTag, PhoneNumber
 
 if TYPE_CHECKING:
     from schema.activities import Activity
+    from schema.attachments import Attachment
     from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
     from schema.leads import Lead, LeadFilter
@@ -85,6 +87,7 @@ class Contact(Node):
     comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
         "contact_id", "What people say about them, the newest first."
     )
+    attachments: Connection[Annotated["Attachment", strawberry.lazy("schema.attachments")]] = attachments("contact_id")
     external_refs: list[ExternalRef] = external_refs_of("contact")
 
 

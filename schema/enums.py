@@ -11,8 +11,11 @@ from models.activities import ActivityDirection, ActivityKind
 from models.bulks import BulkKind, BulkStatus
 from models.catalog import SourceKind
 from models.companies import Relationship
+from models.competitors import Threat
+from models.files import UploadPurpose
 from models.imports import ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
+from models.needs import NeedKind
 from models.stages import MoveRequestStatus, StageKind
 from models.users import Role, Visibility
 
@@ -173,6 +176,26 @@ described(
     COMPLETED="Every lead was done, or told among the faults.",
     FAILED="It could not go on; the errors say why, and what was left is among the faults.",
     CANCELLED="Somebody cancelled it; what was done stays done.",
+)
+described(
+    UploadPurpose,
+    "What an upload is for.",
+    IMPORT="To be imported, by importLeads.",
+    ATTACHMENT="To be attached, by attachFile.",
+    AVATAR="To be one's picture, by updateMe: a PNG, JPEG, WebP or GIF, of which a small square is kept.",
+)
+described(
+    Threat,
+    "How dangerous a competitor is on a lead.",
+    LOW="Hardly in play.",
+    MEDIUM="To be reckoned with.",
+    HIGH="Likely to win.",
+)
+described(
+    NeedKind,
+    "What kind of need it is.",
+    PAIN="What hurts.",
+    WISH="What they want.",
 )
 described(
     Action,

@@ -36,6 +36,7 @@ REFERENCES = {
     "product_id": "Product",
     "source_id": "Source",
     "lost_reason_id": "LostReason",
+    "lost_to_id": "Competitor",
     "tag_ids": "Tag",
     "parent_id": "Company",
 }

@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from domain import files
+from models.files import UploadPurpose
 from schema import ids
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, reports_user_errors
@@ -18,11 +19,20 @@ class Upload:
     expires_at: datetime = strawberry.field(description="Until when the upload must have begun.")
 
 
-@strawberry.input(description="A file to be uploaded.")
+@strawberry.input(
+    description="A file to be uploaded: to be imported by who may import, to be attached by who may attach, "
+    "or a picture of oneself."
+)
 class CreateUploadInput(MutationInput):
     name: str = strawberry.field(description="Its name, with its suffix.")
-    size: int = strawberry.field(description="Its size in bytes.")
-    content_type: str | None = strawberry.field(default=None, description="Its media type, such as text/csv.")
+    size: float = strawberry.field(description="Its size in bytes.")
+    content_type: str | None = strawberry.field(
+        default=None,
+        description="Its media type, such as text/csv; its first bytes are looked at, and outweigh this.",
+    )
+    purpose: UploadPurpose = strawberry.field(
+        default=UploadPurpose.IMPORT, description="What it is for; it serves nothing else."
+    )
 
 
 @strawberry.type(description="What createUpload answers.")
@@ -40,6 +50,7 @@ class FileMutations:
             name=input.name,
             size=input.size,
             content_type=input.content_type,
+            purpose=input.purpose,
             now=info.context.now,
         )
         shown = Upload(url=files.upload_url(file), file_id=ids.encode("File", file.id), expires_at=file.expires_at)

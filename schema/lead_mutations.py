@@ -146,6 +146,9 @@ class Ending(MutationInput):
     lost_reason_id: strawberry.ID | None = strawberry.field(
         default=None, description="Why it was lost; LOST needs it, nothing else keeps it."
     )
+    lost_to_id: strawberry.ID | None = strawberry.field(
+        default=None, description="The competitor that won; only with LOST."
+    )
     note: str | None = strawberry.field(default=None, description="What there is to say about it.")
     value: MoneyInput | None = strawberry.field(default=None, description="What it was worth in the end.")
     stage_id: strawberry.ID | None = strawberry.field(
@@ -254,6 +257,7 @@ def ending(input: Ending) -> dict[str, Any]:
     """Return what an input says of the end of a lead, as the domain takes it beside the status."""
     return {
         "lost_reason_id": ids.decode_maybe(input.lost_reason_id, "LostReason", field="lostReasonId"),
+        "lost_to_id": ids.decode_maybe(input.lost_to_id, "Competitor", field="lostToId"),
         "note": input.note,
         "value": amount_of(input.value),
         "stage_id": ids.decode_maybe(input.stage_id, "Stage", field="stageId"),

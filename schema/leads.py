@@ -17,11 +17,13 @@ from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.catalog import Tag as TagRow
 from models.companies import Company as CompanyRow
+from models.competitors import Competitor as CompetitorRow
 from models.contacts import Contact as ContactRow
 from models.custom_fields import CustomFieldOwner
 from models.events import Event as EventRow
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
+from models.leads import LeadCompetitor as LeadCompetitorRow
 from models.leads import LeadContact as LeadContactRow
 from models.needs import Need as NeedRow
 from models.pipelines import Pipeline as PipelineRow
@@ -32,6 +34,7 @@ from models.stages import Stage as StageRow
 from models.stages import StageTransition as StageTransitionRow
 from models.users import User as UserRow
 from schema import ids
+from schema.attachments import attachments
 from schema.comments import comments_by
 from schema.connections import Connection, connection, few
 from schema.context import Info
@@ -61,9 +64,11 @@ from schema.watching import viewer_watches, watchers_of_lead
 
 if TYPE_CHECKING:
     from schema.activities import Activity, ActivityFilter
+    from schema.attachments import Attachment
     from schema.catalog import LostReason, Source, Tag, TagFilter
     from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
+    from schema.competitors import Competitor, CompetitorFilter, LeadCompetitor
     from schema.contacts import Contact, ContactFilter
     from schema.needs import Need
     from schema.pipelines import Pipeline
@@ -239,6 +244,9 @@ class Lead(Node):
     lost_reason: Annotated["LostReason", strawberry.lazy("schema.catalog")] | None = relation(
         LostReasonRow, "Why it was lost.", by="lost_reason_id"
     )
+    lost_to: Annotated["Competitor", strawberry.lazy("schema.competitors")] | None = relation(
+        CompetitorRow, "The competitor that it was lost to.", by="lost_to_id"
+    )
     close_note: str | None = column("What was written when it was closed.")
     expected_close_date: date | None = column("When it is expected to be decided.")
     engaged_at: datetime | None = column("When selling began: when it first stood in a stage that is no intake.")
@@ -287,6 +295,16 @@ class Lead(Node):
     )
     watchers: Connection[Annotated["User", strawberry.lazy("schema.users")]] = watchers_of_lead()
     viewer_watches: bool = viewer_watches()
+    competitors: Connection[Annotated["LeadCompetitor", strawberry.lazy("schema.competitors")]] = connection(
+        "LeadCompetitor",
+        "schema.competitors",
+        model=LeadCompetitorRow,
+        by="lead_id",
+        default=(Order("created_at"),),
+        plain=True,
+        description="The competitors in play, the first named first.",
+    )
+    attachments: Connection[Annotated["Attachment", strawberry.lazy("schema.attachments")]] = attachments("lead_id")
     tags: list[Annotated["Tag", strawberry.lazy("schema.catalog")]] = few(
         TagRow, through=("lead_tag", "lead_id", "tag_id"), default=(Order("name"),), most=50, description="Its tags."
     )
@@ -349,6 +367,7 @@ class LeadFilter:
     product: IDFilter | None = on("By product.", "product_id", noun="Product")
     source: IDFilter | None = on("By source.", "source_id", noun="Source")
     lost_reason: IDFilter | None = on("By lost reason.", "lost_reason_id", noun="LostReason")
+    lost_to: IDFilter | None = on("By the competitor that it was lost to.", "lost_to_id", noun="Competitor")
     company_id: IDFilter | None = on("By company.", "company_id", noun="Company")
     created_at: DateTimeFilter | None = on("By when it was captured.", "created_at")
     updated_at: DateTimeFilter | None = on("By when a person last changed it.", "updated_at")
@@ -371,6 +390,9 @@ class LeadFilter:
     tags: ListFilter[Annotated["TagFilter", strawberry.lazy("schema.catalog")]] | None = through("By its tags.", "tags")
     activities: ListFilter[Annotated["ActivityFilter", strawberry.lazy("schema.activities")]] | None = through(
         "By what was done about it.", "activities"
+    )
+    competitors: ListFilter[Annotated["CompetitorFilter", strawberry.lazy("schema.competitors")]] | None = through(
+        "By the competitors in play.", "competitors"
     )
     team: "OwnerTeamFilter | None" = through("By the owner's team.", "membership")
     custom: list[CustomValueFilter] | None = by_custom_fields("By custom fields: all of these tests pass.")

@@ -16,6 +16,7 @@ from domain.policy import Action
 from engine import boards
 from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
 from engine.live import cursor as live_cursor
+from models.attachments import Attachment as AttachmentRow
 from models.bulks import Bulk as BulkRow
 from models.conversations import Comment as CommentRow
 from models.imports import Import as ImportRow
@@ -44,6 +45,7 @@ from schema.filters import (
 from schema.imports import Import
 
 if TYPE_CHECKING:
+    from schema.attachments import Attachment
     from schema.comments import Comment
     from schema.leads import Lead, OwnerTeamFilter
 
@@ -163,6 +165,12 @@ class LeadChanged(SeenLeadEvent):
     )
     comment: Annotated["Comment", strawberry.lazy("schema.comments")] | None = hanging(
         CommentRow, "That comment as it is now; null where it is deleted or may not be seen.", by="comment_id"
+    )
+    attachment_id: strawberry.ID | None = hanging_key(
+        "Attachment", "The file that was attached, removed or restored, if one was.", by="attachment_id"
+    )
+    attachment: Annotated["Attachment", strawberry.lazy("schema.attachments")] | None = hanging(
+        AttachmentRow, "That file as it is now; null where it is removed or may not be seen.", by="attachment_id"
     )
 
 

@@ -6,19 +6,22 @@ import strawberry
 
 from domain import needs
 from domain.needs import NeedDetails
+from models.needs import NeedKind
 from schema import ids
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
-from schema.fields import given, optional, shown
-from schema.inputs import about, expected_version, own_id
+from schema.fields import given, given_id, optional, shown
+from schema.inputs import about, expected_version, own_id, unless_null
 from schema.needs import Need
 
 
 @strawberry.input(description="What people say of a need.")
 class NeedFields(MutationInput):
+    kind: NeedKind | None = optional("Whether it hurts or is wished for; PAIN at first, null changes nothing.")
     description: str | None = optional("More about it, at most 20,000 characters.")
     importance: int | None = optional("How much it matters: 1 (nice to have) to 5 (decisive); null is 3.")
     answer: str | None = optional("What answers it, at most 20,000 characters.")
+    product_id: strawberry.ID | None = optional("The product that answers it.")
 
 
 @strawberry.input(description="A need to name.")
@@ -61,10 +64,12 @@ class DeleteNeedPayload(NeedPayload):
 
 def _details(input: CreateNeedInput | UpdateNeedInput) -> NeedDetails:
     return NeedDetails(
+        kind=unless_null(input.kind),
         title=given(input.title),
         description=given(input.description),
         importance=given(input.importance),
         answer=given(input.answer),
+        product_id=given_id(input.product_id, "Product", field="productId"),
     )
 
 

@@ -7,6 +7,8 @@ import schema.enums  # noqa: F401  (declares the enums before a type uses them)
 from schema.activities import ActivityQueries
 from schema.activity_mutations import ActivityMutations
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
+from schema.attachment_mutations import AttachmentMutations
+from schema.attachments import AttachmentQueries
 from schema.building import build_inputs_fast
 from schema.bulk_mutations import BulkMutations
 from schema.bulks import BulkQueries
@@ -16,6 +18,8 @@ from schema.comment_mutations import CommentMutations
 from schema.comments import CommentQueries
 from schema.companies import CompanyQueries
 from schema.company_mutations import CompanyMutations
+from schema.competitor_mutations import CompetitorMutations
+from schema.competitors import CompetitorQueries
 from schema.contact_mutations import ContactMutations
 from schema.contacts import ContactQueries
 from schema.custom_field_mutations import CustomFieldMutations
@@ -54,9 +58,11 @@ class Query(
     ActivityQueries,
     ApiKeyQueries,
     BulkQueries,
+    AttachmentQueries,
     CatalogQueries,
     CommentQueries,
     CompanyQueries,
+    CompetitorQueries,
     ContactQueries,
     CustomFieldQueries,
     ExchangeRateQueries,
@@ -85,9 +91,11 @@ class Mutation(
     ActivityMutations,
     ApiKeyMutations,
     BulkMutations,
+    AttachmentMutations,
     CatalogMutations,
     CommentMutations,
     CompanyMutations,
+    CompetitorMutations,
     ContactMutations,
     CustomFieldMutations,
     ExchangeRateMutations,

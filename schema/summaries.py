@@ -10,6 +10,7 @@ from engine.summaries import LeadSummaryDimension, Totals
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.companies import Relationship
+from models.competitors import Competitor as CompetitorRow
 from models.leads import Lead as LeadRow
 from models.leads import LeadStatus
 from models.products import Product as ProductRow
@@ -25,6 +26,7 @@ from schema.scalars import CurrencyCode, Money
 
 if TYPE_CHECKING:
     from schema.catalog import LostReason, Source
+    from schema.competitors import Competitor
     from schema.leads import LeadFilter
     from schema.products import Product
     from schema.stages import Stage
@@ -47,6 +49,7 @@ described(
     MONTH_CREATED="The month in which they were captured, in the workspace's time zone.",
     MONTH_CLOSED="The month in which they were closed, in the workspace's time zone.",
     LOST_REASON="Why they were lost.",
+    LOST_TO="The competitor that they were lost to.",
 )
 
 ENUMS: dict[LeadSummaryDimension, type[LeadStatus] | type[Relationship]] = {
@@ -190,6 +193,9 @@ class LeadSummaryGroup(LeadMeasures):
     )
     lost_reason: Annotated["LostReason", strawberry.lazy("schema.catalog")] | None = _shows(
         LostReasonRow, LeadSummaryDimension.LOST_REASON, "Why they were lost"
+    )
+    lost_to: Annotated["Competitor", strawberry.lazy("schema.competitors")] | None = _shows(
+        CompetitorRow, LeadSummaryDimension.LOST_TO, "The competitor that they were lost to"
     )
 
     @strawberry.field(description="Their status; null where not grouped by it.")

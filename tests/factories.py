@@ -3,6 +3,7 @@
 A test says only what it is about: `admin = await member()`, `rep = await member(Role.REP, of=admin)`.
 """
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import captures, custom_fields, passwords, pipelines, sessions, teams
+from domain import captures, custom_fields, files, passwords, pipelines, sessions, teams
 from domain.actors import Actor, ActorKind
 from domain.captures import Capture
 from domain.custom_fields import CustomFieldDetails
@@ -22,6 +23,7 @@ from models.base import uuid7
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType
 from models.database import transaction
 from models.events import Event
+from models.files import File, FileChunk, UploadPurpose
 from models.leads import Lead, LeadStatus
 from models.pipelines import Pipeline
 from models.stages import Stage, StageKind
@@ -186,6 +188,27 @@ async def lead_in(stage: Stage, *, status: LeadStatus = LeadStatus.OPEN, deleted
         status=status,
         **(defaults | columns),
     )
+
+
+async def upload(
+    actor: Actor,
+    content: bytes = b"A note.\n",
+    *,
+    name: str = "note.txt",
+    content_type: str = "text/plain",
+    purpose: UploadPurpose = UploadPurpose.ATTACHMENT,
+    now: datetime = NOW,
+) -> File:
+    """Make an upload of the actor's whose bytes have come."""
+    announced = await files.create_upload(
+        actor, name=name, size=len(content), content_type=content_type, purpose=purpose, now=now
+    )
+    attempt = await files.begin(announced, now=now)
+    attempt.size = len(content)
+    await FileChunk.create(file_id=attempt.id, number=0, data=content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    await files.complete(announced.id, attempt, received=len(content), sha256=sha256, head=content[:8192], now=now)
+    return await File.get(id=announced.id)
 
 
 async def events(subject_id: UUID | None) -> list[Event]:

@@ -14,13 +14,17 @@ from adapters.files.errors import StoreUnavailable as StoreUnavailable
 from adapters.files.errors import TooManyBytes as TooManyBytes
 from models.files import File
 
+# By so many a file's kind is told.
+HEAD_BYTES = 8192
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: `size` in bytes, and its SHA-256 in hexadecimal digits."""
+    """What was written: `size` in bytes, its SHA-256 in hexadecimal digits, and its first bytes."""
 
     size: int
     sha256: str
+    head: bytes
 
 
 async def write(file: File, parts: AsyncIterable[bytes], *, most: int) -> Written:
@@ -33,7 +37,7 @@ async def write(file: File, parts: AsyncIterable[bytes], *, most: int) -> Writte
         await chunks.write(file.id, measured)
     else:
         await objects.write(file.object_key, measured)
-    return Written(measured.size, measured.digest.hexdigest())
+    return Written(measured.size, measured.digest.hexdigest(), bytes(measured.head))
 
 
 async def open(file: File) -> AsyncIterator[bytes]:  # noqa: A001
@@ -55,11 +59,12 @@ async def delete(file: File) -> None:
 
 
 class _Measured:
-    """A stream that is counted and hashed as it passes."""
+    """A stream that is counted, hashed and looked at as it passes."""
 
     def __init__(self, parts: AsyncIterable[bytes], most: int) -> None:
         self.size = 0
         self.digest = hashlib.sha256()
+        self.head = bytearray()
         self._parts = parts
         self._most = most
 
@@ -69,4 +74,5 @@ class _Measured:
             if self.size > self._most:
                 raise TooManyBytes
             self.digest.update(part)
+            self.head += part[: HEAD_BYTES - len(self.head)]
             yield part

@@ -24,7 +24,8 @@ from models.stages import Stage
 WRITTEN = (
     "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id", "rank", "status",
     "lifecycle", "value", "currency", "closing_rate", "probability", "owner_id", "company_id", "product_id",
-    "source_id", "lost_reason_id", "close_note", "expected_close_date", "engaged_at", "stage_entered_at", "closed_at",
+    "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date", "engaged_at", "stage_entered_at",
+    "closed_at",
 )  # fmt: skip
 AS_SAID = ("description", "close_note", "engaged_at", "expected_close_date", "value")
 IF_SAID = ("lifecycle", "created_at")
@@ -144,6 +145,7 @@ class _Edits:
             columns |= {"close_note": None} if lead.status is not LeadStatus.OPEN else {}
         else:
             columns = {"closed_at": closed_at}
+        columns |= {"lost_to_id": None} if place.status is not LeadStatus.LOST else {}
         columns |= {"status": place.status, "stage_id": stage.id, "pipeline_id": stage.pipeline_id}
         if (lead.status, lead.stage_id) == (place.status, stage.id):
             return columns

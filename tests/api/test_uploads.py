@@ -119,7 +119,7 @@ async def test_twins_at_the_same_time_are_not_mixed(client: Client, admin: Actor
 
 @pytest.mark.parametrize(
     ("sent", "status", "code"),
-    [(b"four", 400, "UPLOAD_INCOMPLETE"), (b"sixsix", 413, "BAD_USER_INPUT"), (b"", 400, "UPLOAD_INCOMPLETE")],
+    [(b"four", 400, "UPLOAD_INCOMPLETE"), (b"sixsix", 413, "FILE_TOO_LARGE"), (b"", 400, "UPLOAD_INCOMPLETE")],
 )
 async def test_another_size_than_was_announced_leaves_nothing(
     client: Client, admin: Actor, sent: bytes, status: int, code: str
@@ -130,7 +130,7 @@ async def test_another_size_than_was_announced_leaves_nothing(
     by_length = await client.http.put(path, content=sent)
 
     assert (by_stream.status_code, codes(by_stream.json())) == (status, [code])
-    assert (by_length.status_code, codes(by_length.json())) == (400, ["UPLOAD_INCOMPLETE"])
+    assert (by_length.status_code, codes(by_length.json())) == (status, [code])
     with pytest.raises(NotFound):
         await files.uploaded(admin, key)
     assert await leftovers(admin) == 0
@@ -269,8 +269,12 @@ async def test_a_file_is_fetched_by_a_link_of_its_own(client: Client, admin: Act
     ("given", "errors"),
     [
         ({"name": "  "}, [("REQUIRED", ["name"])]),
-        ({"name": "x" * 201}, [("TOO_LONG", ["name"])]),
+        ({"name": "x" * 256}, [("TOO_LONG", ["name"])]),
+        ({"name": "offer\nof.pdf"}, [("MALFORMED", ["name"])]),
+        ({"name": "offer\u202efdp.exe"}, [("MALFORMED", ["name"])]),
         ({"size": -1}, [("OUT_OF_RANGE", ["size"])]),
+        ({"size": 0, "purpose": "ATTACHMENT"}, [("OUT_OF_RANGE", ["size"])]),
+        ({"size": 0.5}, [("MALFORMED", ["size"])]),
         ({"contentType": "csv"}, [("MALFORMED", ["contentType"])]),
         ({"contentType": "text/csv\r\nX: y"}, [("MALFORMED", ["contentType"])]),
         ({"name": "", "size": -1}, [("REQUIRED", ["name"]), ("OUT_OF_RANGE", ["size"])]),
@@ -298,7 +302,7 @@ async def test_a_file_has_so_many_bytes_at_most(client: Client, admin: Actor, mo
         for size in (10, 11)
     ]
 
-    assert told == [[], [{"code": "OUT_OF_RANGE", "field": ["size"]}]]
+    assert told == [[], [{"code": "FILE_TOO_LARGE", "field": ["size"]}]]
 
 
 async def test_who_may_not_import_may_not_upload(client: Client, admin: Actor) -> None:

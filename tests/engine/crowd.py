@@ -13,10 +13,12 @@ from tortoise.models import Model
 from domain.actors import Actor
 from models.activities import Activity, ActivityKind, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
+from models.attachments import Attachment
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind, BulkRow
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
+from models.competitors import Competitor
 from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner
@@ -25,7 +27,7 @@ from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
 from models.imports import Import, ImportFault, ImportKind
-from models.leads import Lead, LeadContact, LeadTag
+from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
@@ -67,6 +69,7 @@ class _Crowd:
         await self._references("product", await _made(products))
         sources = await _made([Source(**self._named(number)) for number in range(MANY)])
         reasons = await _made([LostReason(**self._named(number)) for number in range(MANY)])
+        rivals = await _made([Competitor(**self._named(number)) for number in range(MANY)])
         tags = await _made([Tag(**self._named(number)) for number in range(MANY)])
         contacts = await _made(
             [
@@ -93,6 +96,7 @@ class _Crowd:
                     source_id=sources[number % MANY].id,
                     lost_reason_id=reasons[number % MANY].id,
                     custom={field.id.hex: f"{number}" for field in fields[CustomFieldOwner.LEAD]},
+                    lost_to_id=rivals[number % MANY].id,
                     score_factors=[{"label": "Near", "points": 1, "direction": "UP"}] * FEW,
                 )
                 for number in range(LEADS)
@@ -101,6 +105,8 @@ class _Crowd:
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
         for subject in (leads, companies, contacts):
             await self._talk(subject, users)
+        await self._compete(leads, rivals, products)
+        await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)
         await self._views(users, teams)
         await self._activities(leads, companies, contacts, users)
@@ -308,6 +314,32 @@ class _Crowd:
                     created_at=comment.created_at,
                 )
                 for comment in comments
+            ]
+        )
+
+    async def _compete(self, leads: Sequence[Lead], rivals: Sequence[Competitor], products: Sequence[Product]) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id, "created_at": NOW}
+        await _made(
+            [
+                LeadCompetitor(**home, lead_id=lead.id, competitor_id=rivals[(place + number) % MANY].id)
+                for place, lead in enumerate(leads)
+                for number in range(FEW + 1)
+            ]
+        )
+        await Need.filter(workspace_id=self.workspace_id).update(product_id=products[0].id)
+
+    async def _attach(self, subjects: Sequence[Sequence[Model]], users: Sequence[User]) -> None:
+        await _made(
+            [
+                Attachment(
+                    **self._named(number),
+                    **{f"{type(row)._meta.db_table}_id": row.pk},
+                    user_id=users[number % len(users)].id,
+                    content_type="text/plain",
+                    size=1,
+                )
+                for rows in subjects
+                for number, row in enumerate(row for row in rows for _ in range(FEW + 1))
             ]
         )
 

@@ -54,7 +54,7 @@ BY_HAND = {
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
-    "LeadSummaryGroup": "stage owner team topTeam source product lostReason status companyRelationship",
+    "LeadSummaryGroup": "stage owner team topTeam source product lostReason lostTo status companyRelationship",
     "LeadSummaryKey": "key label",
     "MoveRequestPayload": "lead",
     "LeadChanged": "commentId comment",

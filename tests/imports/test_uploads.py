@@ -75,9 +75,9 @@ async def uploaded(actor: Actor, content: bytes, *, name: str = "leads.csv") -> 
             yield content[at : at + 1000]
 
     promised = await files.create_upload(actor, name=name, size=len(content), now=NOW)
-    attempt = await files.begin(promised.id, now=NOW)
+    attempt = await files.begin(promised, now=NOW)
     written = await store.write(attempt, parts(), most=len(content))
-    await files.complete(promised.id, attempt, received=written.size, sha256=written.sha256, now=NOW)
+    await files.complete(promised.id, attempt, received=written.size, sha256=written.sha256, head=written.head, now=NOW)
     return str(ids.encode("File", promised.id))
 
 

@@ -34,6 +34,7 @@ NOUNS = {
     "ownerId": "User", "userId": "User", "serviceUserId": "User", "updateMember": "User", "approveMove": "MoveRequest",
     "rejectMove": "MoveRequest", "setStageRequirements": "Stage", "mentionIds": "User", "subjectId": "Lead",
     "fromUserId": "User", "toUserId": "User", "substituteId": "User", "transferLeadsToId": "User",
+    "lostToId": "Competitor", "uploadId": "File", "attachFile": "Attachment",
 }  # fmt: skip
 TEXTS = {
     "Email": ("new@example.com", "Person1@example.com", "nonsense"),

@@ -26,9 +26,11 @@ from models.activities import (
     ActivityType,
 )
 from models.api_keys import ApiKey
+from models.attachments import Attachment
 from models.bulks import Bulk, BulkKind, BulkRow, BulkStatus
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
+from models.competitors import Competitor, Threat
 from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
@@ -36,9 +38,10 @@ from models.database import transaction
 from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
+from models.files import File, UploadPurpose
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
-from models.leads import ContactRole, Grade, Lead, LeadContact, LeadStatus, LeadTag, Lifecycle
-from models.needs import Need
+from models.leads import ContactRole, Grade, Lead, LeadCompetitor, LeadContact, LeadStatus, LeadTag, Lifecycle
+from models.needs import Need, NeedKind
 from models.pipelines import Pipeline
 from models.products import Product
 from models.saved_views import SavedView, Sharing, ViewNoun
@@ -239,14 +242,16 @@ NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
         Activity, ActivityType, CustomField, Comment, Notification, Bulk, BulkRow,
-        ApiKey, Company, Contact, ExchangeRate, Import, ImportFault, Invitation, Lead, LeadContact, LostReason,
+        ApiKey, Attachment, Company, Competitor, Contact, ExchangeRate, File, Import, ImportFault, Invitation, Lead,
+        LeadCompetitor, LeadContact, LostReason,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
 ORDER: tuple[type[Model], ...] = (
-    Workspace, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
-    ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, Need, StageTransition, MoveRequest, ExternalRef,
+    Workspace, File, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
+    Competitor, ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, LeadCompetitor, Attachment, Need,
+    StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
@@ -270,6 +275,7 @@ class _Filling:
         for number in range(LEADS[self.at]):
             self._lead(number)
         self._talk()
+        self._files()
         self._log()
         self._imports()
         self._bulks()
@@ -384,6 +390,7 @@ class _Filling:
             time_zone=self.maybe("Asia/Tokyo", 0.3),
             locale=self.maybe("fr", 0.3),
             is_service=is_service,
+            avatar_id=self.maybe(self._file(None, UploadPurpose.AVATAR), 0.3),
             **self.stamps(),
         )
         del user["workspace_id"]
@@ -449,6 +456,16 @@ class _Filling:
                 **stamps,
             )
             self.add(LostReason, name=f"{self.name()} {number}", archived_at=archived, **stamps)
+            self.add(
+                Competitor,
+                name=f"{self.name()} {number}",
+                website=self.maybe("https://rival.example/?q='"),
+                strengths=self.maybe(self.text()),
+                weaknesses=self.maybe(self.text()),
+                description=self.maybe(self.text()),
+                archived_at=archived,
+                **stamps,
+            )
             self.add(Tag, name=f"{self.name()} {number}", color=self.maybe("#00ff7f"), archived_at=archived, **stamps)
         for number in range(9):
             name = f"{self.name()} {number}"
@@ -570,6 +587,7 @@ class _Filling:
             product_id=self.maybe(self.one(Product)),
             source_id=self.maybe(self.one(Source)),
             lost_reason_id=self.maybe(self.one(LostReason)) if status is LeadStatus.LOST else None,
+            lost_to_id=self.maybe(self.one(Competitor)) if status is LeadStatus.LOST else None,
             close_note=self.maybe(self.text()) if over else None,
             expected_close_date=self.maybe(self.day()),
             engaged_at=self.maybe(self.instant(), 0.8),
@@ -610,10 +628,23 @@ class _Filling:
             )
         for tag in self.chance.sample(self.rows(Tag), self.chance.randrange(4)):
             self.add(LeadTag, lead_id=lead_id, tag_id=tag["id"])
+        for rival in self.chance.sample(self.rows(Competitor), self.chance.randrange(3)):
+            self.add(
+                LeadCompetitor,
+                lead_id=lead_id,
+                competitor_id=rival["id"],
+                threat=self.chance.choice(list(Threat)),
+                strengths=self.maybe(self.text()),
+                weaknesses=self.maybe(self.text()),
+                notes=self.maybe(self.text()),
+                created_at=self.instant(),
+            )
         for _ in range(self.chance.randrange(3)):
             self.add(
                 Need,
                 lead_id=lead_id,
+                kind=self.chance.choice(list(NeedKind)),
+                product_id=self.maybe(self.one(Product), 0.3),
                 title=self.name(),
                 description=self.maybe(self.text()),
                 importance=self.chance.randrange(1, 6),
@@ -687,6 +718,39 @@ class _Filling:
         )
         for user in self.chance.sample(self.rows(User), self.chance.randrange(3)):
             self.add(CommentMention, comment_id=comment["id"], user_id=user["id"])
+
+    def _files(self) -> None:
+        """Files on what may be deleted, some of which have lost their bytes, and uploads that wait for their use."""
+        for column, model in (("lead_id", Lead), ("company_id", Company), ("contact_id", Contact)):
+            for subject in self.chance.sample(self.rows(model), 8):
+                self.add(
+                    Attachment,
+                    **dict.fromkeys(("lead_id", "company_id", "contact_id")) | {column: subject["id"]},
+                    file_id=self.maybe(self._file(None), 0.9),
+                    user_id=self.maybe(self.one(User), 0.9),
+                    name=self.name(),
+                    content_type=self.chance.choice(("application/pdf", "text/html", "text/plain")),
+                    size=self.chance.choice((1, 2**40)),
+                    deleted_at=self.maybe(NOW, 0.15),
+                    **self.stamps(),
+                )
+        for hours in (-1, 1, 24, 24):
+            self._file(NOW + timedelta(hours=hours))
+
+    def _file(self, expires_at: datetime | None, purpose: UploadPurpose = UploadPurpose.ATTACHMENT) -> UUID:
+        file = self.add(
+            File,
+            name=self.name(),
+            content_type="text/plain",
+            size=3,
+            purpose=purpose,
+            sha256="0",
+            user_id=self.one(User) if self.rows(User) else None,
+            created_at=NOW,
+            expires_at=expires_at,
+            completed_at=self.maybe(NOW, 0.9),
+        )
+        return file["id"]  # type: ignore[no-any-return]
 
     def _log(self) -> None:
         for lead in self.rows(Lead):

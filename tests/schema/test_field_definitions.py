@@ -29,10 +29,11 @@ query ($type: FieldOwner!) {
 NO_FIELDS = {
     "LEAD": {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
-        *("viewerCan", "moves", "activities", "custom"),
+        *("viewerCan", "moves", "activities", "attachments", "custom"),
         *("comments", "watchers", "viewerWatches"),
     },
     "COMPANY": {
+        "attachments",
         "comments",
         "id",
         "version",
@@ -44,7 +45,17 @@ NO_FIELDS = {
         "viewerCan",
         "custom",
     },
-    "CONTACT": {"comments", "id", "version", "activities", "leads", "externalRefs", "viewerCan", "custom"},
+    "CONTACT": {
+        "attachments",
+        "comments",
+        "id",
+        "version",
+        "activities",
+        "leads",
+        "externalRefs",
+        "viewerCan",
+        "custom",
+    },
     "PRODUCT": {"id", "version", "leads", "externalRefs", "viewerCan"},
 }
 TYPES = {

@@ -16,11 +16,24 @@ from graphql import (
 )
 from tortoise.connection import get_connection
 
-from domain import activities, captures, catalog, comments, companies, contacts, needs, products, teams
+from domain import (
+    activities,
+    attachments,
+    captures,
+    catalog,
+    comments,
+    companies,
+    competitors,
+    contacts,
+    needs,
+    products,
+    teams,
+)
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
+from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
@@ -37,7 +50,7 @@ from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
 from schema.schema import graphql_schema
-from tests.factories import NOW, custom_field, seller, stage
+from tests.factories import NOW, custom_field, seller, stage, upload
 from tests.schema.asking import answer, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -48,6 +61,8 @@ NOUNS = {
     "afterLeadId": "Lead",
     "beforeLeadId": "Lead",
     "moveLeadsTo": "Stage",
+    "lostToId": "Competitor",
+    "uploadId": "File",
     "ids": "Stage",
     "stageIds": "Stage",
     "tagIds": "Tag",
@@ -65,6 +80,7 @@ NOUNS = {
 }
 OF_MUTATION = {
     "approveMove": "MoveRequest",
+    "attachFile": "Attachment",
     "rejectMove": "MoveRequest",
     "setStageRequirements": "Stage",
     "updateMember": "User",
@@ -130,6 +146,9 @@ async def objects(actor: Actor) -> dict[str, str]:
     kind = await catalog.create_activity_type(actor, name="Visit", now=NOW)
     done = ActivityDetails(kind=ActivityKind.CALL)
     activity = await activities.log(actor, NewActivity(details=done, lead_id=lead.id), now=NOW)
+    rival = await competitors.create(actor, CompetitorDetails(name="Rival"), now=NOW)
+    staged = await upload(actor)
+    attachment = await attachments.attach(actor, SubjectKey(Lead, lead.id), (await upload(actor)).id, now=NOW)
     team = await teams.create(actor, name="North", now=NOW)
     first = await stage(actor, StageKind.QUALIFY)
     wish = await MoveRequest.create(
@@ -165,6 +184,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "ActivityType": kind, "Activity": activity, "CustomField": field,
         "Comment": comment, "Notification": notification,
         "Bulk": bulk,
+        "Competitor": rival, "Attachment": attachment,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -172,8 +192,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "User": gid("User", actor.user_id),
         "Workspace": gid("Workspace", actor.workspace_id),
         "ApiKey": gid("ApiKey", uuid7()),
-        "File": gid("File", uuid7()),
-        "Upload": gid("Upload", uuid7()),
+        "File": gid("File", staged.id),
         "LeadContact": gid("LeadContact", uuid7()),
     }
 
@@ -222,6 +241,7 @@ TABLES = (
     *("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage", "pipeline"),
     *("saved_view", "move_request", "invitation", "membership", "event"),
     *("activity", "activity_type", "comment", "notification"),
+    *("competitor", "attachment", "file"),
 )
 
 

@@ -6,10 +6,22 @@ from typing import Any
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
-from domain import activities, catalog, comments, companies, contacts, external_refs, needs, products, stages
+from domain import (
+    activities,
+    catalog,
+    comments,
+    companies,
+    competitors,
+    contacts,
+    external_refs,
+    needs,
+    products,
+    stages,
+)
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.companies import CompanyDetails
+from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
@@ -43,8 +55,8 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "updateProduct": {"id": "own Product"},
     "archiveProduct": {"id": "own Product"},
     "restoreProduct": {"id": "own Product"},
-    "createNeed": {"leadId": "own Lead", "title": "Warmth"},
-    "updateNeed": {"id": "own Need"},
+    "createNeed": {"leadId": "own Lead", "title": "Warmth", "productId": "own Product"},
+    "updateNeed": {"id": "own Need", "productId": "own Product"},
     "deleteNeed": {"id": "own Need"},
     "restoreNeed": {"id": "own Need"},
     "createCustomField": {"owner": "LEAD", "key": "note", "label": "Note", "type": "TEXT"},
@@ -64,6 +76,10 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "updateLostReason": {"id": "own LostReason"},
     "archiveLostReason": {"id": "own LostReason"},
     "restoreLostReason": {"id": "own LostReason"},
+    "createCompetitor": {"name": "Rival"},
+    "updateCompetitor": {"id": "own Competitor"},
+    "archiveCompetitor": {"id": "own Competitor"},
+    "restoreCompetitor": {"id": "own Competitor"},
     "createTag": {"name": "Hot"},
     "updateTag": {"id": "own Tag"},
     "archiveTag": {"id": "own Tag"},
@@ -143,6 +159,7 @@ async def one_of_each(actor: Actor) -> dict[str, str]:
         "Tag": await catalog.create_tag(actor, name="Own", now=NOW),
         "ActivityType": visit,
         "Activity": await activities.log(actor, NewActivity(details=done, lead_id=wanting.id), now=NOW),
+        "Competitor": await competitors.create(actor, CompetitorDetails(name="Own"), now=NOW),
     }
     assert actor.user_id
     return {noun: gid(noun, row.id) for noun, row in rows.items()} | {"User": gid("User", actor.user_id)}
@@ -187,7 +204,18 @@ class TestEveryMutation:
             }
             assert taken <= given.keys(), mutation
         verbs = ("create", "update", "delete", "archive", "restore")
-        elsewhere = ("Lead", "SavedView", "Team", "Member", "Me", "ApiKey", "Workspace", "Upload", "Leads")
+        elsewhere = (
+            "Attachment",
+            "Lead",
+            "Leads",
+            "SavedView",
+            "Team",
+            "Member",
+            "Me",
+            "ApiKey",
+            "Workspace",
+            "Upload",
+        )
         named = {name for name in core.mutation_type.fields if name.startswith(verbs) and not name.endswith(elsewhere)}
         assert named <= MUTATIONS.keys()
 

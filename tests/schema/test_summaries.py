@@ -22,6 +22,7 @@ from engine.summaries import LeadSummaryDimension, summarise
 from models.base import uuid7
 from models.catalog import LostReason, Source
 from models.companies import Company
+from models.competitors import Competitor
 from models.exchange_rates import ExchangeRate
 from models.leads import Lead, LeadStatus
 from models.products import Product
@@ -362,6 +363,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
     sources = await Source.filter(workspace_id=home)
     reasons = await LostReason.filter(workspace_id=home)
     stamps: dict[str, Any] = {"workspace_id": home, "created_at": NOW, "updated_at": NOW}
+    rivals = [await Competitor.create(name=f"R{n}", **stamps) for n in range(3)]
     products = [await Product.create(name=f"P{n}", name_normalised=f"p{n}", **stamps) for n in range(3)]
     buyers = [
         await Company.create(
@@ -390,6 +392,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
             chance.choice(sources),
         )
         reason = chance.choice(reasons) if status is LOST else None
+        rival = chance.choice([None, *rivals]) if status is LOST else None
         row = await lead_in(
             place,
             status=status,
@@ -404,6 +407,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
             product_id=product.id if product else None,
             source_id=source.id,
             lost_reason_id=reason.id if reason else None,
+            lost_to_id=rival.id if rival else None,
         )
         rows.append(row)
         crew = teams[rep.user_id] if rep else None
@@ -421,6 +425,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
             "MONTH_CREATED": f"{row.created_at:%Y-%m}",
             "MONTH_CLOSED": f"{closed_at:%Y-%m}" if closed_at else None,
             "LOST_REASON": ids.encode("LostReason", reason.id) if reason else None,
+            "LOST_TO": ids.encode("Competitor", rival.id) if rival else None,
         }
     return admin, rows, facts
 
