@@ -583,7 +583,7 @@ class _Filling:
             score_factors=self._factors() if scored else [],
             scored_at=self.instant() if scored else None,
             owner_id=self._owner(),
-            company_id=self.maybe(self.one(Company), 0.7),
+            company_id=self.maybe(self.one(Company), 0.9),
             product_id=self.maybe(self.one(Product)),
             source_id=self.maybe(self.one(Source)),
             lost_reason_id=self.maybe(self.one(LostReason)) if status is LeadStatus.LOST else None,
