@@ -11,6 +11,9 @@ from domain.policy import Action
 from engine.conditions import EVERYTHING, AnyOf, Compare, Exists, Op, both
 from engine.pages import Order, PageRequest, page
 from models.attachments import Attachment as AttachmentRow
+from models.companies import Company as CompanyRow
+from models.contacts import Contact as ContactRow
+from models.leads import Lead as LeadRow
 from models.users import User as UserRow
 from schema.connections import Connection, connection
 from schema.context import Info
@@ -19,9 +22,11 @@ from schema.filters import DateTimeFilter, IDFilter, StringFilter, junction, on
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.scalars import URL
-from schema.subjects import Subject, subject_field
 
 if TYPE_CHECKING:
+    from schema.companies import Company
+    from schema.contacts import Contact
+    from schema.leads import Lead
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
@@ -54,7 +59,15 @@ class Attachment(Node):
         "Its media type, as its first bytes tell it; application/octet-stream where they do not."
     )
     size: float = column("Its size in bytes.")
-    subject: Subject | None = subject_field("What it hangs on; null where that is deleted.")
+    lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(
+        LeadRow, "The lead that it hangs on, if it hangs on one.", by="lead_id"
+    )
+    company: Annotated["Company", strawberry.lazy("schema.companies")] | None = relation(
+        CompanyRow, "The company that it hangs on, if it hangs on one.", by="company_id"
+    )
+    contact: Annotated["Contact", strawberry.lazy("schema.contacts")] | None = relation(
+        ContactRow, "The contact that it hangs on, if it hangs on one.", by="contact_id"
+    )
     user: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
         UserRow, "Who attached it.", by="user_id"
     )
