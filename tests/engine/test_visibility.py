@@ -277,7 +277,7 @@ async def test_lists_and_their_counts_show_what_exists_for_who_asks(actors: Acto
         actor = actors[somebody]
         assert actor
         exist = {str(ids.encode(step.to, key)) for key in await seen_by(actor, MODELS[step.to])}
-        found = await planned(actor, document, n={1: 60, 2: 12, 3: 3}[way.levels])
+        found = await planned(actor, document, n={1: 100, 2: 12, 3: 3}[way.levels])
         assert {row["id"] for rows in way.lists(found.data) for row in rows} <= exist, somebody
         if step.type == "Query":
             assert found.data[step.field]["totalCount"] == len(exist), somebody
