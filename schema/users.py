@@ -102,6 +102,7 @@ class MembershipFilter:
 
 @strawberry.input(description="Which users.")
 class UserFilter:
+    id: IDFilter | None = on("By id.", "id", noun="User")
     name: StringFilter | None = on("By name.", "name")
     email: StringFilter | None = on("By address.", "email")
     is_service: BooleanFilter | None = on("By whether it is a service.", "is_service")
