@@ -54,7 +54,8 @@ async def test_a_comment_shows_what_it_is_and_what_one_may_do_with_it() -> None:
     assert (made["text"], made["version"], made["user"], made["company"]) == (text, 1, {"id": me(friend)}, None)
     assert (made["lead"], made["mentions"]) == ({"id": gid("Lead", row.id), "title": "Roof"}, [{"id": me(admin)}])
     document = """query ($id: ID!, $key: ID!) { lead(id: $id) { viewerWatches watchers { nodes { id } }
-      comments { totalCount nodes { id viewerCan { update delete } } } } node(id: $key) { id } comment(id: $key) { id } }"""
+      comments { totalCount nodes { id viewerCan { update delete } } } }
+      node(id: $key) { id } comment(id: $key) { id } }"""
     for actor, update, delete, watches in (
         (friend, True, True, True),
         (admin, False, True, True),

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from domain import files, sign_in_attempts
 from domain.jobs import Queue
 from domain.sign_in_attempts import Limit
+from models.base import uuid7
+from models.conversations import Notification, NotificationKind
 from models.files import File, FileChunk
 from models.idempotency import IdempotencyKey
 from models.sessions import Session
@@ -24,6 +26,13 @@ async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database)
         await sign_in_attempts.count(Limit.SIGN_IN_ACCOUNT, f"{at}", now=at)
         file = await files.create_upload(admin, name="a.csv", size=1, now=at)
         await FileChunk.create(file_id=file.id, number=0, data=b"x")
+        await Notification.create(
+            workspace_id=admin.workspace_id,
+            user_id=admin.user_id,
+            kind=NotificationKind.MENTION,
+            event_id=uuid7(),
+            created_at=now - (now - at) * 46,
+        )
     await add_job(database, "forget_what_ended", queue="bulk")
 
     for _ in range(2):
@@ -33,5 +42,5 @@ async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database)
             await forget_what_ended.run(job)
             assert job.finished
 
-    for rows in (Session, IdempotencyKey, SignInAttempt, File, FileChunk):
+    for rows in (Session, IdempotencyKey, SignInAttempt, File, FileChunk, Notification):
         assert await rows.all().count() == 1, rows
