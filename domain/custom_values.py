@@ -135,7 +135,8 @@ async def named(
     workspace_id: UUID, owner: CustomFieldOwner, names: Iterable[str | UUID], *, held: bool = False
 ) -> dict[str | UUID, CustomField]:
     """Return the custom fields in use that are named so, by these names."""
-    wanted = list(names)
+    if not (wanted := list(names)):
+        return {}
     # What no key can be is none, and PostgreSQL takes no text with a zero byte.
     keys = [name for name in wanted if isinstance(name, str) and "\x00" not in name]
     ids = [name for name in wanted if isinstance(name, UUID)]

@@ -10,7 +10,7 @@ from tortoise.models import Model
 
 from domain import policy
 from domain.actors import Actor
-from domain.requirements import Requirements
+from domain.requirements import CUSTOM, Requirements
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company, Relationship
 from models.competitors import Competitor
@@ -208,7 +208,7 @@ async def options(actor: Actor, field: Field) -> list[Option]:
 
 
 async def required_at(actor: Actor) -> dict[str, list[Stage]]:
-    """Return for each field of a lead, as the API names it, the stages in use that ask for it."""
+    """Return for each field of a lead, as the API names it, the stages in use that ask for it; custom ones by id."""
     stages = policy.visible(actor, Stage).filter(archived_at=None, pipeline__archived_at=None)
     rows = await stages.order_by("pipeline__position", "pipeline_id", "position", "id")
     found: dict[str, list[Stage]] = defaultdict(list)
@@ -217,6 +217,9 @@ async def required_at(actor: Actor) -> dict[str, list[Stage]]:
         for field in FIELDS[FieldOwner.LEAD]:
             if wanted.intersection(field.required_as):
                 found[field.name].append(stage)
+        for name in wanted:
+            if name.startswith(CUSTOM):
+                found[name].append(stage)
     return found
 
 

@@ -1,11 +1,11 @@
 """Moves of leads between stages and within one, the rules that stages set, and moves that a manager approves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain import edits, inputs, leads, locks, policy, ranks, relationships, stages
+from domain import custom_values, edits, inputs, leads, locks, policy, ranks, relationships, stages
 from domain.actors import Actor, ActorKind, system
 from domain.errors import Conflict, DomainError, Faults, raise_all
 from domain.events import Event, record
@@ -13,6 +13,7 @@ from domain.leads import StageArchived, StageClosesLeads
 from domain.policy import Action
 from domain.stages import LeadFacts, Requirements
 from models import rows
+from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import read, transaction
 from models.leads import Lead, LeadStatus
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -131,6 +132,7 @@ class Board:
 
     stages: dict[UUID, Stage]
     hanging: dict[UUID, Hanging]
+    custom: dict[str, CustomField] = field(default_factory=dict)
 
     def pipeline(self, pipeline_id: UUID) -> list[Stage]:
         """Return the stages of a pipeline that leads can stand in, in their order."""
@@ -139,15 +141,19 @@ class Board:
 
     def facts(self, lead: Lead) -> LeadFacts:
         hanging = self.hanging[lead.id]
-        return LeadFacts(lead, len(hanging.contact_ids), hanging.has_primary_contact, len(hanging.tag_ids))
+        return LeadFacts(lead, len(hanging.contact_ids), hanging.has_primary_contact, len(hanging.tag_ids), self.custom)
 
 
 async def board(workspace_id: UUID, lead_ids: Sequence[UUID]) -> Board:
-    """Read what moves of these leads are judged by, in two statements."""
+    """Read what moves of these leads are judged by, in two statements, or three where stages ask for custom fields."""
     known = await rows.of_workspace(Stage, workspace_id)
     found = await read(HANGING, list(lead_ids))
     names = Hanging.__dataclass_fields__
-    return Board(known, {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found})
+    asked = {name for stage in known.values() for name in Requirements.of(stage).custom}
+    custom = await custom_values.named(workspace_id, CustomFieldOwner.LEAD, asked)
+    by_hex = {one.id.hex: one for one in custom.values()}
+    hanging = {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found}
+    return Board(known, hanging, by_hex)
 
 
 def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainError]:
@@ -178,7 +184,7 @@ def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
     """Return the fields and needs that a stage asks for and the lead lacks."""
     wanted, named = Requirements.of(target), on.hanging[lead.id].needs
     lacking = wanted.unfilled(on.facts(lead))
-    faults: list[DomainError] = [FieldMissing(stage=target.name, name=name, field=name) for name in lacking]
+    faults: list[DomainError] = [FieldMissing(stage=target.name, name=name, field=(name,)) for name in lacking]
     if named < wanted.min_needs:
         faults.append(NeedsMissing(stage=target.name, wanted=wanted.min_needs, named=named, field="needs"))
     return faults

@@ -1,17 +1,23 @@
 """What a stage asks of a lead before it enters, and of people before they move it in or out."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from domain import inputs
 from domain.errors import DomainError, Faults
+from models.custom_fields import CustomField
 from models.leads import Lead
 from models.stages import Stage
 from models.users import Role
 
 MOST_NEEDS = 50
 MOST_FAULTS = 20
+# How the names of custom fields begin; the key follows or, where they are kept, the id as 32 hex digits.
+CUSTOM = "custom:"
+HEX = re.compile(r"[0-9a-f]{32}")
 
 
 class UnknownLeadField(DomainError):
@@ -20,12 +26,13 @@ class UnknownLeadField(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
-    """A lead and what its row does not say, as requirements look at it."""
+    """A lead and what its row does not say, as requirements look at it; custom fields in use by their hex digits."""
 
     lead: Lead
     contacts: int = 0
     has_primary_contact: bool = False
     tags: int = 0
+    custom: Mapping[str, CustomField] = field(default_factory=dict)
 
 
 FILLED: dict[str, Callable[[LeadFacts], bool]] = {
@@ -47,9 +54,9 @@ FILLED: dict[str, Callable[[LeadFacts], bool]] = {
 class Requirements:
     """What a lead needs to enter a stage, and how it may enter and leave it.
 
-    `fields` are keys of FILLED. With `no_skipping` a lead enters only from the stage right before this one or
-    from a later one; with `no_going_back` a lead that is here does not return to an earlier stage. `roles_in`
-    may move leads into the stage and `roles_out` out of it; an empty tuple means all who may move leads.
+    `fields` are keys of FILLED, and custom fields. With `no_skipping` a lead enters only from the stage right before
+    this one or from a later one; with `no_going_back` a lead that is here does not return to an earlier stage.
+    `roles_in` may move leads into the stage and `roles_out` out of it; an empty tuple means all who may move leads.
     """
 
     fields: tuple[str, ...] = ()
@@ -90,13 +97,28 @@ class Requirements:
         }
         return {name: value for name, value in values.items() if value}
 
-    def checked(self, faults: Faults, *, field: str) -> "Requirements":
-        """Check names and numbers; return the requirements with every name once, in the order of FILLED."""
-        for name in sorted(set(self.fields) - FILLED.keys())[:MOST_FAULTS]:
+    @property
+    def custom(self) -> list[str | UUID]:
+        """Return what is said of custom fields: their keys or ids."""
+        return [custom_name(name) for name in self.fields if name.startswith(CUSTOM)]
+
+    def checked(
+        self, faults: Faults, *, field: str, custom: Mapping[str | UUID, CustomField] | None = None
+    ) -> "Requirements":
+        """Check names and numbers; return the requirements with every name once, in the order of FILLED.
+
+        `custom` has the custom fields in use that are named; they come last.
+        """
+        known = custom or {}
+        own = {name: row for name in self.fields if name.startswith(CUSTOM) and (row := known.get(custom_name(name)))}
+        for name in sorted(set(self.fields) - FILLED.keys() - own.keys())[:MOST_FAULTS]:
             faults.add(UnknownLeadField(field=f"{field}.fields", name=name[: inputs.NAME_LIMIT]))
         inputs.whole(faults, self.min_needs, field=f"{field}.minNeeds", least=0, most=MOST_NEEDS)
         return Requirements(
-            fields=tuple(name for name in FILLED if name in self.fields),
+            fields=(
+                *(name for name in FILLED if name in self.fields),
+                *dict.fromkeys(f"{CUSTOM}{row.id.hex}" for row in own.values()),
+            ),
             min_needs=self.min_needs,
             no_skipping=self.no_skipping,
             no_going_back=self.no_going_back,
@@ -106,8 +128,16 @@ class Requirements:
         )
 
     def unfilled(self, facts: LeadFacts) -> tuple[str, ...]:
-        """Return the required fields that the lead lacks."""
-        return tuple(name for name in self.fields if not FILLED[name](facts))
+        """Return the required fields that the lead lacks; a custom field that is archived is asked for no more."""
+        lacking = [name for name in self.fields if name in FILLED and not FILLED[name](facts)]
+        wanted = [row for name in self.fields if (row := facts.custom.get(name.removeprefix(CUSTOM))) is not None]
+        return (*lacking, *(f"{CUSTOM}{row.key}" for row in wanted if row.id.hex not in facts.lead.custom))
+
+
+def custom_name(name: str) -> str | UUID:
+    """Return what a required custom field is called: its key, or its id."""
+    named = name.removeprefix(CUSTOM)
+    return UUID(hex=named) if HEX.fullmatch(named) else named
 
 
 def _each_once(roles: Iterable[Role]) -> tuple[Role, ...]:

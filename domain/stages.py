@@ -9,7 +9,7 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import edits, inputs, policy, relationships
+from domain import custom_values, edits, inputs, policy, relationships
 from domain.actors import Actor
 from domain.edits import path
 from domain.errors import AlreadyExists, Conflict, DomainError, Faults, OutOfRange
@@ -20,6 +20,7 @@ from domain.requirements import LeadFacts as LeadFacts
 from domain.requirements import Requirements as Requirements
 from domain.unset import UNSET, Unset
 from models import rows
+from models.custom_fields import CustomFieldOwner
 from models.database import read, transaction
 from models.leads import Lead, LeadStatus
 from models.pipelines import Pipeline
@@ -296,8 +297,11 @@ async def set_requirements(
     Raises NotFound, Stale, Forbidden, and faults of the input.
     """
     faults = Faults()
-    checked = requirements.checked(faults, field="requirements")
     async with transaction():
+        custom = await custom_values.named(
+            actor.workspace_id, CustomFieldOwner.LEAD, requirements.custom, held=bool(requirements.custom)
+        )
+        checked = requirements.checked(faults, field="requirements", custom=custom)
         stage = await locked(actor, stage_id, expected_version=expected_version)
         faults.raise_any()
         changed = await edits.apply(stage, {"requirements": checked.to_json()}, now=now)

@@ -13,7 +13,7 @@ import asyncpg
 from models import rows
 from models.custom_fields import CustomField, CustomFieldType, IndexState
 from models.custom_values import index, index_name, index_prefix
-from models.database import read
+from models.database import connected, read
 
 LOCK = 7_256_114_902
 CONNECT_SECONDS = 10
@@ -69,16 +69,15 @@ async def _settle(connection: "asyncpg.Connection[asyncpg.Record]", key: UUID) -
         try:
             await connection.execute(index(field))
         except Exception:
-            await _mark(connection, key, field.type, IndexState.FAILED)
+            await _mark(key, field.type, IndexState.FAILED)
             raise
-    await _mark(connection, key, field.type, IndexState.READY)
+    await _mark(key, field.type, IndexState.READY)
 
 
 def _wants(field: CustomField) -> bool:
     return field.is_indexed and field.archived_at is None and field.deleted_at is None
 
 
-async def _mark(
-    connection: "asyncpg.Connection[asyncpg.Record]", key: UUID, kind: CustomFieldType, state: IndexState
-) -> None:
-    await connection.execute(MARK, key, kind.value, state.value)
+async def _mark(key: UUID, kind: CustomFieldType, state: IndexState) -> None:
+    """Say how the index stands, unless the field wants another one by now; the index's own connection may be lost."""
+    await connected().fetch(MARK, [key, kind.value, state.value])

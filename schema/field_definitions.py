@@ -3,18 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLSchema, get_named_type
 
 from domain import fields
+from domain.edits import camel
 from domain.fields import Field, FieldOwner, FieldType
+from domain.requirements import CUSTOM
+from engine.custom import OPERATORS, is_sortable
 from engine.nouns import NOUNS
+from models.custom_fields import CustomField as CustomFieldRow
+from models.custom_fields import CustomFieldOwner, CustomFieldType
 from models.stages import Stage as StageRow
 from schema import ids
 from schema.context import Info
+from schema.custom_fields import CustomField, fields_of
 from schema.enums import described
-from schema.fields import shown
+from schema.fields import relation, shown
+from schema.filters import OPS
 
 if TYPE_CHECKING:
     from schema.stages import Stage
@@ -46,18 +54,22 @@ described(
 )
 
 
+# What custom fields hold that is called otherwise in fields that everybody has.
+KINDS = {CustomFieldType.YES_NO: FieldType.BOOLEAN, CustomFieldType.USER: FieldType.REFERENCE}
+
+
 @strawberry.type(description="One of the choices of a field.")
 class FieldOption:
-    value: str = strawberry.field(description="What filters and inputs take: the name of an enum's value, or an id.")
+    value: str = strawberry.field(description="What filters and inputs take: an enum's name, a key, or an id.")
     label: str = strawberry.field(description="What a person reads.")
 
 
 @strawberry.type(description="A field, and what can be done with it.")
 class FieldDefinition:
-    of: strawberry.Private[Field]
+    of: strawberry.Private[Field | CustomFieldRow]
     owner: strawberry.Private[FieldOwner]
 
-    name: str = strawberry.field(description="Its name in this API.")
+    name: str = strawberry.field(description="Its name in this API; of a custom field, custom: and its key.")
     label: str = strawberry.field(description="What a person calls it, in English.")
     type: FieldType = strawberry.field(description="What it holds.")
     noun: str | None = strawberry.field(description="The type of the objects that it refers to; null where to none.")
@@ -67,9 +79,16 @@ class FieldDefinition:
     sortable: bool = strawberry.field(description="Whether lists can be ordered by it.")
     searchable: bool = strawberry.field(description="Whether search looks into it.")
     writable: bool = strawberry.field(description="Whether the update mutation of its owner takes it.")
+    custom_key: strawberry.Private[UUID | None] = None
+
+    custom_field: CustomField | None = relation(
+        CustomFieldRow, "The custom field that it is; null for one that everybody has.", by="custom_key"
+    )
 
     @strawberry.field(description="What there is to choose from; empty for what is no choice.")
     async def options(self, info: Info) -> list[FieldOption]:
+        if isinstance(self.of, CustomFieldRow):
+            return [FieldOption(value=one["key"], label=one["label"]) for one in self.of.options if not one["archived"]]
         noun = self.noun or ""
         return [
             FieldOption(value=option.value if not noun else ids.encode(noun, option.value), label=option.label)
@@ -85,7 +104,8 @@ class FieldDefinition:
             stages = await fields.required_at(info.context.actor)
             return [stages.get(name, []) for name in names]
 
-        return shown(await info.context.loader("required_at", load).load(self.name))  # type: ignore[no-any-return]
+        name = f"{CUSTOM}{self.of.id.hex}" if isinstance(self.of, CustomFieldRow) else self.name
+        return shown(await info.context.loader("required_at", load).load(name))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +168,26 @@ def define(field: Field, owner: FieldOwner, known: Uses) -> FieldDefinition:
     )
 
 
+def define_custom(field: CustomFieldRow, owner: FieldOwner) -> FieldDefinition:
+    """Return a custom field's definition: filters, orders and inputs have all of them under one name."""
+    sortable = is_sortable(field)
+    return FieldDefinition(
+        of=field,
+        owner=owner,
+        name=f"{CUSTOM}{field.key}",
+        label=field.label,
+        type=KINDS.get(field.type) or FieldType(field.type.value),
+        noun="User" if field.type is CustomFieldType.USER else None,
+        filter_name="custom",
+        filter_operators=[camel(name.removesuffix("_")) for name, op in OPS.items() if op in OPERATORS[field.type]],
+        order_name="custom" if sortable else None,
+        sortable=sortable,
+        searchable=False,
+        writable=True,
+        custom_key=field.id,
+    )
+
+
 def input_names(name: str) -> tuple[str, ...]:
     """Return the names that an input may have for a field: its own, or that of an id or of ids."""
     return name, f"{name}Id", f"{name.removesuffix('s')}Ids"
@@ -161,4 +201,8 @@ class FieldDefinitionQueries:
     ) -> list[FieldDefinition]:
         assert info.context.actor
         known = uses(info._raw_info.schema, type.model.__name__)
-        return [define(field, type, known) for field in fields.FIELDS[type]]
+        own = [define(field, type, known) for field in fields.FIELDS[type]]
+        if type.name not in CustomFieldOwner.__members__:
+            return own
+        custom = await fields_of(CustomFieldOwner[type.name], info)
+        return own + [define_custom(field, type) for field in custom]

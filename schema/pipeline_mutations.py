@@ -1,11 +1,13 @@
 """What can be done with pipelines and their stages, in the schema: translate in, translate out."""
 
 from typing import Annotated, Any, ClassVar
+from uuid import UUID
 
 import strawberry
 
 from domain import pipelines, stage_archive, stages
 from domain.pipelines import Template
+from domain.requirements import CUSTOM
 from domain.stages import NewStage, Requirements, StageDetails
 from domain.unset import UNSET
 from models.stages import Stage as StageRow
@@ -15,6 +17,7 @@ from schema import ids
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.fields import given, optional, shown
+from schema.filters import field_name
 from schema.inputs import about, exactly, expected_version, own_id, unless_null
 from schema.pipelines import Pipeline
 from schema.stages import Stage
@@ -107,7 +110,8 @@ class UpdateStageInput(MutationInput):
 @strawberry.input(description="What a lead needs to enter a stage, and how it may enter and leave it.")
 class StageRequirementsInput:
     fields: list[str] = strawberry.field(
-        default_factory=list, description="Fields of the lead that must be filled, as the API names them."
+        default_factory=list,
+        description="Fields of the lead that must be filled, as the API names them; custom:key for a custom one.",
     )
     min_needs: int = strawberry.field(default=0, description="How many needs must be named, at most 50.")
     no_skipping: bool = strawberry.field(
@@ -188,9 +192,15 @@ def _new_stage(input: NewStageInput | CreateStageInput) -> NewStage:
     )
 
 
+def _required(name: str) -> str:
+    """Return the name of a required field as the domain takes it: a custom field may be named by its global id."""
+    named = field_name(name.removeprefix(CUSTOM)) if name.startswith(CUSTOM) else None
+    return f"{CUSTOM}{named.hex}" if isinstance(named, UUID) else name
+
+
 def _requirements(input: StageRequirementsInput) -> Requirements:
     return Requirements(
-        fields=tuple(input.fields),
+        fields=tuple(_required(name) for name in input.fields),
         min_needs=input.min_needs,
         no_skipping=input.no_skipping,
         no_going_back=input.no_going_back,

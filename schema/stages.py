@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from domain.policy import Action
+from domain.requirements import CUSTOM
 from domain.stages import Requirements
+from models.custom_fields import CustomFieldOwner
 from models.pipelines import Pipeline as PipelineRow
 from models.stages import Stage as StageRow
 from models.stages import StageKind
 from models.users import Role
 from schema.boards import StageBoard
-from schema.fields import by_id, column, computed, noun, relation
+from schema.context import Info
+from schema.custom_fields import fields_of
+from schema.fields import batch, by_id, column, computed, noun, relation
 from schema.nodes import Node
 from schema.permissions import ObjectPermissions, viewer_can
 
@@ -22,7 +26,9 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="What a lead needs to enter a stage, and how it may enter and leave it.")
 class StageRequirements:
-    fields: list[str] = strawberry.field(description="Fields of the lead that must be filled, as the API names them.")
+    fields: list[str] = strawberry.field(
+        description="Fields of the lead that must be filled, as the API names them; custom:key is a custom one."
+    )
     min_needs: int = strawberry.field(description="How many needs must be named.")
     no_skipping: bool = strawberry.field(description="Whether it is entered from the stage right before it only.")
     no_going_back: bool = strawberry.field(description="Whether leads do not go back from it.")
@@ -31,11 +37,17 @@ class StageRequirements:
     needs_approval: bool = strawberry.field(description="Whether a manager approves moves into it.")
 
 
-def requirements(data: dict[str, Any]) -> StageRequirements:
-    """Return a stage's requirements from their JSON."""
-    wanted = Requirements.parse(data)
+async def _requirements(stages: list[Any], info: Info) -> list[StageRequirements]:
+    """Return the requirements of stages, custom fields by their keys and without those that are archived."""
+    wanted = [Requirements.parse(stage.requirements) for stage in stages]
+    custom = await fields_of(CustomFieldOwner.LEAD, info) if any(one.custom for one in wanted) else []
+    names = {f"{CUSTOM}{field.id.hex}": f"{CUSTOM}{field.key}" for field in custom}
+    return [_shown(one, names) for one in wanted]
+
+
+def _shown(wanted: Requirements, custom: dict[str, str]) -> StageRequirements:
     return StageRequirements(
-        fields=list(wanted.fields),
+        fields=[custom.get(name, name) for name in wanted.fields if name in custom or not name.startswith(CUSTOM)],
         min_needs=wanted.min_needs,
         no_skipping=wanted.no_skipping,
         no_going_back=wanted.no_going_back,
@@ -54,8 +66,8 @@ class Stage(StageBoard, Node):
     probability: float = computed(float, "The chance to win of leads that stand in it, 0 to 1.", needs=("probability",))
     rot_days: int | None = column("After how many days a lead in it rots; null: never.")
     is_intake: bool = column("Whether it is a queue of raw leads, which counts in no value, forecast or rotting.")
-    requirements: StageRequirements = computed(
-        requirements, "What a lead needs to enter it, and how it may enter and leave it.", needs=("requirements",)
+    requirements: StageRequirements = batch(
+        _requirements, "What a lead needs to enter it, and how it may enter and leave it.", needs=("requirements",)
     )
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")

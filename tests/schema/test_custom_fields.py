@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
-from domain import custom_fields
+from domain import custom_fields, moves
 from domain.actors import Actor
 from domain.custom_fields import CustomFieldDetails, Option
+from domain.moves import FieldMissing
 from models import custom_values
 from models.base import uuid7
-from models.custom_fields import CustomField, CustomFieldType, IndexState
+from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.leads import Lead
+from models.stages import StageKind
 from models.users import Role
 from schema import ids
-from tests.factories import NOW, custom_field, events, lead, member, seller
+from tests.factories import NOW, custom_field, events, lead, member, seller, stage
 from tests.schema.asking import answer, ask, gid
 from tests.statements import recorded
 
@@ -326,7 +328,8 @@ async def test_tests_of_several_fields_all_pass_and_go_within_others() -> None:
     summed = "query ($filter: LeadFilter) { leadSummary(groupBy: [STATUS], filter: $filter) { total { count } } }"
     assert (await ask(actor, summed, filter={"custom": both}))["leadSummary"]["total"]["count"] == 1
     board = """query ($f: LeadFilter) {
-        pipelines(first: 1) { nodes { stages { leadCount(filter: $f) leads(first: 1, filter: $f) { totalCount } } } } }"""
+        pipelines(first: 1) { nodes { stages {
+            leadCount(filter: $f) leads(first: 1, filter: $f) { totalCount } } } } }"""
     told = await ask(actor, board, f={"custom": both})
     [pipeline] = told["pipelines"]["nodes"]
     assert sum(stage["leadCount"] for stage in pipeline["stages"]) == 1
@@ -368,7 +371,7 @@ async def test_unknown_archived_and_foreign_fields_are_refused_in_filters_and_or
     await ready(foreign)
     await ready(old)
     await custom_fields.archive(actor, old.id, now=NOW)
-    await custom_field(actor, "theirs", owner=custom_fields.CustomFieldOwner.COMPANY)
+    await custom_field(actor, "theirs", owner=CustomFieldOwner.COMPANY)
     names = ["none", "old", "foreign", "theirs", gid("CustomField", foreign.id), gid("Lead", uuid7()), "", "\x00"]
     for name in [*names, *HOSTILE]:
         told = await answer(actor, LEADS, filter={"custom": [{"field": name, "eq": "1"}]})
@@ -514,3 +517,80 @@ async def test_numbers_are_exact() -> None:
     row = await Lead.get(workspace_id=actor.workspace_id, title="large")
     assert [Decimal(value) for value in row.custom.values()] == [Decimal("123456789012345678.87654321")]
     assert str(ids.encode("Lead", row.id)) == gid("Lead", row.id)
+
+
+# What screens and stages know of them
+
+
+DEFINITIONS = """query ($type: FieldOwner!) { fieldDefinitions(type: $type) {
+    name label type noun filterName filterOperators orderName sortable searchable writable customField { key }
+    options { value label } requiredAtStages { name } } }"""
+REQUIRE = f"""mutation ($input: SetStageRequirementsInput!) {{ setStageRequirements(input: $input) {{
+    stage {{ requirements {{ fields }} }} {FAULTS} }} }}"""
+
+
+async def defined(actor: Actor, owner: str = "LEAD") -> dict[str, Any]:
+    told = await ask(actor, DEFINITIONS, type=owner)
+    return {one["name"]: one for one in told["fieldDefinitions"] if one["customField"]}
+
+
+async def test_screens_are_told_of_custom_fields() -> None:
+    actor = await seller()
+    tier = await custom_field(actor, "tier", CustomFieldType.CHOICE, label="Tier", options=OPTIONS, is_indexed=True)
+    size = await custom_field(actor, "size", CustomFieldType.NUMBER, is_indexed=True)
+    await custom_field(actor, "engineer", CustomFieldType.USER)
+    for field in (tier, size):
+        await ready(field)
+    known = await defined(actor)
+    assert list(known) == ["custom:tier", "custom:size", "custom:engineer"]
+    assert known["custom:tier"] == {
+        "name": "custom:tier",
+        "label": "Tier",
+        "type": "CHOICE",
+        "noun": None,
+        "filterName": "custom",
+        "filterOperators": ["eq", "ne", "in", "notIn", "isNull"],
+        "orderName": None,
+        "sortable": False,
+        "searchable": False,
+        "writable": True,
+        "customField": {"key": "tier"},
+        "options": [{"value": "gold", "label": "Gold 🥇"}, {"value": "tin", "label": "Tin"}],
+        "requiredAtStages": [],
+    }
+    assert (known["custom:size"]["orderName"], known["custom:size"]["sortable"]) == ("custom", True)
+    assert (known["custom:engineer"]["type"], known["custom:engineer"]["noun"]) == ("REFERENCE", "User")
+    assert await defined(actor, "COMPANY") == {} == await defined(actor, "PRODUCT")
+
+
+async def test_a_stage_asks_for_a_custom_field_under_whatever_name_it_has() -> None:
+    actor = await seller()
+    field = await custom_field(actor, "budget", CustomFieldType.MONEY)
+    other = await custom_field(actor, "other")
+    row, target = await lead(actor), await stage(actor, StageKind.QUALIFY)
+
+    async def required(*names: str) -> dict[str, Any]:
+        given = {"id": gid("Stage", target.id), "requirements": {"fields": list(names)}}
+        told: dict[str, Any] = (await ask(actor, REQUIRE, input=given))["setStageRequirements"]
+        return told
+
+    for name in ("none", "'; --", "", "\x00", "0" * 32, "x" * 10_000):
+        name = f"custom:{name}"
+        assert [fault["code"] for fault in (await required(name))["userErrors"]] == ["UNKNOWN_LEAD_FIELD"]
+    asked = await required("custom:budget", f"custom:{gid('CustomField', other.id)}", "value", "custom:budget")
+    assert asked["stage"]["requirements"]["fields"] == ["value", "custom:budget", "custom:other"]
+    await required("custom:budget")
+    await custom_fields.update(actor, field.id, CustomFieldDetails(key="funds", label="Funds"), now=NOW)
+
+    with pytest.raises(FieldMissing) as caught:
+        await moves.move(actor, row.id, stage_id=target.id, now=NOW)
+    assert caught.value.field == ("custom:funds",)
+    assert [one["name"] for one in (await defined(actor))["custom:funds"]["requiredAtStages"]] == [target.name]
+    await custom_fields.archive(actor, field.id, now=NOW)
+    assert (await moves.move(actor, row.id, stage_id=target.id, now=NOW)).stage_id == target.id
+    again = await lead(actor)
+    await custom_fields.restore(actor, field.id, now=NOW)
+    with pytest.raises(FieldMissing):
+        await moves.move(actor, again.id, stage_id=target.id, now=NOW)
+    assert (await update(actor, again, ("funds", {"amount": "1", "currencyCode": "EUR"})))["userErrors"] == []
+    assert (await moves.move(actor, again.id, stage_id=target.id, now=NOW)).stage_id == target.id
