@@ -15,7 +15,7 @@ from models.custom_fields import CustomField, CustomFieldType, IndexState
 from models.custom_values import index, index_name, index_prefix
 from models.database import connected, read
 
-LOCK = 7_256_114_902
+LOCK = 7_256_114_912
 CONNECT_SECONDS = 10
 TURN_SECONDS = 0.2
 SESSION = {"application_name": "salescycle custom indexes", "statement_timeout": "0", "lock_timeout": "0"}

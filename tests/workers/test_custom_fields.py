@@ -21,6 +21,7 @@ from engine.pages import Order, PageRequest
 from engine.select import fetch
 from engine.sql import Params, where
 from models import custom_indexes
+from models.base import uuid7
 from models.custom_fields import CustomField, CustomFieldType, IndexState
 from models.leads import Lead
 from tests.factories import NOW, custom_field, lead, seller
@@ -236,7 +237,10 @@ async def test_orders_use_the_index_both_ways(
 async def test_filters_of_several_options_use_theirs(database: Database, op: Op, given: str) -> None:
     actor, kind = await seller(), CustomFieldType.MULTI_CHOICE
     field = await custom_field(actor, "uses", kind, is_indexed=True, options=options(kind))
-    await noted(actor, uses=["a"])
+    row = await noted(actor, uses=["a"])
+    columns = {name: getattr(row, name) for name in Lead._meta.fields_db_projection}
+    await Lead.bulk_create([Lead(**columns | {"id": uuid7(), "custom": {}}) for _ in range(2000)])
+    await database.rows("ANALYZE lead")
     await custom_indexes.settle(field.id, url=database.url)
     params = Params()
     tests = where(NOUNS[Lead], await looked_up(Lead, Asked("uses", op, given), actor), actor, params, "r")
