@@ -1,9 +1,9 @@
 """The search over several nouns: one statement finds, ranks and marks what matches, whatever the words.
 
-How much is read is bounded by construction. Of each noun `MOST_FOUND` rows at most are taken from the index of words,
-which is all there are of a word that is not common. Where there are more, the `MOST_NEWEST` newest rows are walked
-besides, of which `MOST_OF_NEWEST` that match are taken. Where the actor sees what a few people own, the newest rows
-of theirs are walked first, and the index is asked only if that leaves too few.
+How much is read is bounded by construction. Where one in 20 of a noun's newest rows matches, the newest rows are walked
+until enough are found, and no others are looked for. Of all other words the index gives what matches, up to a number
+that is beyond what is not common; should there be more, the newest are walked besides. Where the actor sees what a few
+people own, the newest rows of theirs are walked first, and the index is asked only if that leaves too few.
 """
 
 import re
@@ -24,6 +24,8 @@ from models.leads import Lead
 from models.products import Product
 
 MOST_FOUND, MOST_NEWEST, MOST_OF_NEWEST = 5_000, 20_000, 1_000
+# A word is common that as many of the newest have.
+PEEKED, COMMON = 400, 20
 # With as many of the newest rows of few owners, no more are looked for.
 ENOUGH = 100
 # Longer texts are shown in parts.
@@ -36,9 +38,13 @@ GLOBAL_ID = re.compile(r"([A-Za-z]+)_([0-9a-f]{32})")
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """How a noun is searched beside its words: columns that may be just what was typed, once that is normalised."""
+    """How a noun is searched beside its words: columns that may be just what was typed, once that is normalised.
+
+    `named` is the one that an index finds names by.
+    """
 
     exact: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
+    named: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
 
 
 def phone(text: str) -> str | None:
@@ -53,9 +59,11 @@ def as_typed(text: str) -> str | None:
 # What is searched; a noun more is a line here, and one in the union of the schema.
 SEARCHED: dict[type[Model], Searched] = {
     Lead: Searched(),
-    Company: Searched({"domain": inputs.normalised_domain, "phone_normalised": phone}),
-    Contact: Searched({"email_normalised": inputs.normalised_email, "phone_normalised": phone}),
-    Product: Searched({"sku": as_typed}),
+    Company: Searched(
+        {"domain": inputs.normalised_domain, "phone_normalised": phone}, {"name_normalised": inputs.normalised_name}
+    ),
+    Contact: Searched({"email_normalised": inputs.normalised_email, "phone_normalised": phone}, {"name": as_typed}),
+    Product: Searched({"sku": as_typed}, {"name_normalised": inputs.normalised_name}),
 }
 
 
@@ -117,10 +125,10 @@ def _statement(actor: Actor, text: str, models: Sequence[type[Model]], query: st
         tests = _exact(model, text, params)
         rank = _rank(model, text, tests, query, params)
         ways = _ways(actor, model, place, query, rank, params, tables)
-        if tests:
-            seen = visible(model, actor, params, "r")
-            exact = f"SELECT r.id, r.created_at, {rank} AS rank FROM {NOUNS[model].table} r"
-            ways += [f"({exact} WHERE {seen} AND {test} LIMIT {int(limit)})" for test in tests]
+        seen = visible(model, actor, params, "r")
+        just = f"SELECT r.id, r.created_at, {rank} AS rank FROM {NOUNS[model].table} r WHERE {seen}"
+        tests += _equal(SEARCHED[model].named, text, params)
+        ways += [f"({just} AND {test} LIMIT {int(limit)})" for test in tests]
         found = " UNION ".join(ways)
         tops.append(f"(SELECT {place} AS place, c.* FROM ({found}) c {BEST} LIMIT {int(limit)})")
         marked.append(_marked(actor, model, place, query, params))
@@ -134,33 +142,35 @@ BEST = "ORDER BY c.rank DESC, c.created_at DESC, c.id DESC"
 def _ways(
     actor: Actor, model: type[Model], place: int, query: str, rank: str, params: Params, tables: list[str]
 ) -> list[str]:
-    """Return the ways to what matches, and add to the tables that they look into: some of it found, and the newest."""
-    table = NOUNS[model].table
-    found, newest = f"found{place}", f"newest{place}"
-    of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM {table} r WHERE {{gate}}r.words @@ {query}"
-    of_index += f" AND {visible(model, actor, params, 'r')} LIMIT {MOST_FOUND}"
+    """Return the ways to what matches, and add the tables that they look into: the newest, and what the index has."""
+    table, seen = NOUNS[model].table, visible(model, actor, params, "r")
+    found, newest, more = f"found{place}", f"newest{place}", f"more{place}"
+    of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM {table} r WHERE {{gate}} AND r.words @@ {query}"
+    of_index += f" AND {seen} LIMIT {MOST_FOUND}"
     walk = "ORDER BY r.created_at DESC, r.id DESC LIMIT"
     owners = few_owners(model, actor, params)
     if owners is not None:
         each = max(MOST_NEWEST // max(len(policy.scope(actor, model).owners or ()), 1), ENOUGH)
-        seen = visible(model, actor, params, "r", owner="owner.id")
+        theirs = visible(model, actor, params, "r", owner="owner.id")
         rows = f"SELECT r.id, r.created_at, CASE WHEN r.words @@ {query} THEN {rank} END AS rank FROM {table} r"
-        walked = f"SELECT w.* FROM unnest({owners}) AS owner(id), LATERAL ({rows} WHERE {seen} {walk} {each}) w"
+        walked = f"SELECT w.* FROM unnest({owners}) AS owner(id), LATERAL ({rows} WHERE {theirs} {walk} {each}) w"
         tables.append(f"{newest} AS MATERIALIZED ({walked})")
         # Fewer rows than one owner's part of the walk are all that there are.
-        lacks = f"(SELECT count(*) >= {each} AND count(w.rank) < {ENOUGH} FROM {newest} w) AND "
+        lacks = f"(SELECT count(*) >= {each} AND count(w.rank) < {ENOUGH} FROM {newest} w)"
         tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate=lacks)})")
         return [f"SELECT f.* FROM {found} f", f"SELECT w.* FROM {newest} w WHERE w.rank IS NOT NULL"]
-    tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate='')})")
     name = NOUNS[model].searched[0]
-    common = f"(SELECT count(*) FROM {found} f) >= {MOST_FOUND}"
-    seen = visible(model, actor, params, "r")
-    rows = f'SELECT r.id, r.created_at, r."{name}", r.words{_columns(model)} FROM {table} r WHERE {common} AND {seen}'
-    tables.append(
-        f"{newest} AS MATERIALIZED (SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} {walk} {MOST_NEWEST}) r"
-        f" WHERE r.words @@ {query} LIMIT {MOST_OF_NEWEST})"
-    )
-    return [f"SELECT f.* FROM {found} f", f"SELECT w.* FROM {newest} w"]
+    rows = f'SELECT r.id, r.created_at, r."{name}", r.words{_columns(model)} FROM {table} r WHERE {{gate}} AND {seen}'
+    of_newest = f"SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} {walk} {MOST_NEWEST}) r"
+    of_newest += f" WHERE r.words @@ {query} LIMIT {MOST_OF_NEWEST}"
+    peeked = f"SELECT r.words FROM {table} r WHERE {seen} {walk} {PEEKED}"
+    common = f"(SELECT count(*) FROM ({peeked}) p WHERE p.words @@ {query}) >= {COMMON}"
+    rare = f"(SELECT count(*) FROM {newest} w) < {MOST_OF_NEWEST}"
+    after_all = f"(SELECT count(*) FROM {newest} w) = 0 AND (SELECT count(*) FROM {found} f) >= {MOST_FOUND}"
+    tables.append(f"{newest} AS MATERIALIZED ({of_newest.format(gate=common)})")
+    tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate=rare)})")
+    tables.append(f"{more} AS MATERIALIZED ({of_newest.format(gate=after_all)})")
+    return [f"SELECT w.* FROM {way} w" for way in (found, newest, more)]
 
 
 def _columns(model: type[Model]) -> str:
@@ -172,10 +182,16 @@ def _exact(model: type[Model], text: str, params: Params) -> list[str]:
     tests = []
     if (key := _key(model, text)) is not None:
         tests.append(f"r.id = {params.once(f'key {key}', key, 'uuid')}")
-    for column, normalised in SEARCHED[model].exact.items():
-        if (value := normalised(text)) is not None:
-            tests.append(f'r."{column}" = {params.once(f"text {value}", value, "text")}')
-    return tests
+    return tests + _equal(SEARCHED[model].exact, text, params)
+
+
+def _equal(columns: Mapping[str, Callable[[str], str | None]], text: str, params: Params) -> list[str]:
+    given = {column: normalised(text) for column, normalised in columns.items()}
+    return [
+        f'r."{column}" = {params.once(f"text {value}", value, "text")}'
+        for column, value in given.items()
+        if value is not None
+    ]
 
 
 def _key(model: type[Model], text: str) -> UUID | None:

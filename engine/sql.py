@@ -206,6 +206,9 @@ def tsquery(text: str, params: Params) -> str | None:
     if not pieces:
         return None
     as_parsed = params.add(" & ".join(f"'{piece}'" for piece in pieces) + ":*", "text")
+    if all(WORD.fullmatch(piece) for piece in pieces):
+        # The index would look up each word twice.
+        return f"to_tsquery('simple', {as_parsed})"
     *before, last = pieces
     as_typed = params.add(" & ".join([*(_ways(piece, "") for piece in before), _ways(last, ":*")]), "text")
     return f"(to_tsquery('simple', {as_parsed}) || lower({as_typed})::tsquery)"

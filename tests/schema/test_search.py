@@ -325,23 +325,43 @@ async def test_a_key_finds_only_the_nouns_that_it_may_read() -> None:
         assert sorted(hit["node"]["__typename"] for hit in told.data["search"]) == found, scopes
 
 
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a search take few rows for very many."""
+    limits = {"MOST_FOUND": 3, "MOST_NEWEST": 8, "MOST_OF_NEWEST": 2, "PEEKED": 4, "COMMON": 2, "ENOUGH": 2}
+    for name, limit in limits.items():
+        monkeypatch.setattr(search, name, limit)
+
+
+@pytest.mark.usefixtures("few_rows")
 async def test_a_common_word_is_looked_for_among_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     admin = await seller()
     rep = await member(Role.REP, of=admin)
-    monkeypatch.setattr(search, "MOST_FOUND", 3)
-    monkeypatch.setattr(search, "MOST_NEWEST", 4)
-    monkeypatch.setattr(search, "MOST_OF_NEWEST", 2)
-    monkeypatch.setattr(search, "ENOUGH", 2)
     for day in range(1, 21):
         title, owner = ("Pump" if day % 2 else "Pipe") + f" {day}", rep.user_id if day < 11 else None
         await lead_of(admin, title, owner_id=owner, created_at=NOW.replace(day=day))
 
-    everybodys, own = await names(admin, "pump", first=20), await names(rep, "pump", first=20)
-
-    # The two newest that match are there, besides three of the index, whichever these are.
-    assert everybodys[:2] == ["Lead Pump 19", "Lead Pump 17"]
-    assert 3 <= len(everybodys) <= 5
-    assert own[:2] == ["Lead Pump 9", "Lead Pump 7"]
+    assert await names(admin, "pump", first=20) == ["Lead Pump 19", "Lead Pump 17"]
+    assert (await names(rep, "pump", first=20))[:2] == ["Lead Pump 9", "Lead Pump 7"]
     # A rare word is found wherever it stands.
     assert await names(admin, "3") == await names(rep, "3") == ["Lead Pump 3"]
     assert await names(rep, "19") == []
+    # Where it looks rare and is not, some of all come beside the newest.
+    monkeypatch.setattr(search, "COMMON", 5)
+    found = await names(admin, "pump", first=20)
+    assert found[:2] == ["Lead Pump 19", "Lead Pump 17"]
+    assert 3 <= len(found) <= 5
+
+
+@pytest.mark.usefixtures("few_rows")
+async def test_a_name_is_found_however_common_its_words_are() -> None:
+    admin = await seller()
+    await company(admin, "Pump")
+    await contact(admin, "Pump")
+    await products.create(admin, ProductDetails(name="Pump"), now=NOW)
+    for number in range(12):
+        await company(admin, f"Pump {number}")
+        await contact(admin, f"Pump {number}")
+        await products.create(admin, ProductDetails(name=f"Pump {number}"), now=NOW)
+
+    assert sorted((await names(admin, "Pump"))[:3]) == ["Company Pump", "Contact Pump", "Product Pump"]
