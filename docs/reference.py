@@ -75,6 +75,8 @@ def permissions_page() -> str:
         "Companies, contacts, products, pipelines and the short lists exist for every member; invitations and API keys",
         "for admins, imports for those who may import. Whoever sees only some owners' leads",
         "owns what they capture, unless they name somebody else.",
+        "A saved view exists for its owner and those whom they share it with: their team and the teams within it,",
+        "or everybody.",
         "",
         "An API key acts as a service user with a role, and needs a scope besides: " + _scopes() + ".",
         "`tag:write` is of tags on leads, whose list `catalog:read` shows; `user:read` shows users and teams.",

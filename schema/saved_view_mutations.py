@@ -24,8 +24,8 @@ class SavedViewFields(MutationInput):
     order_by: JSON | None = optional("What the list's argument orderBy takes; null is the usual order.")
     search: str | None = optional("What the list's argument search takes, at most 200 characters.")
     columns: list[str] | None = optional(
-        "The fields to show, each once and at most 100: names of fieldDefinitions, and custom fields as custom.key or "
-        "custom.id; null is none."
+        "The fields to show, each once and at most 100: names of fieldDefinitions, and custom fields as custom:key or "
+        "custom:id; null is none."
     )
     visibility: Sharing | None = optional(
         "For whom it exists; null changes nothing. TEAM is the owner's team as it is now; ALL is for admins and "

@@ -15,6 +15,7 @@ from strawberry.types.field import StrawberryField
 from domain.errors import BadUserInput, DomainError
 from domain.fields import FIELDS, FieldOwner
 from domain.policy import Action
+from domain.requirements import CUSTOM
 from domain.saved_views import Content, DoesNotFit, Judge
 from engine.conditions import EVERYTHING
 from engine.custom import OWNERS, Fields, keys, known_fields, named, told
@@ -151,9 +152,8 @@ def _against_type(value: Any, type_: GraphQLInputType) -> list[tuple[list[str], 
 
 
 def _custom_name(column: str) -> str | UUID | None:
-    """Return what a column calls a custom field: its key or global id after `custom.`; None for another column."""
-    prefix, _, name = column.partition(".")
-    return field_name(name) if prefix == "custom" and name else None
+    """Return what a column calls a custom field: its key or global id after `custom:`; None for another column."""
+    return field_name(column.removeprefix(CUSTOM)) if column.startswith(CUSTOM) else None
 
 
 async def _problems(views: list[Any], info: Info) -> list[list[UserError]]:
@@ -172,7 +172,7 @@ class SavedView(Node):
     order_by: JSON | None = column("The list's argument orderBy, as it was given; null for the usual order.")
     search: str | None = column("The list's argument search; null for none.")
     columns: list[str] = column(
-        "The fields that are shown, in order: names of fieldDefinitions, and custom fields as custom.key."
+        "The fields that are shown, in order: names of fieldDefinitions, and custom fields as custom:key."
     )
     visibility: Sharing = column("For whom it exists.")
     owner: Annotated["User", strawberry.lazy("schema.users")] | None = relation(UserRow, "Who keeps it.", by="owner_id")

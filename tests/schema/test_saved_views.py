@@ -255,20 +255,25 @@ async def test_custom_fields_are_checked_as_the_list_checks_them_and_may_go() ->
     asks = {
         "filter": {"custom": [{"field": "color", "eq": "red"}, {"field": gid_of_size, "gt": "3"}]},
         "orderBy": [{"custom": "size", "direction": "DESC"}],
-        "columns": ["title", "custom.color", f"custom.{gid_of_size}"],
+        "columns": ["title", "custom:color", f"custom:{gid_of_size}"],
     }
 
     view = await saved(admin, **asks)
     assert view["problems"] == []
+    defined = (await ask(admin, "{ fieldDefinitions(type: LEAD) { name } }"))["fieldDefinitions"]
+    names = [field["name"] for field in defined]
+    assert "custom:color" in names
+    assert (await saved(admin, name="All", columns=names, noun="LEAD"))["problems"] == []
+    await SavedView.filter(workspace_id=admin.workspace_id, name="All").delete()
     for wrong in (
         {"filter": {"custom": [{"field": "colour", "eq": "red"}]}},
         {"filter": {"custom": [{"field": "size", "contains": "3"}]}},
         {"filter": {"not": {"custom": [{"field": "size", "eq": "many"}]}}},
         {"orderBy": [{"custom": "color"}]},
-        {"columns": ["custom.colour"]},
-        {"columns": ["custom."]},
+        {"columns": ["custom:colour"]},
+        {"columns": ["custom:"]},
         {"columns": ["color"]},
-        {"noun": "COMPANY", "columns": ["custom.color"]},
+        {"noun": "COMPANY", "columns": ["custom:color"]},
     ):
         assert {code for code, _ in faults(await save(admin, name="Wrong", **wrong))} == {"DOES_NOT_FIT"}, wrong
 
@@ -286,7 +291,7 @@ async def test_custom_fields_of_many_views_are_looked_up_together(monkeypatch: p
     admin = await seller()
     for at in range(3):
         await custom_field(admin, f"field{at}")
-        await broken(admin, passing={"custom": [{"field": f"field{at}", "eq": "x"}]}, columns=[f"custom.none{at}"])
+        await broken(admin, passing={"custom": [{"field": f"field{at}", "eq": "x"}]}, columns=[f"custom:none{at}"])
     looked_up: list[int] = []
 
     async def noting(actor: Actor, names: Sequence[Any]) -> Fields:
