@@ -126,8 +126,8 @@ class Compiler:
         declared: StrawberryField = definition.extensions["strawberry-definition"]
         read = declared.metadata.get("read")
         match read:
-            case Key(encoder):
-                return f"{frame.builder.names.of(encoder(parent.name))}({frame.value('id')})"
+            case Key(prefix):
+                return f"{frame.builder.names.of(prefix(parent.name))} + {frame.digits()}"
             case Column(name):
                 return frame.leaf(name or declared.python_name, definition.type)
             case Group(columns):

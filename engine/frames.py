@@ -18,7 +18,7 @@ from tortoise.models import Model
 
 from engine.levels import Child, Level, Trouble
 from engine.nouns import NOUNS, columns
-from engine.select import Select
+from engine.select import SENT, Select
 from engine.shapes import Names
 
 TEXTS = frozenset(
@@ -59,6 +59,10 @@ class ObjectFrame:
     def value(self, column: str) -> str:
         return f"r.{column}"
 
+    def digits(self) -> str:
+        """Return the key in hexadecimal digits."""
+        return "r.id.hex"
+
     def leaf(self, column: str, type_: GraphQLOutputType) -> str:
         return f"{self.builder.names.of(completer(type_))}({self.value(column)})"
 
@@ -81,7 +85,7 @@ class RecordFrame:
     @property
     def missing(self) -> str:
         """Return what is true where there is no row; the statement's own rows are always there."""
-        return "" if self.alias == "r" else f"{self._raw('id')} is None"
+        return "" if self.alias == "r" else f"{self._raw('id', SENT)} is None"
 
     def join(self, model: type[Model], by: str) -> "RecordFrame":
         return RecordFrame(self.builder, self.select, model, self.select.join(model, self.alias, by))
@@ -90,6 +94,10 @@ class RecordFrame:
         """Return a column as the model's attribute has it."""
         read = reader(self.model, column)
         return f"{self.builder.names.of(read)}({self._raw(column)})" if read else self._raw(column)
+
+    def digits(self) -> str:
+        """Return the key in hexadecimal digits."""
+        return f"{self._raw('id', SENT)}.hex()"
 
     def leaf(self, column: str, type_: GraphQLOutputType) -> str:
         """Return a column as the answer has it."""

@@ -383,7 +383,7 @@ class Pages:
         if not self.listing.shows_cursors:
             return None
         found = [None if order.link else self.select.place(order.column) for order in request.orders]
-        places = [place for place in (*found, self.select.place("id")) if place is not None]
+        places = [place for place in (*found, self.select.place_of_key()) if place is not None]
         if len(places) > len(found):
             return Cursors(request.signature, places, adds=False)
         begin = self.select.width
@@ -400,7 +400,7 @@ class Cursors:
 
     def __call__(self, row: Any) -> str:
         *values, key = [row[place] for place in self.places]
-        return cursor_of(self.signature, values, key)
+        return cursor_of(self.signature, values, UUID(bytes=key) if isinstance(key, bytes) else key)
 
 
 def _distinct(keys: Sequence[Any]) -> tuple[list[Any], list[int]]:

@@ -16,9 +16,9 @@ from engine.pages import PageRequest
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The row's global id; `encoder` returns what makes one for a type of that name."""
+    """The row's global id: what `prefix` returns for a type of that name, and the key's 32 hexadecimal digits."""
 
-    encoder: Callable[[str], Callable[[UUID], str]]
+    prefix: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)

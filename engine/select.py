@@ -10,6 +10,9 @@ from engine.nouns import NOUNS
 from engine.sql import Params, visible
 from models import database
 
+# A key as bytes, which are read and written in half the time of a UUID.
+SENT = "uuid_send({})"
+
 
 @dataclass(frozen=True, slots=True)
 class Join:
@@ -47,6 +50,11 @@ class Select:
     def place(self, name: str) -> int | None:
         """Return where a column of the rows themselves stands; None where it is not selected as it is."""
         return self._columns.get(f'r."{name}"')
+
+    def place_of_key(self) -> int | None:
+        """Return where the rows' own keys stand, be it as bytes."""
+        place = self.place("id")
+        return self._columns.get(SENT.format('r."id"')) if place is None else place
 
     @property
     def width(self) -> int:

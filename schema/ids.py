@@ -16,11 +16,16 @@ def encode(noun: str, key: UUID) -> strawberry.ID:
     return strawberry.ID(f"{noun}_{key.hex}")
 
 
+def prefix(noun: str) -> str:
+    """Return what stands before the 32 hexadecimal digits of a noun's keys."""
+    return f"{noun}_"
+
+
 @lru_cache
 def encoder(noun: str) -> Callable[[UUID], str]:
     """Return what makes global ids of a noun; an answer has hundreds."""
-    prefix = f"{noun}_"
-    return lambda key: prefix + key.hex
+    begin = prefix(noun)
+    return lambda key: begin + key.hex
 
 
 @lru_cache(maxsize=8192)

@@ -25,7 +25,7 @@ class Node:
     id: strawberry.ID = strawberry.field(
         resolver=_own_id,
         description="The global id: opaque, and unique among all objects.",
-        metadata={"read": Key(ids.encoder)},
+        metadata={"read": Key(ids.prefix)},
     )
 
 

@@ -176,13 +176,20 @@ def _selected(statement: str) -> set[str]:
 
 async def test_joined_rows_give_the_columns_asked_for_only(admin: Actor) -> None:
     [statement] = (await planned(admin, "{ leads { nodes { title company { industry } } } }")).sent
-    assert _selected(statement) == {'r."title"', 'j0."id"', 'j0."industry"'}
+    assert _selected(statement) == {'r."title"', 'uuid_send(j0."id")', 'j0."industry"'}
 
 
 async def test_cursors_add_what_the_list_is_ordered_by(admin: Actor) -> None:
     document = "{ leads(orderBy: [{ field: SCORE }]) { edges { cursor node { title } } } }"
     [statement] = (await planned(admin, document)).sent
     assert _selected(statement) == {'r."title"', 'r."score"', 'r."id"'}
+
+
+@pytest.mark.parametrize("shown", ["edges { cursor node { id score } }", "nodes { id score } pageInfo { endCursor }"])
+async def test_cursors_add_nothing_that_is_there(admin: Actor, shown: str) -> None:
+    document = f"{{ leads(first: 5, orderBy: [{{ field: SCORE }}]) {{ {shown} }} }}"
+    [statement] = (await planned(admin, document)).sent
+    assert _selected(statement) == {'uuid_send(r."id")', 'r."score"'}
 
 
 async def test_ids_take_one_statement_a_noun(admin: Actor) -> None:
