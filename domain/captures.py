@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain import (
     absences,
+    answers,
     companies,
     contacts,
     custom_values,
@@ -21,6 +22,7 @@ from domain import (
     stages,
 )
 from domain.actors import Actor, ActorKind
+from domain.answers import Answer
 from domain.edits import referred
 from domain.errors import DomainError, Faults
 from domain.events import record
@@ -82,6 +84,7 @@ class Capture:
     company: NewCompany | None = None
     contact: NewContact | None = None
     external_refs: Sequence[Ref] = ()
+    answers: Sequence[Answer] = ()
 
 
 async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
@@ -107,13 +110,18 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
     tag_ids = await leads.checked_tags(faults, actor, new.details.tag_ids, archived=archived)
     stage = await _entry(faults, actor, new)
     await custom_values.check(faults, actor, CustomFieldOwner.LEAD, new.details.custom)
+    await answers.check(faults, actor, new.answers)
     faults.raise_any()
     assert stage is not None
     with edits.collisions("lead", {"lead_pkey": "id"}):
         async with transaction():
             known = await _known(actor, refs)
             if known is not None:
-                return await leads.update(actor, known.id, new.details, external_refs=refs, now=now)
+                known = await leads.update(actor, known.id, new.details, external_refs=refs, now=now)
+                if new.answers:
+                    policy.require(actor, Action.QUALIFY_LEAD, known)
+                    await answers.write(actor, known, await answers.hold(actor, new.answers), now=now)
+                return known
             archived.raise_any()
             custom = await custom_values.settled(actor, CustomFieldOwner.LEAD, new.details.custom)
             columns |= custom.columns(Faults(), {})
@@ -149,6 +157,8 @@ async def capture(actor: Actor, new: Capture, *, now: datetime) -> Lead:
                 # A lead in a first phase makes nobody more than they were.
                 people = [contact.id] if contact else []
                 await relationships.refresh(actor, company_ids=[lead.company_id], contact_ids=people, now=now)
+            if new.answers:
+                await answers.write(actor, lead, await answers.hold(actor, new.answers), now=now)
     return lead
 
 

@@ -45,6 +45,10 @@ class NotLostToAnyone(DomainError):
     """Only a lost lead went to a competitor: close it as LOST, or leave the competitor out."""
 
 
+class WhyMissing(DomainError):
+    """Say why the lead is disqualified: by a reason, a note, or both."""
+
+
 class NoFollowUpStage(DomainError):
     """The stage {stage} is none for won leads."""
 
@@ -65,9 +69,9 @@ async def close(
     """Close a lead.
 
     A won one goes to `stage_id`, or to the first FOLLOW_UP stage of its pipeline, which may ask for fields as any
-    stage; a lost one needs a reason, and may name the competitor that won; a lost or disqualified one keeps its stage
-    and leaves the board. The lead keeps the day's exchange rate. Raises NotFound, Stale, Forbidden, LeadAlreadyClosed,
-    and faults of the input.
+    stage; a lost one needs a reason, and may name the competitor that won; a disqualified one may have a reason; both
+    keep their stage and leave the board. The lead keeps the day's exchange rate. Raises NotFound, Stale, Forbidden,
+    LeadAlreadyClosed, and faults of the input.
     """
     columns = await check(
         actor,
@@ -124,7 +128,7 @@ async def check(
     if lost_reason_id is not None:
         reason = await policy.get(actor, LostReason, lost_reason_id, field="lostReasonId")
         leads.refuse_archived(faults, reason, field="lostReasonId")
-        columns |= {"lost_reason_id": reason.id} if status is LeadStatus.LOST else {}
+        columns |= {"lost_reason_id": reason.id} if status is not LeadStatus.WON else {}
     if lost_to_id is not None:
         competitor = await policy.get(actor, Competitor, lost_to_id, field="lostToId")
         leads.refuse_archived(faults, competitor, field="lostToId")
@@ -138,6 +142,32 @@ async def check(
         columns |= {"value": amount.amount, "currency": amount.currency}
     faults.raise_any()
     return columns
+
+
+async def disqualify(
+    actor: Actor,
+    lead_id: UUID,
+    *,
+    lost_reason_id: UUID | None = None,
+    note: str | None = None,
+    expected_version: int | None = None,
+    now: datetime,
+) -> Lead:
+    """Close a lead that never was one, saying why: by a reason, by a note, or by both.
+
+    Raises NotFound, Stale, Forbidden, LeadAlreadyClosed, and faults of the input.
+    """
+    if lost_reason_id is None and not (note or "").strip():
+        raise WhyMissing(field="lostReasonId")
+    return await close(
+        actor,
+        lead_id,
+        LeadStatus.DISQUALIFIED,
+        lost_reason_id=lost_reason_id,
+        note=note,
+        expected_version=expected_version,
+        now=now,
+    )
 
 
 async def reopen(

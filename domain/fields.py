@@ -112,6 +112,7 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         _reference("stage", "Stage", Stage),
         _choice("status", "Status", "status", LeadStatus),
         _choice("lifecycle", "Lifecycle", "lifecycle", Lifecycle),
+        Field("lifecycleChosenAt", "Lifecycle chosen by hand", INSTANT, ("lifecycle_chosen_at",)),
         Field("probability", "Probability", NUMBER, ("probability",)),
         Field("score", "Score", NUMBER, ("score",)),
         _choice("grade", "Grade", "grade", Grade),

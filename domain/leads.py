@@ -1,6 +1,6 @@
 """Leads: described, handed out, deleted and restored; captures, moves and closings stand in files of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -26,7 +26,7 @@ from models.catalog import Source, Tag
 from models.companies import Company
 from models.contacts import Contact
 from models.custom_fields import CustomFieldOwner
-from models.database import in_one_go, read, transaction
+from models.database import connected, in_one_go, read, transaction
 from models.leads import ContactRole, Lead, LeadContact, Lifecycle
 from models.products import Product
 from models.stages import Stage
@@ -40,6 +40,12 @@ WHERE workspace_id = $1 AND archived_at IS NULL AND kind <> 'FOLLOW_UP' AND pipe
     WHERE workspace_id = $1 AND archived_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN is_default ELSE id = $2 END
 )
 ORDER BY position, id LIMIT 1
+"""
+# What a hand-over that waits to be accepted does not outlive.
+ENDS_HAND_OVER = {"owner_id", "status", "deleted_at"}
+HANDED_OVER = "SELECT id FROM hand_over WHERE lead_id = $1 AND status = 'PENDING'"
+END_HAND_OVERS = """
+UPDATE hand_over SET status = 'OBSOLETE', decided_at = $2 WHERE lead_id = ANY($1::uuid[]) AND status = 'PENDING'
 """
 
 
@@ -137,6 +143,22 @@ def facts(
     }
 
 
+async def handed_over(lead: Lead) -> list[UUID]:
+    """Return the hand-over of a lead that waits to be accepted, where one does."""
+    known: list[UUID] | None = rows.read_beside(lead.id, "hand_over_ids")
+    if known is not None:
+        return known
+    return [row["id"] for row in await read(HANDED_OVER, lead.id)]
+
+
+async def end_hand_overs(lead_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Let nobody wait any more for these leads, which were closed, deleted or given to somebody else, to be accepted.
+
+    Whatever does so otherwise than by `change` calls it.
+    """
+    await connected().fetch(END_HAND_OVERS, [list(lead_ids), now])
+
+
 async def change(
     event: type[Event],
     actor: Actor,
@@ -145,17 +167,27 @@ async def change(
     *,
     now: datetime,
     more: dict[str, Any] | None = None,
+    said: Mapping[str, Any] | None = None,
     tag_ids: Sequence[UUID] | None = None,
+    hand_over_ids: Sequence[UUID] | None = None,
 ) -> dict[str, Sequence[Any]]:
     """Write columns of a locked lead as one edit and record the event; return what changed.
 
-    Nothing changed, nothing is recorded. `more` is added to the event's facts. Its tags are read unless given.
+    Nothing changed, nothing is recorded. `more` is added to the event's facts, what is `said` to what changed. Tags,
+    and the hand-over that waits to be accepted, are read unless given.
     """
     tag_ids = await tags_of(lead.id) if tag_ids is None else tag_ids
     before = live_columns(lead, tag_ids)
+    waiting: Sequence[UUID] = ()
+    if ENDS_HAND_OVER & columns.keys():
+        waiting = await handed_over(lead) if hand_over_ids is None else hand_over_ids
     changed = await edits.apply(lead, columns, now=now)
     if changed:
-        data = facts(before, lead, tag_ids, changed) | (more or {})
+        told = changed | {name: [None, value] for name, value in (said or {}).items() if value is not None}
+        data = facts(before, lead, tag_ids, told) | (more or {})
+        if waiting and ENDS_HAND_OVER & changed.keys():
+            await end_hand_overs([lead.id], now=now)
+            data["obsolete_hand_over_id"] = str(waiting[0])
         await record(event(actor, lead.id, data), now=now)
     return changed
 
@@ -275,6 +307,8 @@ async def _edit(
         await set_tags(lead, had, kept)
     if changed:
         written = {name: columns[name] for name in changed if name in columns}
+        if "lifecycle" in written:
+            written["lifecycle_chosen_at"] = now
         await edits.write(lead, written | {"version": lead.version + 1, "updated_at": now})
         await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, told(changed))), now=now)
 

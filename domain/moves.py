@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain import custom_values, edits, inputs, leads, locks, policy, ranks, relationships, stages
+from domain import criteria, custom_values, edits, inputs, leads, locks, policy, ranks, relationships, stages
 from domain.actors import Actor, ActorKind, system
 from domain.errors import Conflict, DomainError, Faults, raise_all
 from domain.events import Event, record
@@ -16,6 +16,7 @@ from models import rows
 from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import read, transaction
 from models.leads import Lead, LeadStatus
+from models.qualification import QualificationCriterion
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 
 BOARD = (LeadStatus.OPEN, LeadStatus.WON)
@@ -47,6 +48,10 @@ class FieldMissing(DomainError):
 
 class NeedsMissing(DomainError):
     """The stage {stage} asks for {wanted} needs, and the lead names {named}."""
+
+
+class AnswerMissing(DomainError):
+    """The stage {stage} asks for an answer to {criterion}."""
 
 
 class StageSkipped(DomainError):
@@ -106,6 +111,8 @@ SELECT id, ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id) AS tag_ids
        ARRAY(SELECT contact_id FROM lead_contact WHERE lead_id = lead.id) AS contact_ids,
        EXISTS (SELECT FROM lead_contact WHERE lead_id = lead.id AND is_primary) AS has_primary_contact,
        (SELECT count(*) FROM need WHERE lead_id = lead.id AND deleted_at IS NULL) AS needs,
+       ARRAY(SELECT criterion_id FROM qualification_answer WHERE lead_id = lead.id) AS answered,
+       ARRAY(SELECT id FROM hand_over WHERE lead_id = lead.id AND status = 'PENDING') AS hand_over_ids,
        EXISTS (SELECT FROM move_request WHERE lead_id = lead.id AND status = 'PENDING') AS is_requested
 FROM unnest($1::uuid[]) AS lead(id)
 """
@@ -123,16 +130,22 @@ class Hanging:
     contact_ids: list[UUID]
     has_primary_contact: bool
     needs: int
+    answered: list[UUID]
+    hand_over_ids: list[UUID]
     is_requested: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What moves of leads are judged by: the stages of a workspace, and what hangs on the leads."""
+    """What moves of leads are judged by: a workspace's stages and checklist, and what hangs on the leads.
+
+    The checklist is read only where a stage asks for answers.
+    """
 
     stages: dict[UUID, Stage]
     hanging: dict[UUID, Hanging]
     custom: dict[str, CustomField] = field(default_factory=dict)
+    checklist: Sequence[QualificationCriterion] = ()
 
     def pipeline(self, pipeline_id: UUID) -> list[Stage]:
         """Return the stages of a pipeline that leads can stand in, in their order."""
@@ -145,15 +158,21 @@ class Board:
 
 
 async def board(workspace_id: UUID, lead_ids: Sequence[UUID]) -> Board:
-    """Read what moves of these leads are judged by, in two statements, or three where stages ask for custom fields."""
+    """Read what moves of these leads are judged by, in two statements.
+
+    Where stages ask for custom fields or for answers, it is one more for each of the two.
+    """
     known = await rows.of_workspace(Stage, workspace_id)
     found = await read(HANGING, list(lead_ids))
     names = Hanging.__dataclass_fields__
-    asked = {name for stage in known.values() for name in Requirements.of(stage).custom}
-    custom = await custom_values.named(workspace_id, CustomFieldOwner.LEAD, asked)
+    wanted = [Requirements.of(stage) for stage in known.values()]
+    custom = await custom_values.named(
+        workspace_id, CustomFieldOwner.LEAD, {name for one in wanted for name in one.custom}
+    )
     by_hex = {one.id.hex: one for one in custom.values()}
+    checklist = await criteria.live(workspace_id) if any(one.asks_for_answers for one in wanted) else ()
     hanging = {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found}
-    return Board(known, hanging, by_hex)
+    return Board(known, hanging, by_hex, checklist)
 
 
 def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainError]:
@@ -181,13 +200,21 @@ def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainErro
 
 
 def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
-    """Return the fields and needs that a stage asks for and the lead lacks."""
+    """Return the fields, needs and answers that a stage asks for and the lead lacks."""
     wanted, named = Requirements.of(target), on.hanging[lead.id].needs
     lacking = wanted.unfilled(on.facts(lead))
     faults: list[DomainError] = [FieldMissing(stage=target.name, name=name, field=(name,)) for name in lacking]
     if named < wanted.min_needs:
         faults.append(NeedsMissing(stage=target.name, wanted=wanted.min_needs, named=named, field="needs"))
-    return faults
+    asked = unanswered(lead, target, on)
+    return faults + [AnswerMissing(stage=target.name, criterion=row.label, field="qualification") for row in asked]
+
+
+def unanswered(lead: Lead, target: Stage, on: Board) -> list[QualificationCriterion]:
+    """Return the criteria that a stage asks for and nobody has answered; archived ones are asked for no more."""
+    wanted, answered = Requirements.of(target), on.hanging[lead.id].answered
+    asked = (row for row in on.checklist if wanted.all_criteria or row.id in wanted.criteria)
+    return [row for row in asked if row.id not in answered]
 
 
 def _order(current: Stage, target: Stage, stages: Sequence[Stage]) -> list[DomainError]:
@@ -259,7 +286,9 @@ async def enter(
         }
         if lead.engaged_at is None and not target.is_intake:
             columns["engaged_at"] = now
-    await leads.change(event, actor, lead, columns, now=now, tag_ids=hanging.tag_ids)
+    await leads.change(
+        event, actor, lead, columns, now=now, tag_ids=hanging.tag_ids, hand_over_ids=hanging.hand_over_ids
+    )
     if came_from == target.id:
         return
     lead.came_from = came_from

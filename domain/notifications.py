@@ -14,7 +14,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
-from domain import bulks, closings, comments, leads, moves, policy, subjects, users
+from domain import bulks, closings, comments, hand_overs, leads, moves, policy, subjects, users
 from domain.actors import NONE, Actor, system
 from domain.errors import DomainError, Faults, Forbidden, NotFound
 from domain.events import EVENTS, Event, dump, record
@@ -134,6 +134,9 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     closings.LeadReopened: (Telling(KIND.LEAD_REOPENED, (owner, watchers)),),
     bulks.BulkCompleted: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
     bulks.BulkFailed: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
+    hand_overs.LeadHandedOver: (Telling(KIND.HAND_OVER, (named("to_user_id"),)),),
+    hand_overs.LeadAccepted: (Telling(KIND.HAND_OVER_ACCEPTED, (named("from_user_id"),)),),
+    hand_overs.LeadReturned: (Telling(KIND.HAND_OVER_RETURNED, (named("from_user_id"), owner)),),
     imports.ImportCompleted: (Telling(KIND.IMPORT_DONE, (named("user_id"),), themselves=True),),
     imports.ImportFailed: (Telling(KIND.IMPORT_DONE, (named("user_id"),), themselves=True),),
 }

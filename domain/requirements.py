@@ -57,6 +57,7 @@ class Requirements:
     `fields` are keys of FILLED, and custom fields. With `no_skipping` a lead enters only from the stage right before
     this one or from a later one; with `no_going_back` a lead that is here does not return to an earlier stage.
     `roles_in` may move leads into the stage and `roles_out` out of it; an empty tuple means all who may move leads.
+    These `criteria` of the checklist must be answered, or `all_criteria`.
     """
 
     fields: tuple[str, ...] = ()
@@ -66,6 +67,12 @@ class Requirements:
     roles_in: tuple[Role, ...] = ()
     roles_out: tuple[Role, ...] = ()
     needs_approval: bool = False
+    criteria: tuple[UUID, ...] = ()
+    all_criteria: bool = False
+
+    @property
+    def asks_for_answers(self) -> bool:
+        return self.all_criteria or bool(self.criteria)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> "Requirements":
@@ -78,6 +85,8 @@ class Requirements:
             roles_in=tuple(Role(role) for role in data.get("roles_in", ())),
             roles_out=tuple(Role(role) for role in data.get("roles_out", ())),
             needs_approval=data.get("needs_approval", False),
+            criteria=tuple(UUID(key) for key in data.get("criteria", ())),
+            all_criteria=data.get("all_criteria", False),
         )
 
     @classmethod
@@ -94,6 +103,8 @@ class Requirements:
             "roles_in": [role.value for role in self.roles_in],
             "roles_out": [role.value for role in self.roles_out],
             "needs_approval": self.needs_approval,
+            "criteria": [key.hex for key in self.criteria],
+            "all_criteria": self.all_criteria,
         }
         return {name: value for name, value in values.items() if value}
 
@@ -125,6 +136,8 @@ class Requirements:
             roles_in=_each_once(self.roles_in),
             roles_out=_each_once(self.roles_out),
             needs_approval=self.needs_approval,
+            criteria=tuple(dict.fromkeys(self.criteria)),
+            all_criteria=self.all_criteria,
         )
 
     def unfilled(self, facts: LeadFacts) -> tuple[str, ...]:

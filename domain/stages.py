@@ -11,6 +11,7 @@ from tortoise.connection import get_connection
 
 from domain import custom_values, edits, inputs, policy, relationships
 from domain.actors import Actor
+from domain.criteria import MOST_CRITERIA, CriterionArchived, TooManyCriteria
 from domain.edits import path
 from domain.errors import AlreadyExists, Conflict, DomainError, Faults, OutOfRange
 from domain.events import Event, record
@@ -24,6 +25,7 @@ from models.custom_fields import CustomFieldOwner
 from models.database import read, transaction
 from models.leads import Lead, LeadStatus
 from models.pipelines import Pipeline
+from models.qualification import QualificationCriterion
 from models.stages import Stage, StageKind
 
 MOST_STAGES = 50
@@ -303,11 +305,23 @@ async def set_requirements(
         )
         checked = requirements.checked(faults, field="requirements", custom=custom)
         stage = await locked(actor, stage_id, expected_version=expected_version)
+        await _check_criteria(faults, actor, checked, had=Requirements.of(stage).criteria)
         faults.raise_any()
         changed = await edits.apply(stage, {"requirements": checked.to_json()}, now=now)
         if changed:
             await record(StageUpdated(actor, stage.id, facts(stage, changes=changed)), now=now)
     return stage
+
+
+async def _check_criteria(faults: Faults, actor: Actor, wanted: Requirements, *, had: Sequence[UUID]) -> None:
+    """Check that criteria exist, and are not archived where the stage did not ask for them before."""
+    if len(wanted.criteria) > MOST_CRITERIA:
+        faults.add(TooManyCriteria(limit=MOST_CRITERIA, count=len(wanted.criteria), field="requirements.criterionIds"))
+        return
+    for key in wanted.criteria:
+        row = await edits.referred(faults, actor, QualificationCriterion, key, field="requirements.criterionIds")
+        if row is not None and row.archived_at is not None and key not in had:
+            faults.add(CriterionArchived(label=row.label, field="requirements.criterionIds"))
 
 
 async def reorder(

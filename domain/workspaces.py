@@ -10,6 +10,7 @@ from domain.actors import ALL, Actor, ActorKind
 from domain.errors import AlreadyExists, DomainError, Faults, Required, Stale
 from domain.events import Event, changes, record
 from domain.invitations import UserJoined
+from domain.lifecycle import SETTING, Rules
 from domain.pipelines import Template
 from domain.policy import Action
 from domain.sessions import SignedIn
@@ -105,12 +106,13 @@ async def update(
     locale: str | Unset = UNSET,
     wins_window_days: int | Unset = UNSET,
     role_visibility: Mapping[Role, Visibility] | Unset = UNSET,
+    lifecycle_rules: Rules | Unset = UNSET,
     expected_version: int | None = None,
     now: datetime,
 ) -> Workspace:
     """Change what is set for the whole workspace; roles that `role_visibility` does not name stay as they are.
 
-    Raises Forbidden, Stale, BaseCurrencyInUse.
+    New `lifecycle_rules` are then applied to all leads. Raises Forbidden, Stale, BaseCurrencyInUse.
     """
     policy.require(actor, Action.UPDATE_WORKSPACE)
     faults = Faults()
@@ -127,12 +129,16 @@ async def update(
         columns["wins_window_days"] = inputs.whole(
             faults, wins_window_days, field="winsWindowDays", least=1, most=LONGEST_WINS_WINDOW
         )
+    if not isinstance(lifecycle_rules, Unset):
+        lifecycle_rules.check(faults, field="lifecycleRules")
     faults.raise_any()
     async with transaction():
         row = await _locked(actor.workspace_id, expected_version=expected_version)
         if not isinstance(role_visibility, Unset):
             chosen = {role.value: seen.value for role, seen in role_visibility.items()}
             columns["role_visibility"] = row.role_visibility | chosen
+        if not isinstance(lifecycle_rules, Unset):
+            columns["settings"] = row.settings | {SETTING: lifecycle_rules.to_json()}
         changed = changes({column: getattr(row, column) for column in columns}, columns)
         if "base_currency" in changed and await _has_values(row.id):
             raise BaseCurrencyInUse(field="baseCurrency")

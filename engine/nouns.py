@@ -225,7 +225,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),
         Noun(StageTransition),
         Noun(MoveRequest),
-        Noun(HandOver),
+        Noun(HandOver, live=WITH_LEAD),
         Noun(QualificationCriterion),
         Noun(QualificationAnswer),
         Noun(Event),

@@ -112,7 +112,10 @@ class Lead(EditableRow):
     # Where an operation has just taken it from; no column.
     came_from: UUID | None = None
     # What edits of a lead look at besides, read in the same statement where nobody can have changed it since.
-    BESIDE: ClassVar = {"tag_ids": "ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id)"}
+    BESIDE: ClassVar = {
+        "tag_ids": "ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id)",
+        "hand_over_ids": "ARRAY(SELECT id FROM hand_over WHERE lead_id = lead.id AND status = 'PENDING')",
+    }
 
     class Meta:
         table = "lead"

@@ -39,6 +39,7 @@ REFERENCES = {
     "lost_to_id": "Competitor",
     "tag_ids": "Tag",
     "parent_id": "Company",
+    "answers": "QualificationCriterion",
 }
 
 
@@ -84,6 +85,8 @@ def _public(name: str, value: Any) -> JSON | None:
     noun = REFERENCES.get(name)
     if noun is None or value is None:
         return JSON(value) if value is not None else None
+    if isinstance(value, dict):
+        return JSON({ids.encode(noun, UUID(key)): known for key, known in value.items()})
     if isinstance(value, list):
         return JSON([ids.encode(noun, UUID(key)) for key in value])
     return JSON(ids.encode(noun, UUID(value)))

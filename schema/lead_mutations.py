@@ -24,6 +24,7 @@ from schema.external_refs import ExternalRefInput, refs
 from schema.fields import given, given_id, optional, shown
 from schema.inputs import about, amount_of, expected_version, money_of, own_id, unless_null
 from schema.leads import Lead, MoveRequest
+from schema.qualification_inputs import QualificationAnswerInput, answers_of
 from schema.scalars import URL, CountryCode, Email, MoneyInput, PhoneNumber
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class CaptureLeadInput(MutationInput):
     company_id: strawberry.ID | None = strawberry.field(default=None, description="A company that is known.")
     company: CaptureCompanyInput | None = strawberry.field(default=None, description="A company to find or create.")
     contact: CaptureContactInput | None = strawberry.field(default=None, description="A person to find or create.")
-    lifecycle: Lifecycle = strawberry.field(default=Lifecycle.RAW, description="How far it is qualified.")
+    lifecycle: Lifecycle | None = optional("How far it is qualified; a new lead is RAW if left out.")
     expected_close_date: date | None = strawberry.field(default=None, description="When it is to be decided.")
     engaged_at: datetime | None = strawberry.field(
         default=None, description="When selling began; now, if left out and its stage is no intake."
@@ -79,6 +80,9 @@ class CaptureLeadInput(MutationInput):
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list,
         description="What other systems call it; a lead known by one of them is brought up to date instead.",
+    )
+    answers: list[QualificationAnswerInput] = strawberry.field(
+        default_factory=list, description="What is known of it by the checklist, at most 100 answers."
     )
 
 
@@ -144,7 +148,7 @@ class RejectMoveInput(MutationInput):
 class Ending(MutationInput):
     status: LeadStatus = strawberry.field(description="WON, LOST or DISQUALIFIED.")
     lost_reason_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Why it was lost; LOST needs it, nothing else keeps it."
+        default=None, description="Why it was lost; LOST needs it, DISQUALIFIED may have it, WON keeps none."
     )
     lost_to_id: strawberry.ID | None = strawberry.field(
         default=None, description="The competitor that won; only with LOST."
@@ -159,6 +163,16 @@ class Ending(MutationInput):
 @strawberry.input(description="How a lead ends.")
 class CloseLeadInput(Ending):
     id: strawberry.ID = strawberry.field(description="The lead.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A lead that never was one, and why: by a reason, a note, or both.")
+class DisqualifyLeadInput(MutationInput):
+    lead_id: strawberry.ID = strawberry.field(description="The lead.")
+    lost_reason_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Why, by the workspace's reasons."
+    )
+    note: str | None = strawberry.field(default=None, description="Why, in words.")
     expected_version: int | None = expected_version()
 
 
@@ -280,6 +294,7 @@ def _capture(input: CaptureLeadInput) -> Capture:
         company=NewCompany(**vars(company)) if company else None,
         contact=NewContact(**vars(contact)) if contact else None,
         external_refs=refs(input.external_refs),
+        answers=answers_of(input.answers),
     )
 
 
@@ -385,6 +400,21 @@ class LeadMutations:
             key,
             input.status,
             **ending(input),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return await _moved(row, info)
+
+    @strawberry.mutation(description="Close a lead that never was one, and say why.")
+    @reports_user_errors
+    async def disqualify_lead(
+        self, info: Info, input: Annotated[DisqualifyLeadInput, about("The lead, and why.")]
+    ) -> MoveLeadPayload:
+        row = await closings.disqualify(
+            info.context.actor,
+            ids.decode(input.lead_id, "Lead", field="leadId"),
+            lost_reason_id=ids.decode_maybe(input.lost_reason_id, "LostReason", field="lostReasonId"),
+            note=input.note,
             expected_version=input.expected_version,
             now=info.context.now,
         )

@@ -21,6 +21,7 @@ from models.competitors import Competitor as CompetitorRow
 from models.contacts import Contact as ContactRow
 from models.custom_fields import CustomFieldOwner
 from models.events import Event as EventRow
+from models.hand_overs import HandOver as HandOverRow
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
 from models.leads import LeadCompetitor as LeadCompetitorRow
@@ -59,6 +60,7 @@ from schema.filters import (
 )
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
+from schema.qualification import LeadQualification, qualification_of
 from schema.scalars import Money
 from schema.watching import viewer_watches, watchers_of_lead
 
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from schema.companies import Company, CompanyFilter
     from schema.competitors import Competitor, CompetitorFilter, LeadCompetitor
     from schema.contacts import Contact, ContactFilter
+    from schema.hand_overs import HandOver
     from schema.needs import Need
     from schema.pipelines import Pipeline
     from schema.products import Product
@@ -104,12 +107,19 @@ class LeadMove:
         description="What stands against it, as moveLead would say; empty where it is allowed."
     )
 
+    open_criterion_ids: list[strawberry.ID] = strawberry.field(
+        description="The criteria of the checklist that the stage asks for and nobody has answered."
+    )
+
     stage: Annotated["Stage", strawberry.lazy("schema.stages")] = relation(StageRow, "The stage.", by="stage_key")
 
 
 @strawberry.type(description="What the viewer may do with a lead.")
 class LeadPermissions:
     update: bool = strawberry.field(description="Change it, and its contacts and needs.")
+    qualify: bool = strawberry.field(description="Answer the checklist.")
+    hand_over: bool = strawberry.field(description="Hand it over to who is to sell it.")
+    decide_hand_over: bool = strawberry.field(description="Accept or return it once it is handed over.")
     assign: bool = strawberry.field(description="Give it to another owner.")
     move: bool = strawberry.field(description="Move it, as far as the stages' rules allow.")
     approve_move: bool = strawberry.field(description="Approve or reject a requested move.")
@@ -121,6 +131,9 @@ class LeadPermissions:
 
 PERMISSIONS = {
     "update": Action.UPDATE_LEAD,
+    "qualify": Action.QUALIFY_LEAD,
+    "hand_over": Action.HAND_OVER_LEAD,
+    "decide_hand_over": Action.DECIDE_HAND_OVER,
     "assign": Action.ASSIGN_LEAD,
     "move": Action.MOVE_LEAD,
     "approve_move": Action.APPROVE_MOVE,
@@ -218,6 +231,9 @@ class Lead(Node):
     rank: str = column("Its place in the stage; sorts bytewise.")
     status: LeadStatus = column("How it stands.")
     lifecycle: Lifecycle = column("How far it is qualified.")
+    lifecycle_chosen_at: datetime | None = column(
+        "When a person last said so; null while the workspace's rules say it."
+    )
     probability: float = computed(
         float, "The chance to win, 0 to 1: its stage's, and 1 or 0 once closed.", needs=("probability",)
     )
@@ -328,6 +344,16 @@ class Lead(Node):
         plain=True,
         description="Moves that somebody asked a manager for, the newest first.",
     )
+    hand_overs: Connection[Annotated["HandOver", strawberry.lazy("schema.hand_overs")]] = connection(
+        "HandOver",
+        "schema.hand_overs",
+        model=HandOverRow,
+        by="lead_id",
+        default=NEWEST,
+        plain=True,
+        description="How it went from those who qualify to those who sell, the newest hand-over first.",
+    )
+    qualification: LeadQualification = batch(qualification_of, "What is known of it by the checklist.")
     history: Connection[HistoryEntry] = connection(
         "HistoryEntry",
         "schema.events",
@@ -348,7 +374,14 @@ class Lead(Node):
 def _move(info: Info, row: LeadRow, stage: StageRow, board: moves.Board) -> LeadMove:
     against = moves.unmet(info.context.actor, row, stage, board)
     allowed = not against and policy.may(info.context.actor, Action.MOVE_LEAD, row)
-    return LeadMove(stage_key=stage.id, allowed=allowed, unmet_requirements=[user_error(fault) for fault in against])
+    return LeadMove(
+        stage_key=stage.id,
+        allowed=allowed,
+        unmet_requirements=[user_error(fault) for fault in against],
+        open_criterion_ids=[
+            ids.encode("QualificationCriterion", criterion.id) for criterion in moves.unanswered(row, stage, board)
+        ],
+    )
 
 
 @strawberry.input(description="Which leads.")

@@ -125,6 +125,12 @@ class StageRequirementsInput:
         default_factory=list, description="Who may move leads out; empty: all who may move leads."
     )
     needs_approval: bool = strawberry.field(default=False, description="Whether a manager approves moves into it.")
+    criterion_ids: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="Criteria of the checklist that must be answered, at most 50."
+    )
+    all_criteria: bool = strawberry.field(
+        default=False, description="Whether the whole checklist must be answered, as it is at any time."
+    )
 
 
 @strawberry.input(description="Requirements of a stage, in place of those it has.")
@@ -207,6 +213,10 @@ def _requirements(input: StageRequirementsInput) -> Requirements:
         roles_in=tuple(input.roles_in),
         roles_out=tuple(input.roles_out),
         needs_approval=input.needs_approval,
+        criteria=tuple(
+            ids.decode(key, "QualificationCriterion", field="requirements.criterionIds") for key in input.criterion_ids
+        ),
+        all_criteria=input.all_criteria,
     )
 
 

@@ -28,6 +28,8 @@ from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
 from schema.field_definitions import FieldDefinitionQueries
 from schema.files import FileMutations
+from schema.hand_over_mutations import HandOverMutations
+from schema.hand_overs import HandOverQueries
 from schema.imports import ImportMutations, ImportQueries
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
@@ -40,6 +42,8 @@ from schema.pipeline_mutations import PipelineMutations, StageMutations
 from schema.pipelines import PipelineQueries
 from schema.product_mutations import ProductMutations
 from schema.products import ProductQueries
+from schema.qualification import QualificationQueries
+from schema.qualification_mutations import QualificationMutations
 from schema.saved_view_mutations import SavedViewMutations
 from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
@@ -67,6 +71,7 @@ class Query(
     CustomFieldQueries,
     ExchangeRateQueries,
     FieldDefinitionQueries,
+    HandOverQueries,
     ImportQueries,
     LeadQueries,
     LiveQueries,
@@ -76,6 +81,7 @@ class Query(
     ProductQueries,
     SavedViewQueries,
     SearchQueries,
+    QualificationQueries,
     SessionQueries,
     StageQueries,
     SummaryQueries,
@@ -100,6 +106,7 @@ class Mutation(
     CustomFieldMutations,
     ExchangeRateMutations,
     FileMutations,
+    HandOverMutations,
     ImportMutations,
     LeadMutations,
     NeedMutations,
@@ -107,6 +114,7 @@ class Mutation(
     PipelineMutations,
     ProductMutations,
     SavedViewMutations,
+    QualificationMutations,
     SessionMutations,
     StageMutations,
     TeamMutations,

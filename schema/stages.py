@@ -13,6 +13,7 @@ from models.pipelines import Pipeline as PipelineRow
 from models.stages import Stage as StageRow
 from models.stages import StageKind
 from models.users import Role
+from schema import ids
 from schema.boards import StageBoard
 from schema.context import Info
 from schema.custom_fields import fields_of
@@ -35,6 +36,10 @@ class StageRequirements:
     roles_in: list[Role] = strawberry.field(description="Who may move leads in; empty: all who may move leads.")
     roles_out: list[Role] = strawberry.field(description="Who may move leads out; empty: all who may move leads.")
     needs_approval: bool = strawberry.field(description="Whether a manager approves moves into it.")
+    criterion_ids: list[strawberry.ID] = strawberry.field(
+        description="Criteria of the checklist that must be answered; those that are archived are asked no more."
+    )
+    all_criteria: bool = strawberry.field(description="Whether the whole checklist must be answered.")
 
 
 async def _requirements(stages: list[Any], info: Info) -> list[StageRequirements]:
@@ -54,6 +59,8 @@ def _shown(wanted: Requirements, custom: dict[str, str]) -> StageRequirements:
         roles_in=list(wanted.roles_in),
         roles_out=list(wanted.roles_out),
         needs_approval=wanted.needs_approval,
+        criterion_ids=[ids.encode("QualificationCriterion", key) for key in wanted.criteria],
+        all_criteria=wanted.all_criteria,
     )
 
 

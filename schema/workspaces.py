@@ -1,11 +1,12 @@
 """The workspace in the schema: how one begins, and what is set for all of it."""
 
 from datetime import datetime
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import strawberry
 
 from domain import policy, workspaces
+from domain.lifecycle import Rules, Threshold
 from domain.pipelines import Template
 from domain.unset import UNSET
 from models.users import Role, Visibility
@@ -39,6 +40,52 @@ def role_visibility(chosen: dict[str, str]) -> list[RoleVisibility]:
     ]
 
 
+@strawberry.type(description="What makes a lead reach a level; with neither of the two, nothing does.")
+class LifecycleThreshold:
+    score: int | None = strawberry.field(description="The least score.")
+    criteria: int | None = strawberry.field(
+        description="How many criteria must be answered in a way that speaks for the lead."
+    )
+
+
+@strawberry.type(description="What makes leads MQL and SQL, besides the answers that criteria require for it.")
+class LifecycleRules:
+    mql: LifecycleThreshold = strawberry.field(description="For MQL.")
+    sql: LifecycleThreshold = strawberry.field(description="For SQL.")
+
+
+@strawberry.input(description="What makes a lead reach a level; with neither of the two, nothing does.")
+class LifecycleThresholdInput:
+    score: int | None = strawberry.field(default=None, description="The least score, 0 to 100.")
+    criteria: int | None = strawberry.field(
+        default=None,
+        description="How many criteria must be answered in a way that speaks for the lead: 1 to 50.",
+    )
+
+
+@strawberry.input(description="What makes leads MQL and SQL, besides the answers that criteria require for it.")
+class LifecycleRulesInput:
+    mql: LifecycleThresholdInput | None = strawberry.field(
+        default=None, description="For MQL; left out, leads become so by hand only."
+    )
+    sql: LifecycleThresholdInput | None = strawberry.field(
+        default=None, description="For SQL; left out, leads become so by hand only."
+    )
+
+
+def lifecycle_rules(settings: dict[str, Any]) -> LifecycleRules:
+    """Return what makes leads MQL and SQL from a workspace's settings."""
+    rules = Rules.parse(settings)
+    mql, sql = (LifecycleThreshold(score=each.score, criteria=each.criteria) for each in (rules.mql, rules.sql))
+    return LifecycleRules(mql=mql, sql=sql)
+
+
+def rules_of(given: LifecycleRulesInput | None) -> Rules:
+    """Return what makes leads MQL and SQL as the domain takes it; None is nothing."""
+    levels = (given.mql, given.sql) if given else (None, None)
+    return Rules(*(Threshold(each.score, each.criteria) if each else Threshold() for each in levels))
+
+
 @noun(WorkspaceRow, description="A company that sells, and the border of everything it owns.")
 class Workspace(Node):
     name: str = column("What it is called.")
@@ -49,6 +96,7 @@ class Workspace(Node):
     role_visibility: list[RoleVisibility] = computed(
         role_visibility, "Which leads exist for each role.", needs=("role_visibility",)
     )
+    lifecycle_rules: LifecycleRules = computed(lifecycle_rules, "What makes leads MQL and SQL.", needs=("settings",))
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")
 
@@ -93,6 +141,9 @@ class UpdateWorkspaceInput(MutationInput):
     role_visibility: list[RoleVisibilityInput] | None = optional(
         "Which leads exist for these roles; other roles stay as they are."
     )
+    lifecycle_rules: LifecycleRulesInput | None = optional(
+        "What makes leads MQL and SQL, in place of what did; applied to all leads soon after. Null: nothing does."
+    )
     expected_version: int | None = expected_version()
 
 
@@ -136,6 +187,7 @@ class WorkspaceMutations:
             role_visibility=chosen
             if chosen is UNSET
             else {entry.role: entry.visibility for entry in cast(list[RoleVisibilityInput], chosen or [])},
+            lifecycle_rules=UNSET if given(input.lifecycle_rules) is UNSET else rules_of(input.lifecycle_rules),
             expected_version=input.expected_version,
             now=info.context.now,
         )

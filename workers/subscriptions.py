@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from domain import (
     activity_events,
+    answers,
     api_keys,
     attachments,
     bulks,
@@ -16,10 +17,13 @@ from domain import (
     companies,
     competitors,
     contacts,
+    criteria,
     custom_fields,
     exchange_rates,
+    hand_overs,
     invitations,
     leads,
+    lifecycle,
     moves,
     needs,
     notifications,
@@ -47,6 +51,7 @@ from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.notifications import notify
+from workers.tasks.qualification import qualify_all_leads, qualify_leads
 from workers.tasks.scoring import score_faded_leads, score_leads
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
@@ -61,7 +66,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     moves.LeadMoveRejected: (notify,),
     closings.LeadClosed: (notify,),
     closings.LeadReopened: (score_leads, notify),
-    scoring.LeadScored: (),
+    scoring.LeadScored: (qualify_leads,),
     watching.LeadWatched: (),
     watching.LeadUnwatched: (),
     **dict.fromkeys(comments.COMMENTED.values(), (notify,)),
@@ -70,6 +75,15 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     **dict.fromkeys(comments.RESTORED.values(), ()),
     notifications.NotificationCreated: (),
     notifications.NotificationsRead: (),
+    lifecycle.LeadQualified: (),
+    answers.LeadQualificationAnswered: (),
+    criteria.QualificationCriterionCreated: (qualify_all_leads,),
+    criteria.QualificationCriterionUpdated: (qualify_all_leads,),
+    criteria.QualificationCriterionArchived: (qualify_all_leads,),
+    criteria.QualificationCriterionRestored: (qualify_all_leads,),
+    hand_overs.LeadHandedOver: (score_leads, notify),
+    hand_overs.LeadAccepted: (notify,),
+    hand_overs.LeadReturned: (score_leads, notify),
     needs.NeedCreated: (score_leads,),
     needs.NeedUpdated: (),
     needs.NeedDeleted: (score_leads,),
@@ -98,7 +112,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     relationships.ContactRelationshipChanged: (),
     imports.ImportStarted: (),
     imports.ImportProgressed: (),
-    imports.ImportCompleted: (write_faults, notify),
+    imports.ImportCompleted: (write_faults, notify, qualify_all_leads),
     imports.ImportFailed: (write_faults, notify),
     import_names.UserImported: (),
     bulks.BulkStarted: (),
@@ -175,7 +189,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     saved_views.SavedViewDeleted: (),
     saved_views.SavedViewRestored: (),
     workspaces.WorkspaceCreated: (),
-    workspaces.WorkspaceUpdated: (),
+    workspaces.WorkspaceUpdated: (qualify_all_leads,),
 }
 
 NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended, settle_custom_indexes)

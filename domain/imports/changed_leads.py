@@ -15,7 +15,7 @@ from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level,
 from domain.imports.rows import Row
 from domain.imports.stages import Place
 from domain.imports.taking import Known, Taking
-from domain.leads import LeadAssigned, LeadUpdated, facts, live_columns
+from domain.leads import ENDS_HAND_OVER, LeadAssigned, LeadUpdated, end_hand_overs, facts, live_columns
 from domain.moves import LeadMoved
 from domain.policy import Action
 from models.leads import Lead, LeadStatus
@@ -23,9 +23,9 @@ from models.stages import Stage
 
 WRITTEN = (
     "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id", "rank", "status",
-    "lifecycle", "value", "currency", "closing_rate", "probability", "owner_id", "company_id", "product_id",
-    "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date", "engaged_at", "stage_entered_at",
-    "closed_at",
+    "lifecycle", "lifecycle_chosen_at", "value", "currency", "closing_rate", "probability", "owner_id", "company_id",
+    "product_id", "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date", "engaged_at",
+    "stage_entered_at", "closed_at",
 )  # fmt: skip
 AS_SAID = ("description", "close_note", "engaged_at", "expected_close_date", "value")
 IF_SAID = ("lifecycle", "created_at")
@@ -78,6 +78,7 @@ class _Edits:
         self._ranks = Ranks()
         self._leads: list[Lead] = []
         self._left: list[UUID] = []
+        self._given: list[UUID] = []
         self._moves: list[tuple[Any, ...]] = []
         self._events: list[Event] = []
         self.companies: set[UUID] = set()
@@ -97,6 +98,10 @@ class _Edits:
             setattr(lead, name, columns[name])
         if lead.closed_at is not None and {"closed_at", "currency"} & differ.keys():
             lead.closing_rate = self._sheet.rate(lead.currency, lead.closed_at)
+        if "lifecycle" in differ:
+            lead.lifecycle_chosen_at = self._taking.now
+        if ENDS_HAND_OVER & differ.keys():
+            self._given.append(lead.id)
         lead.version += 1
         lead.updated_at = self._taking.now
         self._follow(lead, *old)
@@ -112,6 +117,8 @@ class _Edits:
         await self._taking.copy("stage_transition", MOVES, self._moves)
         if self._left:
             await self._taking.run(OBSOLETE, self._left, self._taking.now)
+        if self._given:
+            await end_hand_overs(self._given, now=self._taking.now)
         await events.record(*self._events, now=self._taking.now)
 
     def _described(self, row: Row, said: Sequence[str]) -> dict[str, Any]:

@@ -26,11 +26,13 @@ from models.database import transaction
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
+from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportFault, ImportKind
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.qualification import CriterionType, QualificationAnswer, QualificationCriterion
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -102,6 +104,7 @@ class _Crowd:
                 for number in range(LEADS)
             ]
         )
+        await self._checklist(leads, users)
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
         for subject in (leads, companies, contacts):
             await self._talk(subject, users)
@@ -197,6 +200,31 @@ class _Crowd:
             ]
         )
 
+    async def _checklist(self, leads: Sequence[Lead], users: Sequence[User]) -> None:
+        asked = await _made(
+            [
+                QualificationCriterion(
+                    **self._row(number), label=f"Criterion {number}", type=CriterionType.YES_NO, position=number
+                )
+                for number in range(MANY)
+            ]
+        )
+        await _made(
+            [
+                QualificationAnswer(
+                    workspace_id=self.workspace_id,
+                    lead_id=lead.id,
+                    criterion_id=criterion.id,
+                    value=True,
+                    user_id=users[place % len(users)].id,
+                    answered_at=NOW,
+                )
+                for place, lead in enumerate(leads)
+                for criterion in asked[:FEW]
+            ]
+        )
+        await Stage.filter(workspace_id=self.workspace_id).update(requirements={"all_criteria": True})
+
     async def _hang_on(
         self,
         leads: Sequence[Lead],
@@ -220,6 +248,15 @@ class _Crowd:
                     Need(**on, title="Less noise", importance=number + 1, **STAMPS),
                     StageTransition(**on, **ways, user_id=user.id, moved_at=NOW, stayed_seconds=1),
                     MoveRequest(**on, **ways, status=REJECTED, **people, created_at=NOW),
+                    HandOver(
+                        **on,
+                        status=HandOverStatus.RETURNED,
+                        from_user_id=user.id,
+                        to_user_id=user.id,
+                        former_owner_id=user.id,
+                        decided_by_id=user.id,
+                        created_at=NOW - timedelta(minutes=place),
+                    ),
                     Event(
                         **home,
                         name="lead.updated",

@@ -44,7 +44,10 @@ BY_HAND = {
     "Viewer.permissions",
 }
 # Attributes of objects that batch resolvers and pure functions return, which no statement reads.
-WITHIN_AN_ANSWER = {"LeadMove.unmetRequirements", "SearchHit.highlight"}
+WITHIN_AN_ANSWER = {
+    *("LeadMove.unmetRequirements", "SearchHit.highlight"),
+    *("LeadQualification.answers", "LeadQualification.open"),
+}
 
 
 async def test_several_levels_are_several_statements_whatever_the_number_of_rows(admin: Actor) -> None:
@@ -138,12 +141,13 @@ async def test_what_is_made_of_columns_takes_none(admin: Actor, name: str) -> No
 
 async def test_objects_that_functions_made_have_relations_in_one_statement(admin: Actor) -> None:
     document = """query ($n: Int) { leads(first: $n) { nodes {
-      history { nodes { actor { user { name } } } } moves { stage { name pipeline { name } } } } } }"""
+      history { nodes { actor { user { name } } } } moves { stage { name pipeline { name } } }
+      qualification { answers { criterion { label } answeredBy { name } } open { label } } } } }"""
     found = {number: await planned(admin, document, n=number) for number in (ONE, MANY)}
     assert len(found[ONE].sent) == len(found[MANY].sent)
     of_users = [statement for statement in found[MANY].sent if 'FROM "user_account" r' in statement]
     of_stages = [statement for statement in found[MANY].sent if 'FROM "stage" r' in statement]
-    assert (len(of_users), len(of_stages)) == (1, 1)
+    assert (len(of_users), len(of_stages)) == (2, 1)
 
 
 def _fields(name: str, *kinds: type[Read]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain import closings, leads, moves
+from domain import closings, hand_overs, leads, moves
 from domain.errors import DomainError, Forbidden
 from domain.imports.errors import StageContradictsStatus, UnknownImportStage, UnknownPipeline
 from domain.leads import LeadDetails, live_columns
@@ -17,6 +17,7 @@ from models.companies import Company, Relationship
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
+from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportKind, ImportStatus
 from models.leads import Lead, LeadStatus
 from models.products import Product
@@ -198,6 +199,21 @@ async def test_a_lead_that_the_file_has_won_meanwhile_is_closed(db: str, tmp_pat
     assert company.relationship is Relationship.CUSTOMER
     event = await Event.filter(subject_id=lead.id).order_by("-id").first()
     assert event and event.name == "lead.closed" and event.data["after"] == live_columns(lead, [])
+
+
+@pytest.mark.parametrize("ended", [line(stage="Won", closed="2025-12-31"), line(owner="Ann Lee")])
+async def test_a_lead_that_the_file_closes_or_gives_away_waits_for_no_acceptance_any_more(
+    ended: list[str], db: str, tmp_path: Path
+) -> None:
+    actor = await seller()
+    rep = await member(Role.REP, of=actor)
+    assert rep.user_id
+    await taken(actor, tmp_path, line())
+    lead = await lead_of(actor)
+    await hand_overs.hand_over(actor, lead.id, rep.user_id, now=NOW)
+    assert counts(await taken(actor, tmp_path, ended, now=NOW + timedelta(days=1))) == (0, 1, 0, 0)
+    over = await HandOver.get(lead_id=lead.id)
+    assert (over.status, over.decided_at) == (HandOverStatus.OBSOLETE, NOW + timedelta(days=1))
 
 
 async def test_a_lost_lead_that_the_file_reopens_is_open_again(db: str, tmp_path: Path) -> None:

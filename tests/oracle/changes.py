@@ -35,6 +35,8 @@ NOUNS = {
     "rejectMove": "MoveRequest", "setStageRequirements": "Stage", "mentionIds": "User", "subjectId": "Lead",
     "fromUserId": "User", "toUserId": "User", "substituteId": "User", "transferLeadsToId": "User",
     "lostToId": "Competitor", "uploadId": "File", "attachFile": "Attachment",
+    "criterionId": "QualificationCriterion", "criterionIds": "QualificationCriterion",
+    "setQualificationCriteria": "QualificationCriterion",
 }  # fmt: skip
 TEXTS = {
     "Email": ("new@example.com", "Person1@example.com", "nonsense"),
@@ -51,6 +53,10 @@ VIEWED: dict[str, tuple[Any, ...]] = {
     "orderBy": ([{"field": "CREATED_AT"}], {"field": "NAME"}, [{"field": "COLOUR", "direction": "ASC"}]),
     "columns": (["title", "owner"], ["name"], ["email", "nope"], ["name", "name"]),
 }
+# What checklists are answered with.
+ANSWERED: tuple[Any, ...] = (
+    True, 12, "because", "a", ["a", "b"], "2026-03-31", {"amount": "5", "currencyCode": "EUR"}, None, {"a": [1]},
+)  # fmt: skip
 NEW_ID = "018cc251-ffff-7fff-bfff-ffffffffffff"
 LEFT_OUT = frozenset({"idempotencyKey", "password", "oldPassword"})
 
@@ -136,6 +142,8 @@ class Changing(Drawing):
             return self.chance.choice(VIEWED[name])
         if name == "expectedCount":
             return self.chance.randrange(4)
+        if (name, named.name) == ("value", "JSON"):
+            return self.chance.choice(ANSWERED)
         if name == "expectedVersion":
             return self.chance.choice((1, 2, 3, None))
         return self.values.draw(type_, Hint(id_of=noun_of(mutation, name)) if named.name == "ID" else NOTHING)

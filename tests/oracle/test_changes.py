@@ -12,7 +12,7 @@ from tests.oracle.documents import SCHEMA
 from tests.oracle.running import HAS_ENGINE, Run, refusal
 from tests.oracle.world import World
 
-SEEDS, DOCUMENTS = range(4), 80
+SEEDS, DOCUMENTS = range(4), 120
 LEAST_COMPILED, SHOWN = 0.95, 5
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"

@@ -4,10 +4,12 @@ A seed decides everything, keys included, so that a document that names an id ca
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from json import dumps
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -39,11 +41,13 @@ from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
 from models.files import File, UploadPurpose
+from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, Lead, LeadCompetitor, LeadContact, LeadStatus, LeadTag, Lifecycle
 from models.needs import Need, NeedKind
 from models.pipelines import Pipeline
 from models.products import Product
+from models.qualification import AnswerSource, CriterionType, QualificationAnswer, QualificationCriterion
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -244,17 +248,20 @@ NOUN_MODELS: dict[str, type[Model]] = {
         Activity, ActivityType, CustomField, Comment, Notification, Bulk, BulkRow,
         ApiKey, Attachment, Company, Competitor, Contact, ExchangeRate, File, Import, ImportFault, Invitation, Lead,
         LeadCompetitor, LeadContact, LostReason,
+        HandOver, QualificationCriterion,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
 ORDER: tuple[type[Model], ...] = (
-    Workspace, File, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
+    Workspace, QualificationCriterion,
+    File, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
     Competitor, ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, LeadCompetitor, Attachment, Need,
     StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
+    HandOver, QualificationAnswer,
 )  # fmt: skip
 
 
@@ -264,10 +271,22 @@ class _Filling:
     def __init__(self, world: World, at: str, chance: Random) -> None:
         self.world, self.at, self.chance = world, at, chance
         self.workspace_id = world.take()
+        self._aside = Random(f"{SEED} {at} aside")
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Draw from a chance of its own, so that everything else stays as it is whatever is added here."""
+        own, self.chance = self.chance, self._aside
+        try:
+            yield
+        finally:
+            self.chance = own
 
     def fill(self) -> None:
         self._workspace()
         self._people()
+        with self.aside():
+            self._checklist()
         self._pipelines()
         self._catalog()
         self._companies()
@@ -439,10 +458,59 @@ class _Filling:
                     probability=Decimal(self.chance.choice(("0", "0.1", "0.3333", "1"))),
                     rot_days=self.maybe(self.chance.randrange(1, 30)),
                     is_intake=place == 0,
-                    requirements=self.chance.choice(REQUIREMENTS),
+                    requirements=self.chance.choice(REQUIREMENTS) | self._asked(),
                     archived_at=self.maybe(NOW, 0.15) if 0 < place < 6 else None,
                     **self.stamps(),
                 )
+
+    def _checklist(self) -> None:
+        for place, type_ in enumerate((*CriterionType, CriterionType.TEXT)):
+            choices = [
+                {"key": "a", "label": self.text(), "qualifies": True, "archived": False},
+                {"key": "b", "label": self.text(), "qualifies": False, "archived": self.chance.random() < 0.3},
+            ]
+            self.add(
+                QualificationCriterion,
+                label=self.name(),
+                question=self.maybe(self.text()),
+                type=type_,
+                choices=choices if type_.value.endswith("CHOICE") else [],
+                required_for_mql=self.chance.random() < 0.3,
+                required_for_sql=self.chance.random() < 0.5,
+                position=place // 2,
+                preset_key=f"BANT.{place}" if self.chance.random() < 0.3 else None,
+                archived_at=self.maybe(self.instant(), 0.2),
+                **self.stamps(),
+            )
+
+    def _asked(self) -> Columns:
+        """Return what a stage asks of the checklist."""
+        with self.aside():
+            asked = [self.one(QualificationCriterion).hex for _ in range(2)]
+            return self.chance.choice(({}, {}, {"all_criteria": True}, {"criteria": asked}))
+
+    def _answers(self, lead: Columns) -> None:
+        # Texts twice as JSON, since the model takes them for JSON once more.
+        values: Columns = {
+            "TEXT": dumps(dumps("because")),
+            "NUMBER": self.chance.choice((0, 2.5, -3)),
+            "MONEY": {"amount": "12.5", "currencyCode": "EUR"},
+            "DATE": dumps(dumps("2026-03-31")),
+            "YES_NO": self.chance.random() < 0.5,
+            "CHOICE": dumps(dumps(self.chance.choice(("a", "b", "gone")))),
+            "MULTI_CHOICE": self.chance.choice((["a"], ["b", "gone"])),
+        }
+        for criterion in self.chance.sample(self.rows(QualificationCriterion), self.chance.randrange(5)):
+            self.add(
+                QualificationAnswer,
+                lead_id=lead["id"],
+                criterion_id=criterion["id"],
+                value=values[criterion["type"].value],
+                note=self.maybe(self.text()),
+                source=self.chance.choice(list(AnswerSource)),
+                user_id=self.maybe(self.one(User)),
+                answered_at=self.instant(),
+            )
 
     def _catalog(self) -> None:
         for number in range(6):
@@ -574,6 +642,7 @@ class _Filling:
             rank=self.chance.choice(("a", "B", "m", f"{number:04x}8")),
             status=status,
             lifecycle=self.chance.choice(list(Lifecycle)),
+            lifecycle_chosen_at=self._aside.choice((None, None, NOW)),
             value=self.maybe(self.amount(), 0.8),
             currency=self.chance.choice(CURRENCIES),
             closing_rate=self.maybe(Decimal("1.25"), 0.5) if over else None,
@@ -676,6 +745,9 @@ class _Filling:
                 created_at=self.instant(),
                 decided_at=self.maybe(self.instant()),
             )
+        with self.aside():
+            self._hand_overs(lead_id)
+            self._answers(lead)
         self._references("lead", lead, 0.4)
 
     def _talk(self) -> None:
@@ -751,6 +823,23 @@ class _Filling:
             completed_at=self.maybe(NOW, 0.9),
         )
         return file["id"]  # type: ignore[no-any-return]
+
+    def _hand_overs(self, lead_id: UUID) -> None:
+        for status in self.chance.sample(list(HandOverStatus), self.chance.randrange(3)):
+            created = self.instant()
+            self.add(
+                HandOver,
+                lead_id=lead_id,
+                status=status,
+                from_user_id=self.maybe(self.one(User)),
+                to_user_id=self.one(User),
+                former_owner_id=self.maybe(self.one(User)),
+                note=self.maybe(self.text()),
+                reason=self.maybe(self.text()),
+                decided_by_id=self.maybe(self.one(User)),
+                created_at=created,
+                decided_at=self.maybe(self.instant()),
+            )
 
     def _log(self) -> None:
         for lead in self.rows(Lead):

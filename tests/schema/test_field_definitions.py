@@ -31,6 +31,7 @@ NO_FIELDS = {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
         *("viewerCan", "moves", "activities", "attachments", "custom"),
         *("comments", "watchers", "viewerWatches"),
+        *("handOvers", "qualification"),
     },
     "COMPANY": {
         "attachments",

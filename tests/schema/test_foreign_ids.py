@@ -25,6 +25,7 @@ from domain import (
     companies,
     competitors,
     contacts,
+    criteria,
     needs,
     products,
     teams,
@@ -35,6 +36,7 @@ from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
+from domain.criteria import Draft
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
@@ -43,9 +45,11 @@ from models.activities import ActivityKind
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind
 from models.conversations import Notification
+from models.hand_overs import HandOver
 from models.imports import Import, ImportKind
 from models.leads import Lead
 from models.pipelines import Pipeline
+from models.qualification import CriterionType
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
@@ -74,6 +78,7 @@ NOUNS = {
     "toUserId": "User",
     "substituteId": "User",
     "transferLeadsToId": "User",
+    "criterionId": "QualificationCriterion",
     "serviceUserId": "User",
     "mentionIds": "User",
     "subjectId": "Lead",
@@ -176,6 +181,10 @@ async def objects(actor: Actor) -> dict[str, str]:
     )
     pipeline = await Pipeline.get(workspace_id=actor.workspace_id)
     facts: dict[str, Any] = {"noun": ViewNoun.LEAD, "visibility": Sharing.ALL, "owner_id": actor.user_id, "name": "Hot"}
+    [criterion] = await criteria.set_all(actor, [Draft(label="Budget", type=CriterionType.YES_NO)], now=NOW)
+    over = await HandOver.create(
+        workspace_id=actor.workspace_id, lead_id=lead.id, status="RETURNED", to_user_id=actor.user_id, created_at=NOW
+    )
     view = await SavedView.create(workspace_id=actor.workspace_id, created_at=NOW, updated_at=NOW, **facts)
     rows = {
         "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
@@ -185,6 +194,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Comment": comment, "Notification": notification,
         "Bulk": bulk,
         "Competitor": rival, "Attachment": attachment,
+        "QualificationCriterion": criterion, "HandOver": over,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -242,6 +252,7 @@ TABLES = (
     *("saved_view", "move_request", "invitation", "membership", "event"),
     *("activity", "activity_type", "comment", "notification"),
     *("competitor", "attachment", "file"),
+    *("qualification_criterion", "qualification_answer", "hand_over"),
 )
 
 

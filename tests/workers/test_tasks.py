@@ -12,12 +12,13 @@ from uuid import UUID
 import pytest
 from markupsafe import escape
 
-from domain import invitations, leads, password_resets, scoring, tokens
+from domain import invitations, leads, password_resets, scoring, tokens, workspaces
 from domain.jobs import Queue
 from domain.leads import LeadDetails
+from domain.lifecycle import Rules, Threshold
 from domain.money import Money
 from domain.tokens import Kind
-from models.leads import Lead
+from models.leads import Lead, Lifecycle
 from models.users import User
 from tests import factories
 from tests.adapters.letterbox import Letterbox, open_letterbox, parsed, text_of
@@ -72,6 +73,21 @@ async def test_a_score_is_an_event_with_a_position_and_asks_for_no_other_score(
 
     assert [event["name"] for event in await until(settled)] == ["lead.captured", "lead.scored"]
     assert await database.value("SELECT count(*) FROM job WHERE task = 'score_leads'") == 1
+
+
+async def test_a_score_and_new_rules_qualify_leads(database: Database, start: Start) -> None:
+    admin = await seller()
+    row, waiting = await lead(admin), await lead(admin)
+    await Lead.filter(id=waiting.id).update(score=90, score_factors=[], scored_at=datetime.now(UTC))
+    await workspaces.update(admin, lifecycle_rules=Rules(mql=Threshold(score=1)), now=datetime.now(UTC))
+    await both_ready(start)
+
+    async def qualified() -> bool:
+        return {each.lifecycle for each in await Lead.filter(id__in=[row.id, waiting.id])} == {Lifecycle.MQL}
+
+    await until(qualified)
+    told = await database.rows("SELECT subject_id FROM event WHERE name = 'lead.qualified'")
+    assert sorted(event["subject_id"] for event in told) == sorted([row.id, waiting.id])
 
 
 async def test_what_concerns_too_many_leads_is_done_in_bulk(
