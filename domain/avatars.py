@@ -17,7 +17,7 @@ class NotAPicture(DomainError):
 
 
 class PictureTooLarge(DomainError):
-    """The picture has {width} x {height} pixels, more than {limit} in all: send a smaller one."""
+    """The picture has more than {limit} pixels: send a smaller one."""
 
 
 def small(data: bytes) -> bytes:
@@ -26,15 +26,18 @@ def small(data: bytes) -> bytes:
     A picture with too many pixels is refused by what its header says, before any of them is decoded. It takes up to
     200 MB and half a second: not for the event loop. Raises NotAPicture, PictureTooLarge.
     """
+    too_large = PictureTooLarge(limit=settings().max_avatar_pixels)
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
-            if width * height > (limit := settings().max_avatar_pixels):
-                raise PictureTooLarge(width=width, height=height, limit=limit)
+            if width * height > settings().max_avatar_pixels:
+                raise too_large
             picture.draft("RGB", (2 * SIDE, 2 * SIDE))
             return _written(_square(picture))
     except DomainError:
         raise
+    except Image.DecompressionBombError as error:
+        raise too_large from error
     # Decoders of hostile bytes raise whatever they stumble over.
     except Exception as error:
         raise NotAPicture from error

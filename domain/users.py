@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from domain import absences, api_keys, bulks, edits, inputs, passwords, policy, sessions, teams, transfers
+from domain import absences, api_keys, bulks, edits, files, inputs, passwords, policy, sessions, teams, transfers
 from domain.absences import PRESENT, Absence
 from domain.actors import Actor, ActorKind
 from domain.bulks import Handed
@@ -21,6 +21,7 @@ from domain.transfers import OpenLeads
 from domain.unset import UNSET, Unset, given
 from models.api_keys import ApiKey
 from models.database import look_up, read, transaction
+from models.files import UploadPurpose
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
@@ -123,6 +124,7 @@ async def update_me(
     locale: str | Unset | None = UNSET,
     password: str | None = None,
     old_password: str | None = None,
+    avatar_upload_id: UUID | Unset | None = UNSET,
     absence: Absence = PRESENT,
     hand_over: bool = False,
     expected_version: int | None = None,
@@ -130,8 +132,9 @@ async def update_me(
 ) -> User:
     """Change the actor's own name, time zone (None: the workspace's), language or password, or when they are away.
 
-    A new password ends every other session of theirs. With `hand_over` their open leads go to their substitute.
-    Raises Forbidden, Stale, WrongPassword, RateLimited, and faults of the input.
+    A new password ends every other session of theirs. Their picture becomes what they have uploaded (None: none).
+    With `hand_over` their open leads go to their substitute. Raises Forbidden, Stale, WrongPassword, RateLimited,
+    what `files.take` raises, and faults of the input.
     """
     user = await User.get(id=sessions.person(actor))
     faults = Faults()
@@ -151,6 +154,9 @@ async def update_me(
         row = await locked(user.id, expected_version=expected_version)
         if password is not None and row.password_hash != user.password_hash:
             raise WrongPassword(field="oldPassword")
+        if not isinstance(avatar_upload_id, Unset):
+            columns["avatar_id"] = avatar_upload_id
+            await _change_picture(actor, row, avatar_upload_id, now=now)
         placed: dict[str, Any] = {}
         if absence or hand_over:
             place = await member(actor, row.id, field="id")
@@ -166,6 +172,16 @@ async def update_me(
         if hand_over:
             await _hand_over(actor, row, place.substitute_id, now=now)
     return row
+
+
+async def _change_picture(actor: Actor, row: User, upload_id: UUID | None, *, now: datetime) -> None:
+    """Keep the picture that somebody takes, and forget the one that they had."""
+    if upload_id == row.avatar_id:
+        return
+    if upload_id is not None:
+        await files.take(actor, upload_id, UploadPurpose.AVATAR, field="avatarUploadId", now=now)
+    if row.avatar_id is not None:
+        await files.let_go(row.avatar_id, until=now)
 
 
 async def _placed(place: Membership, columns: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from domain import invitations, users
+from domain import files, invitations, users
 from domain.absences import Absence
 from domain.bulks import Handed
 from engine.pages import Order
@@ -24,7 +24,7 @@ from schema.filters import BooleanFilter, EnumFilter, IDFilter, StringFilter, ju
 from schema.inputs import expected_version, own_id, unless_null
 from schema.nodes import Node
 from schema.orders import Direction, direction
-from schema.scalars import Email, LanguageTag, TimeZone
+from schema.scalars import URL, Email, LanguageTag, TimeZone
 from schema.sessions import SignedInPayload, signed_in
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ async def _teams(users: list[Any], info: Info) -> list[Any]:
     return await info.context.rows(TeamRow, [place.team_id for place in await places_of(users, info)])
 
 
+async def _avatar_urls(users: list[Any], info: Info) -> list[str | None]:
+    now = info.context.now
+    return [files.avatar_url(user.avatar_id, now=now) if user.avatar_id else None for user in users]
+
+
 @noun(UserRow, description="A member of the workspace: a person, or a service that acts through API keys.")
 class User(Node):
     name: str = column("What they are called.")
@@ -78,6 +83,12 @@ class User(Node):
     is_service: bool = column("Whether it is a service that acts through API keys.")
     time_zone: TimeZone | None = column("Their time zone, where it is not the workspace's.")
     locale: LanguageTag | None = column("Their language, where it is not the workspace's.")
+    avatar_url: URL | None = batch(
+        _avatar_urls,
+        "A small square picture of them, a WebP; null where there is none. The address changes once a day, and is good "
+        "for another.",
+        needs=("avatar_id",),
+    )
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When they were first known.")
 
@@ -226,6 +237,9 @@ class UpdateMeInput(MutationInput):
         default=None, description="A new password of at least 10 characters; it ends every other session."
     )
     old_password: str | None = strawberry.field(default=None, description="The present one, where a new one is given.")
+    avatar_upload_id: strawberry.ID | None = optional(
+        "Their picture: the `fileId` of an upload of their own for AVATAR, whose bytes have come; null for none."
+    )
     away_from: datetime | None = away_from()
     away_until: datetime | None = away_until()
     substitute_id: strawberry.ID | None = substitute_id()
@@ -347,6 +361,7 @@ class UserMutations:
             locale=given(input.locale),
             password=input.password,
             old_password=input.old_password,
+            avatar_upload_id=given_id(input.avatar_upload_id, "File", field="avatarUploadId"),
             absence=_absence(input),
             hand_over=input.hand_over_leads,
             expected_version=input.expected_version,

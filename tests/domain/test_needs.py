@@ -6,13 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from domain import leads, needs
+from domain import leads, needs, products
 from domain.errors import AlreadyExists, Forbidden, Invalid, NotFound, OutOfRange, Required, Stale
+from domain.leads import Archived
 from domain.needs import NeedDetails, TooManyNeeds
+from domain.products import ProductDetails
 from models.base import uuid7
 from models.events import Event
 from models.leads import Lead
-from models.needs import Need
+from models.needs import Need, NeedKind
 from models.users import Role
 from tests.factories import NOW, lead, member, seller
 
@@ -165,3 +167,26 @@ async def test_another_workspaces_lead_or_need_and_those_of_a_deleted_lead_do_no
     ):
         with pytest.raises(NotFound):
             await attempt
+
+
+async def test_a_need_hurts_or_is_wished_for_and_a_product_answers_it() -> None:
+    actor = await seller()
+    wanting = await lead(actor)
+    pump = await products.create(actor, ProductDetails(name="Pump"), now=NOW)
+    foreign = await products.create(await seller(), ProductDetails(name="Pump"), now=NOW)
+
+    hurts = await needs.create(actor, wanting.id, NeedDetails(title="Cold"), now=NOW)
+    wished = await needs.create(
+        actor, wanting.id, NeedDetails(title="Green", kind=NeedKind.WISH, product_id=pump.id), now=NOW
+    )
+    await products.archive(actor, pump.id, now=NOW)
+    kept = await needs.update(actor, wished.id, NeedDetails(product_id=pump.id, kind=NeedKind.PAIN), now=LATER)
+    with pytest.raises(Archived):
+        await needs.update(actor, hurts.id, NeedDetails(product_id=pump.id), now=LATER)
+    with pytest.raises(NotFound):
+        await needs.update(actor, hurts.id, NeedDetails(product_id=foreign.id), now=LATER)
+    cleared = await needs.update(actor, wished.id, NeedDetails(product_id=None), now=LATER)
+
+    assert (hurts.kind, hurts.product_id) == (NeedKind.PAIN, None)
+    assert (wished.kind, kept.kind, kept.product_id) == (NeedKind.WISH, NeedKind.PAIN, pump.id)
+    assert (cleared.product_id, cleared.version) == (None, 3)

@@ -67,6 +67,7 @@ NOUNS = {
     "moveLeadsTo": "Stage",
     "lostToId": "Competitor",
     "uploadId": "File",
+    "avatarUploadId": "File",
     "ids": "Stage",
     "stageIds": "Stage",
     "tagIds": "Tag",
