@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.house import ROOT, some_folder
 
-FILLED = ("demo", "board", "startup")
+FILLED = ("demo", "board", "startup", "bulk")
 OWN = ("captures", "live", "imports")
 
 

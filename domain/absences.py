@@ -13,7 +13,7 @@ from domain import edits, inputs
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, NotFound
 from domain.unset import UNSET, Unset, given
-from models.database import read
+from models.database import read, remembered
 from models.users import Membership
 
 # Each who is away is followed by their substitute, unless that one is inactive or was in the row before.
@@ -65,7 +65,8 @@ async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: st
     """
     if user_id is None:
         return None
-    standing = await read(STANDING, actor.workspace_id, user_id, now)
+    values = (actor.workspace_id, user_id, now)
+    standing = await remembered(("standing", *values), lambda: read(STANDING, *values))
     if not standing:
         faults.add(NotFound(noun="user", field=field))
         return user_id

@@ -10,6 +10,7 @@ from tortoise.exceptions import IntegrityError
 from domain import relationships
 from domain.actors import Actor
 from domain.errors import DomainError, Invalid
+from models import rows
 from models.database import connected, transaction
 from models.leads import Lead
 
@@ -24,6 +25,7 @@ PASSING = (
 LOCK = "SELECT 1 FROM lead WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 Operation = Callable[[Actor, UUID], Awaitable[Lead]]
+Ahead = Callable[[Sequence[UUID]], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -43,25 +45,35 @@ class Also:
 
 
 async def each(
-    actor: Actor, lead_ids: Sequence[UUID], operation: Operation, *, also: Also | None = None
+    actor: Actor,
+    lead_ids: Sequence[UUID],
+    operation: Operation,
+    *,
+    also: Also | None = None,
+    ahead: Ahead | None = None,
 ) -> dict[UUID, Outcome]:
     """Do the same with leads, in the order of their ids, all in one transaction; what refuses one stops no other.
 
-    `also` says that the operation may change the relationships of the leads' companies and contacts. What two
-    transactions did to each other is tried again.
+    `ahead` reads for all of them, once they are locked, what the operation looks at. `also` says that it may change
+    the relationships of the leads' companies and contacts. What two transactions did to each other is tried again.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return await _each(actor, lead_ids, operation, also)
+            return await _each(actor, lead_ids, operation, also, ahead)
         except PASSING:
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
 
 
-async def _each(actor: Actor, lead_ids: Sequence[UUID], operation: Operation, also: Also | None) -> dict[UUID, Outcome]:
-    async with transaction():
-        await hold(actor.workspace_id, lead_ids, also)
+async def _each(
+    actor: Actor, lead_ids: Sequence[UUID], operation: Operation, also: Also | None, ahead: Ahead | None
+) -> dict[UUID, Outcome]:
+    async with transaction(of_many=True):
+        await rows.make_ready(Lead, lead_ids, workspace_id=actor.workspace_id)
+        await _hold_also(actor.workspace_id, lead_ids, also)
+        if ahead is not None:
+            await ahead(lead_ids)
         return {key: await _one(actor, key, operation) for key in sorted(set(lead_ids))}
 
 
@@ -78,6 +90,10 @@ async def hold(workspace_id: UUID, lead_ids: Sequence[UUID], also: Also | None) 
     Whoever locks several leads in one transaction has to: who works on one of them has locked it before its company.
     """
     await connected().fetch(LOCK, [workspace_id, sorted(set(lead_ids))])
+    await _hold_also(workspace_id, lead_ids, also)
+
+
+async def _hold_also(workspace_id: UUID, lead_ids: Sequence[UUID], also: Also | None) -> None:
     if also is not None:
         companies, contacts = await relationships.of_leads(lead_ids)
         await relationships.hold(workspace_id, [*companies, *also.companies], contacts)

@@ -41,8 +41,8 @@ MOST_AT_ONCE = 500
 FEW = 20
 MOST = 1_000_000
 MOST_TAGS = leads.MOST_TAGS
-# Few enough that who works on one of them hardly waits, and PostgreSQL keeps their savepoints at hand.
-BATCH = 50
+# Few enough that who works on one of them waits for a moment at most.
+BATCH = 100
 ENDED = (BulkStatus.COMPLETED, BulkStatus.FAILED, BulkStatus.CANCELLED)
 
 Clock = Callable[[], datetime]
@@ -93,6 +93,7 @@ class Deed:
     action: Action | None = None
     check: Callable[..., Awaitable[Any]] | None = None
     with_people: bool = False
+    ahead: batches.Ahead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +183,11 @@ async def _check_close(actor: Actor, *, now: datetime, **ending: Any) -> None:
 
 DEEDS: Mapping[BulkKind, Deed] = {
     BulkKind.UPDATE: Deed(leads.update, Action.UPDATE_LEAD, _check_update),
-    BulkKind.MOVE: Deed(moves.move, Action.MOVE_LEAD, _check_move, with_people=True),
+    BulkKind.MOVE: Deed(moves.move, Action.MOVE_LEAD, _check_move, with_people=True, ahead=moves.look_ahead),
     BulkKind.ASSIGN: Deed(leads.assign, Action.ASSIGN_LEAD, _check_assign),
     BulkKind.TAG: Deed(leads.tag, Action.UPDATE_LEAD, _check_tag),
     BulkKind.UNTAG: Deed(leads.untag, Action.UPDATE_LEAD, _check_untag),
-    BulkKind.CLOSE: Deed(closings.close, Action.CLOSE_LEAD, _check_close, with_people=True),
+    BulkKind.CLOSE: Deed(closings.close, Action.CLOSE_LEAD, _check_close, with_people=True, ahead=moves.look_ahead),
     BulkKind.DELETE: Deed(leads.delete, Action.DELETE_LEAD, with_people=True),
     BulkKind.TRANSFER: Deed(transfers.transfer),
 }
@@ -248,7 +249,7 @@ async def _at_once(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: d
 
 async def _part(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: datetime) -> dict[UUID, Outcome]:
     try:
-        return await batches.each(actor, lead_ids, work.on_one(now), also=work.also)
+        return await batches.each(actor, lead_ids, work.on_one(now), also=work.also, ahead=work.deed.ahead)
     except Exception:
         # Whichever it was, the others are not to blame.
         return {key: await _alone(actor, work, key, now=now) for key in lead_ids}
@@ -256,7 +257,7 @@ async def _part(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: date
 
 async def _alone(actor: Actor, work: Work, key: UUID, *, now: datetime) -> Outcome:
     try:
-        return (await batches.each(actor, [key], work.on_one(now), also=work.also))[key]
+        return (await batches.each(actor, [key], work.on_one(now), also=work.also, ahead=work.deed.ahead))[key]
     except Exception as error:
         log.exception("work on one of many leads failed", kind=work.kind, lead_id=str(key))
         return Outcome(key, faults=[Internal(what=type(error).__name__)])
@@ -414,7 +415,7 @@ async def _go_on(row: Bulk, actor: Actor, size: int, *, now: datetime) -> None:
     keys = {each.lead_id: each for each in await following.order_by("number")}
     work = Work(row.kind, load(row.kind, row.arguments))
     with events.within_bulk(row.client_mutation_id):
-        outcomes = await batches.each(actor, list(keys), work.on_one(now), also=work.also)
+        outcomes = await batches.each(actor, list(keys), work.on_one(now), also=work.also, ahead=work.deed.ahead)
     for key, outcome in outcomes.items():
         if outcome.faults:
             keys[key].errors = told(outcome.faults)

@@ -12,7 +12,7 @@ from domain.errors import DomainError, Faults, Malformed, OutOfRange, Required
 from domain.events import Event, record
 from domain.policy import Action
 from models.base import uuid7
-from models.database import read, transaction
+from models.database import read, remembered, transaction
 from models.exchange_rates import ExchangeRate
 from models.workspaces import Workspace
 
@@ -73,7 +73,8 @@ async def set_rate(actor: Actor, *, currency: str | None, rate: Decimal, valid_o
 
 async def rates_on(workspace_id: UUID, day: date) -> dict[str, Decimal]:
     """Return the rate of every currency that has one on a day: its latest until then, 1 for the base."""
-    return {row["currency"]: row["rate"] for row in await read(LATEST, workspace_id, day)}
+    found = await remembered(("rates", workspace_id, day), lambda: read(LATEST, workspace_id, day))
+    return {row["currency"]: row["rate"] for row in found}
 
 
 def _rate(faults: Faults, value: Decimal) -> Decimal:

@@ -14,7 +14,7 @@ from domain.policy import Action
 from domain.stages import LeadFacts, Requirements
 from models import rows
 from models.custom_fields import CustomField, CustomFieldOwner
-from models.database import read, transaction
+from models.database import read, remembered, transaction, unit
 from models.leads import Lead, LeadStatus
 from models.qualification import QualificationCriterion
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -162,17 +162,42 @@ async def board(workspace_id: UUID, lead_ids: Sequence[UUID]) -> Board:
 
     Where stages ask for custom fields or for answers, it is one more for each of the two.
     """
+    known, custom, checklist = await remembered(("stages", workspace_id), lambda: _asked(workspace_id))
+    return Board(known, _seen_ahead(lead_ids) or await _hanging_on(lead_ids), custom, checklist)
+
+
+async def _asked(
+    workspace_id: UUID,
+) -> tuple[dict[UUID, Stage], dict[str, CustomField], Sequence[QualificationCriterion]]:
+    """Return the stages of a workspace, and the fields and the checklist that they ask for."""
     known = await rows.of_workspace(Stage, workspace_id)
-    found = await read(HANGING, list(lead_ids))
-    names = Hanging.__dataclass_fields__
     wanted = [Requirements.of(stage) for stage in known.values()]
     custom = await custom_values.named(
         workspace_id, CustomFieldOwner.LEAD, {name for one in wanted for name in one.custom}
     )
     by_hex = {one.id.hex: one for one in custom.values()}
     checklist = await criteria.live(workspace_id) if any(one.asks_for_answers for one in wanted) else ()
-    hanging = {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found}
-    return Board(known, hanging, by_hex, checklist)
+    return known, by_hex, checklist
+
+
+async def _hanging_on(lead_ids: Sequence[UUID]) -> dict[UUID, Hanging]:
+    found = await read(HANGING, list(lead_ids))
+    names = Hanging.__dataclass_fields__
+    return {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found}
+
+
+async def look_ahead(lead_ids: Sequence[UUID]) -> None:
+    """Read what hangs on leads that are locked, for the parts of a transaction that move one each."""
+    if (running := unit()) is not None and running.memory is not None:
+        found = await _hanging_on(lead_ids)
+        running.memory.update({("hanging", key): hanging for key, hanging in found.items()})
+
+
+def _seen_ahead(lead_ids: Sequence[UUID]) -> dict[UUID, Hanging]:
+    """Return what hangs on leads where that was read ahead for all of them, else nothing."""
+    memory = known.memory if (known := unit()) is not None else None
+    found = {key: memory.pop(("hanging", key), None) for key in lead_ids} if memory else {}
+    return {} if None in found.values() else found
 
 
 def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainError]:

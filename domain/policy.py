@@ -28,6 +28,7 @@ from models.competitors import Competitor
 from models.contacts import Contact
 from models.conversations import Comment, Notification
 from models.custom_fields import CustomField
+from models.database import remembered
 from models.exchange_rates import ExchangeRate
 from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
@@ -374,7 +375,8 @@ def needs_lead(noun: type[Model]) -> bool:
 
 async def get(actor: Actor, noun: type[Subject], key: UUID, *, field: str | None = None) -> Subject:
     """Return a row that exists for the actor; raises NotFound."""
-    row = await rows.read(noun, key, workspace_id=actor.workspace_id)
+    workspace_id = actor.workspace_id
+    row = await remembered((noun, key), lambda: rows.read(noun, key, workspace_id=workspace_id))
     if row is None or getattr(row, "deleted_at", None) is not None or not await _exists(actor, noun, row):
         raise _missing(noun, field)
     return row

@@ -22,7 +22,7 @@ from domain.requirements import Requirements as Requirements
 from domain.unset import UNSET, Unset
 from models import rows
 from models.custom_fields import CustomFieldOwner
-from models.database import read, transaction
+from models.database import read, remembered, transaction, unit
 from models.leads import Lead, LeadStatus
 from models.pipelines import Pipeline
 from models.qualification import QualificationCriterion
@@ -127,10 +127,18 @@ async def hold(stage: Stage, *, field: str | None = None) -> Stage:
 
     Raises StageArchived, PipelineIsArchived, and Conflict where it holds leads of another status by now.
     """
-    fresh = await rows.to_share(Stage, stage.id, workspace_id=stage.workspace_id)
-    assert fresh is not None
-    # Asked for by another statement, so that it is as whoever had the stage before has left it.
-    [pipeline] = await read("SELECT name, archived_at FROM pipeline WHERE id = $1", fresh.pipeline_id)
+
+    async def shared() -> tuple[Stage, Any]:
+        fresh = await rows.to_share(Stage, stage.id, workspace_id=stage.workspace_id)
+        assert fresh is not None
+        # Asked for by another statement, so that it is as whoever had the stage before has left it.
+        [pipeline] = await read("SELECT name, archived_at FROM pipeline WHERE id = $1", fresh.pipeline_id)
+        return fresh, pipeline
+
+    running = unit()
+    # What a part locks after it has written something is let go again where the part fails.
+    lasts = running is not None and running.is_part_of_many and not running.writes
+    fresh, pipeline = await (remembered(("shared", stage.id), shared) if lasts else shared())
     if fresh.archived_at is not None:
         raise StageArchived(stage=fresh.name, field=field)
     if pipeline["archived_at"] is not None:

@@ -159,14 +159,17 @@ _hopeful: ContextVar[bool] = ContextVar("salescycle_hopeful", default=False)
 _waking: asyncio.Task[None] | None = None
 
 
-def transaction(*, snapshot: bool = False) -> Opened:
+def transaction(*, snapshot: bool = False, of_many: bool = False) -> Opened:
     """Run the block in one transaction; after the outermost commit, wake the relay if events were recorded.
 
-    Within another one it is a part that can fail alone. A `snapshot` reads only, and all of it as of one moment.
+    Within another one it is a part that can fail alone. A `snapshot` reads only, and all of it as of one moment. One
+    `of_many` is for the same operation on many rows, as models.postgres.Unit says.
     """
     around = connected()
     inner = isinstance(around, Unit)
     begun = Unit(around, hopeful=_hopeful.get() and not inner, snapshot=snapshot and not inner)
+    if of_many:
+        begun.of_many, begun.memory = True, {}
     return Opened(begun, committed=wake_relay)
 
 
@@ -220,6 +223,17 @@ async def look_up(sql: str, key: Any) -> asyncpg.Record | None:
     together with what others look up by it: for what every request asks and must not be told late.
     """
     return await connected().look_up(sql, key)
+
+
+async def remembered(key: Any, look: Callable[[], Awaitable[R]]) -> R:
+    """Return what a part of many has found before, or find it; it is what no part changes."""
+    memory = known.memory if (known := unit()) is not None else None
+    if memory is None:
+        return await look()
+    if key not in memory:
+        memory[key] = await look()
+    found: R = memory[key]
+    return found
 
 
 def mark_dirty() -> None:

@@ -186,6 +186,10 @@ class Unit(TransactionWrapper):
     A `hopeful` one reads rows that are to be edited without a lock, and remembers who wrote them last (their xmin).
     Their own update then refuses to overwrite what somebody else has written meanwhile; if it turns out that more
     than one statement is needed, they are locked first, and refused where they have changed.
+
+    One `of_many` holds the same operation on many rows, each a part of its own. A part that has sent nothing gives
+    its rows and events to the whole, which writes those of several parts together; it can fail alone until then.
+    What the parts read alike is remembered, and the rows that they edit may have been locked and read before.
     """
 
     def __init__(self, parent: "Client | Unit", *, hopeful: bool = False, snapshot: bool = False) -> None:
@@ -204,7 +208,11 @@ class Unit(TransactionWrapper):
         self._written: set[UUID] = set()
         self._names: set[str] = set()
         self._acquired: Any = None
+        self.of_many = False
+        self.memory: dict[Any, Any] | None = None
+        self._ready_rows: dict[tuple[type[Model], UUID], tuple[Model, dict[str, Any]]] = {}
         if isinstance(parent, Unit):
+            self.memory = parent.memory
             # Both send over one connection, one after the other.
             self._lock = parent._lock
             self._held = dict(parent._held)
@@ -215,6 +223,11 @@ class Unit(TransactionWrapper):
     def is_hopeful(self) -> bool:
         """Say whether rows can be read without a lock still."""
         return self.hopeful and not self._begun and not self.writes
+
+    @property
+    def is_part_of_many(self) -> bool:
+        """Say whether it is one of many parts, and has sent nothing yet."""
+        return self.outer is not None and self.outer.of_many and not self._begun
 
     def _in_transaction(self) -> TransactionContext:
         return Opened(Unit(self))
@@ -238,6 +251,18 @@ class Unit(TransactionWrapper):
         self._read_as[type(row), row.pk] = read_as
         self._beside[row.pk] = beside
 
+    def make_ready(self, row: Model, beside: dict[str, Any]) -> None:
+        """Note that a row is locked and was read since, with what is read beside it, for the part that edits it."""
+        self._ready_rows[type(row), row.pk] = row, beside
+
+    def take_ready(self, model: type[Model], key: UUID) -> Any:
+        """Return a row that was made ready for this part; None where none was, or another part has had it."""
+        if not self.is_part_of_many or self.outer is None or (model, key) not in self.outer._ready_rows:
+            return None
+        row, self._beside[key] = self.outer._ready_rows.pop((model, key))
+        self.held(row)
+        return row
+
     def beside(self, key: UUID, name: str) -> Any:
         """Return what was read beside a row; None where that may have changed."""
         return None if self._begun else self._beside.get(key, {}).get(name)
@@ -248,6 +273,8 @@ class Unit(TransactionWrapper):
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> "list[asyncpg.Record]":
         """Send a statement in the transaction and return its rows."""
+        if self.outer is not None and self.is_part_of_many and not self.writes:
+            return await self.outer.fetch(sql, values)
         async with self.acquire_connection() as connection:
             return await connection.fetch(sql, *values)
 
@@ -305,7 +332,9 @@ class Unit(TransactionWrapper):
     async def end(self) -> None:
         """Write what waits and commit."""
         try:
-            if not self._begun and self._fits_one_statement():
+            if self.outer is not None and self.is_part_of_many:
+                await self.outer._take_over(self.writes)
+            elif not self._begun and self._fits_one_statement():
                 await self._write_at_once()
             elif self.writes:
                 await self._settle()
@@ -355,6 +384,12 @@ class Unit(TransactionWrapper):
     async def _make_room(self, row: Model, *, is_new: bool) -> None:
         if not self.writes.fit(type(row), row.pk, is_new=is_new):
             await self._settle()
+
+    async def _take_over(self, writes: Writes) -> None:
+        """Let what a part has written wait with what other parts have."""
+        if not self.writes.fit_together(writes):
+            await self._settle()
+        self.writes.add(writes)
 
     def _fits_one_statement(self) -> bool:
         """Say whether one statement writes what waits and refuses to where a row has changed that was read."""

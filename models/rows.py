@@ -1,6 +1,6 @@
 """Rows that are read to be edited: locked, or hoped to be left alone by others for the moment that it takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -36,6 +36,17 @@ async def to_share(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | 
     return _first(model, await connected().fetch(f"{_plain(model)} FOR SHARE", [key, workspace_id]))
 
 
+async def make_ready(model: type[Row], keys: Sequence[UUID], *, workspace_id: UUID) -> None:
+    """Lock rows of a workspace in the order of their keys and read them, for the parts that edit one each."""
+    client = connected()
+    await client.fetch(_lock_all(model), [workspace_id, list(keys)])
+    # Read by another statement, so that what stands beside a row is as whoever had it before has left it.
+    for found in await client.fetch(_locked_before(model), [workspace_id, list(keys)]):
+        if isinstance(client, Unit):
+            beside = {name: found[name] for name in _beside(model)}
+            client.make_ready(_made(model, found), beside)
+
+
 async def of_workspace(model: type[Row], workspace_id: UUID) -> dict[UUID, Row]:
     """Return all rows of a workspace by their keys, for nouns that have few."""
     found = await connected().read(_all(model), [workspace_id])
@@ -48,6 +59,9 @@ async def to_edit(model: type[Row], key: UUID, *, workspace_id: UUID) -> Row | N
     A hopeful transaction reads in the same statement what the model names in `BESIDE`.
     """
     client = connected()
+    if isinstance(client, Unit) and (ready := client.take_ready(model, key)) is not None:
+        known: Row = ready
+        return known
     if isinstance(client, Unit) and client.is_hopeful:
         found = await client.read(_unlocked(model), [key, workspace_id])
         if (row := _first(model, found)) is not None:
@@ -115,9 +129,18 @@ def _locked(model: type[Model]) -> str:
 
 
 @cache
+def _lock_all(model: type[Model]) -> str:
+    return f'SELECT 1 {_where_any(model)} ORDER BY "id" FOR NO KEY UPDATE'
+
+
+@cache
+def _locked_before(model: type[Model]) -> str:
+    return f"SELECT {_columns(model)}{_besides(model)} {_where_any(model)}"
+
+
+@cache
 def _unlocked(model: type[Model]) -> str:
-    beside = "".join(f", ({sql}) AS {name}" for name, sql in _beside(model).items())
-    return f"SELECT {_columns(model)}, xmin{beside} {_where(model)}"
+    return f"SELECT {_columns(model)}, xmin{_besides(model)} {_where(model)}"
 
 
 @cache
@@ -127,6 +150,14 @@ def _columns(model: type[Model]) -> str:
 
 def _where(model: type[Model]) -> str:
     return f'FROM "{model._meta.db_table}" WHERE "id"=$1 AND "workspace_id"=$2'
+
+
+def _where_any(model: type[Model]) -> str:
+    return f'FROM "{model._meta.db_table}" WHERE "workspace_id"=$1 AND "id" = ANY($2::uuid[])'
+
+
+def _besides(model: type[Model]) -> str:
+    return "".join(f", ({sql}) AS {name}" for name, sql in _beside(model).items())
 
 
 def _beside(model: type[Model]) -> Mapping[str, str]:

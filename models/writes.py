@@ -15,6 +15,8 @@ from uuid import UUID
 from tortoise.models import Model
 
 KEPT = 1000
+# Rows of many parts that are written by one statement.
+TOGETHER = 20
 # Writing a row's key as it is changes nothing but who wrote the row last.
 UNCHANGED = '"id"="id"'
 EVENT_COLUMNS = "id, workspace_id, name, subject_type, subject_id, actor, client_mutation_id, data, occurred_at"
@@ -120,6 +122,15 @@ class Writes:
         """Say whether a row can go into the same statement as those that wait."""
         others = (write for write in self.rows.values() if write.model is model and write.key != key)
         return all(write.is_new and is_new for write in others)
+
+    def fit_together(self, others: "Writes") -> bool:
+        """Say whether others can go into the same statement: other rows, of which what is unique does not change."""
+        return len(self.rows) + len(others.rows) <= TOGETHER and self.rows.keys().isdisjoint(others.rows)
+
+    def add(self, others: "Writes") -> None:
+        """Add what others have gathered."""
+        self.rows |= others.rows
+        self.events += others.events
 
     def statement(self) -> tuple[str, list[Any]]:
         """Return the SQL that writes everything and its values; its tag counts the events, or else the last row."""

@@ -12,7 +12,7 @@ from models.users import Role
 from tests.factories import member, stage
 from tests.workers.conftest import Database, Start, until
 
-LEADS = 3000
+LEADS = 2000
 WHOLE = """
 SELECT bulk.done, (SELECT count(*) FROM lead WHERE owner_id = $2) AS assigned,
        (SELECT count(*) FROM event WHERE name = 'lead.assigned') AS told,
