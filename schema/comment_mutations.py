@@ -62,6 +62,7 @@ class DeleteCommentPayload(CommentPayload):
 
 
 def _mentions(value: Any) -> Sequence[UUID]:
+    """Return whom an input names; nobody where it is null or left out."""
     return [ids.decode(key, "User", field=f"mentionIds.{place}") for place, key in enumerate(value or ())]
 
 
@@ -76,7 +77,7 @@ class CommentMutations:
             info.context.actor,
             subject(input.subject_id),
             text=input.text,
-            mention_ids=_mentions(given(input.mention_ids) or ()),
+            mention_ids=_mentions(input.mention_ids),
             id=ids.decode_new(input.id, "Comment"),
             now=info.context.now,
         )

@@ -135,11 +135,16 @@ class LeadMoved(SeenLeadEvent):
     is_type_of = is_step(Step.MOVED)
 
 
+def _hanging_id(message: Any, name: str) -> UUID | None:
+    value = message.event.data.get(name)
+    return UUID(value) if value else None
+
+
 def hanging(model: type[Model], description: str, *, by: str) -> Any:
     """Declare what hangs on the lead and the event tells of, by its key in the event's facts."""
 
     async def resolve(root: Any, info: Info) -> Any:
-        return await info.context.row(model, root.key(by))
+        return await info.context.row(model, _hanging_id(root, by))
 
     return strawberry.field(resolver=resolve, description=description)
 
@@ -148,7 +153,7 @@ def hanging_key(noun: str, description: str, *, by: str) -> Any:
     """Declare the id of what hangs on the lead, which tells of it where it is gone."""
 
     def resolve(root: Any) -> Any:
-        key = root.key(by)
+        key = _hanging_id(root, by)
         return key and ids.encode(noun, key)
 
     return strawberry.field(resolver=resolve, description=description)

@@ -62,11 +62,6 @@ class Message:
     def cursor(self) -> str:
         return cursor(self.event.workspace_id, self.event.position, self.scope)
 
-    def key(self, name: str) -> UUID | None:
-        """Return a key that the event's facts name, if they do."""
-        value = self.event.data.get(name)
-        return UUID(value) if value else None
-
     async def lead(self) -> Lead | None:
         """Return the lead as it is now; None where it has left this scope since."""
         row = await self.occurrence.lead()

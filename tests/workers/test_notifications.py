@@ -1,6 +1,7 @@
 """People are told by a relay and workers as they really run, once, whoever is killed meanwhile."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -93,5 +94,5 @@ async def test_two_workers_that_run_a_job_at_once_tell_once(database: Database) 
     assert await database.value("SELECT count(*) FROM event WHERE name = 'notification.created'") == 1
 
 
-async def scheduled(admin: Actor, arguments: dict[str, object]) -> UUID:
+async def scheduled(admin: Actor, arguments: Mapping[str, object]) -> UUID:
     return await schedule("notify", arguments=arguments, workspace_id=admin.workspace_id, due_at=now(), now=now())
