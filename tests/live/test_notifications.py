@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from domain import api_keys, comments, leads, notifications, watching
+from domain import api_keys, attachments, comments, leads, notifications, watching
 from domain.actors import Actor, ActorKind
 from domain.api_keys import NewKey
 from domain.leads import LeadDetails
@@ -21,7 +21,7 @@ from models.leads import Lead
 from models.pipelines import Pipeline
 from models.users import Role
 from schema import ids
-from tests.factories import again, bearer, lead, member, seller
+from tests.factories import again, bearer, lead, member, seller, upload
 from tests.live.client import EVENTS, Socket, socket_to
 from tests.live.conftest import SECONDS, Relay
 
@@ -271,3 +271,29 @@ async def test_a_comment_is_told_to_who_may_read_comments_only(connect: Connect,
     heard = [(await socket.event())["comment"] for socket in sockets]
 
     assert heard == [None, {"text": "Look", "user": None}]
+
+
+async def test_files_reach_who_watches_the_lead(connect: Connect, relay: Relay) -> None:
+    admin = await seller()
+    row = await lead(admin, now=now())
+    await relay()
+    socket = await connect(admin)
+    document = """subscription($lead: ID!, $after: String) { leadEvents(leadId: $lead, after: $after) {
+      __typename ... on LeadChanged { attachmentId attachment { name } commentId changes { field } } } }"""
+    await socket.begin("1", document, lead=gid("Lead", row), after=await cursor_of(socket))
+    staged = await upload(admin, now=now())
+    made = await attachments.attach(admin, SubjectKey(Lead, row.id), staged.id, now=now())
+    await relay()
+    attached = await socket.event("1")
+    await attachments.delete(admin, made.id, now=now())
+    await relay()
+    removed = await socket.event("1")
+
+    told: dict[str, Any] = {
+        "__typename": "LeadChanged",
+        "attachmentId": gid("Attachment", made),
+        "commentId": None,
+        "changes": [],
+    }
+    assert attached == told | {"attachment": {"name": "note.txt"}}
+    assert removed == told | {"attachment": None}
