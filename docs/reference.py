@@ -79,6 +79,7 @@ def permissions_page() -> str:
         "or everybody.",
         "",
         "An API key acts as a service user with a role, and needs a scope besides: " + _scopes() + ".",
+        "A key sees activities, comments, files and notifications, which tell of leads, only with `lead:read` besides.",
         "`tag:write` is of tags on leads, whose list `catalog:read` shows; `user:read` shows users and teams.",
     ]
     return "\n".join(lines) + "\n"

@@ -7,12 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from domain import closings, comments, companies, leads, moves, notifications, watching
+from domain import captures, closings, comments, companies, leads, moves, notifications, watching
 from domain.actors import NONE, Actor, ActorKind, Scope, system
+from domain.captures import Capture
 from domain.companies import CompanyDetails
 from domain.errors import Forbidden, Invalid, NotFound
 from domain.events import record
 from domain.imports.runs import ImportCompleted
+from domain.leads import LeadCaptured, LeadDetails
 from domain.notifications import KEPT, RECIPIENTS, NotificationCreated, NotOneWay, TooManyNotifications
 from domain.subjects import SubjectKey
 from models.base import uuid7
@@ -23,6 +25,7 @@ from models.leads import Lead, LeadStatus
 from models.stages import Stage, StageKind
 from models.users import Membership, Role
 from tests.factories import NOW, again, lead, member, partner, seller, stage, team, user
+from tests.statements import recorded
 from workers.subscriptions import SUBSCRIPTIONS
 from workers.tasks.notifications import notify as notify_task
 
@@ -248,6 +251,35 @@ async def test_who_began_to_watch_later_is_not_told_of_what_was_before() -> None
     await tell(admin)
 
     assert await told(late) == [KIND.COMMENT]
+
+
+async def test_what_is_captured_for_somebody_is_told_to_them_unless_a_thousand_come_in_at_once() -> None:
+    admin = await seller()
+    owner = await member(Role.REP, of=admin)
+    row = await captures.capture(admin, Capture(details=LeadDetails(title="Roof"), owner_id=owner.user_id), now=NOW)
+    live = leads.live_columns(row, [])
+    imported = {"before": None, "after": live, "changes": {}, "bulk": True}
+    await record(LeadCaptured(admin, row.id, imported), now=NOW)
+
+    await tell(admin)
+
+    assert await told(owner) == [KIND.ASSIGNED]
+
+
+async def test_telling_takes_as_many_statements_for_much_as_for_little() -> None:
+    counts = []
+    for number in (1, 12):
+        admin = await seller()
+        crowd = [await member(Role.QUALIFIER, of=admin) for _ in range(number)]
+        for row in [await lead(admin) for _ in range(number)]:
+            people = [key_of(one) for one in crowd]
+            await comments.add(admin, on(row), text="Look", mention_ids=people, now=NOW)
+        keys = [event.id for event in await Event.filter(workspace_id=admin.workspace_id)]
+        with recorded() as sent:
+            await notifications.notify(admin.workspace_id, keys, now=NOW)
+        counts.append(len(sent))
+        assert await Notification.filter(workspace_id=admin.workspace_id).count() == number**2
+    assert counts[0] == counts[1] <= 12
 
 
 async def test_two_who_tell_at_once_tell_once() -> None:
