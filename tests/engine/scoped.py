@@ -32,7 +32,10 @@ OWNED = re.compile(r"EXISTS \(SELECT FROM lead (?P<alias>ol) WHERE ol\.id = \w+\
 WITH_LEAD = re.compile(
     r"EXISTS \(SELECT FROM lead (?P<alias>ll) WHERE ll\.id = \w+\.lead_id AND ll\.deleted_at IS NULL"
 )
-NOBODY = re.compile(r'"user_account" (?P<alias>\w+) (?:ON (?P=alias)\."?id"? = \w+\."\w+" AND FALSE|WHERE .*\bFALSE\b)')
+NOBODY = re.compile(
+    r'"user_account" (?P<alias>\w+)'
+    r' (?:ON (?P=alias)\."?id"? = \w+\."\w+" AND FALSE|(?:ON (?P=alias)\.id = \w+\."\w+" )?WHERE .*\bFALSE\b)'
+)
 
 
 def unscoped(statement: str) -> list[str]:
