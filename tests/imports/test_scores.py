@@ -203,7 +203,8 @@ async def test_an_imported_lead_asks_for_no_scoring_until_it_is_edited(connectio
     placed = await relay.relay_batch(connection)
     told = {row["name"] for row in placed.rows}
     assert {"lead.captured", "lead.closed"} <= told
-    assert [row["task"] for row in await connection.fetch("SELECT task FROM job")] == ["write_faults"]
+    follows = {row["task"] for row in await connection.fetch("SELECT task FROM job")}
+    assert follows == {"write_faults", "notify", "qualify_all_leads"}
     assert await Event.filter(position=None).count() == 0
     await imported(actor, tmp_path, {"1": {"value": "7"}, "2": said["2"]}, now=NOW + timedelta(hours=1))
     lead = await lead_of(actor, "1")

@@ -77,8 +77,8 @@ async def test_a_score_is_an_event_with_a_position_and_asks_for_no_other_score(
 
 async def test_a_score_and_new_rules_qualify_leads(database: Database, start: Start) -> None:
     admin = await seller()
-    row, waiting = await lead(admin), await lead(admin)
-    await Lead.filter(id=waiting.id).update(score=90, score_factors=[], scored_at=datetime.now(UTC))
+    row, waiting = await lead(admin, now=datetime.now(UTC)), await lead(admin, now=datetime.now(UTC))
+    await Lead.filter(id=waiting.id).update(score=90)
     await workspaces.update(admin, lifecycle_rules=Rules(mql=Threshold(score=1)), now=datetime.now(UTC))
     await both_ready(start)
 
