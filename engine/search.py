@@ -26,7 +26,7 @@ from models.products import Product
 MOST_FOUND, MOST_NEWEST, MOST_OF_NEWEST = 5_000, 20_000, 1_000
 # A word is common that as many of the newest have.
 PEEKED, COMMON = 400, 20
-# With as many of the newest rows of few owners, no more are looked for.
+# With as many of the newest rows of few owners, no more are looked for; each owner has at least as many walked.
 ENOUGH = 100
 # Longer texts are shown in parts.
 SHORT, LONGEST_SHOWN = 200, 600
@@ -148,7 +148,7 @@ def _ways(
     of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM {table} r WHERE {{gate}} AND r.words @@ {query}"
     of_index += f" AND {seen} LIMIT {MOST_FOUND}"
     walk = "ORDER BY r.created_at DESC, r.id DESC LIMIT"
-    owners = few_owners(model, actor, params)
+    owners = few_owners(model, actor, params, most=MOST_NEWEST // ENOUGH)
     if owners is not None:
         each = max(MOST_NEWEST // max(len(policy.scope(actor, model).owners or ()), 1), ENOUGH)
         theirs = visible(model, actor, params, "r", owner="owner.id")

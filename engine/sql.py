@@ -92,10 +92,11 @@ def visible(
     return " AND ".join(parts)
 
 
-def few_owners(model: type[Model], actor: Actor, params: Params) -> str | None:
+def few_owners(model: type[Model], actor: Actor, params: Params, *, most: int | None = None) -> str | None:
     """Return those whose rows exist for the actor, where they are few enough to be read one by one."""
     owners = policy.scope(actor, model).owners if model is Lead else None
-    return params.once("owners", sorted(owners), "uuid[]") if owners and len(owners) <= MOST_OWNERS else None
+    few = MOST_OWNERS if most is None else most
+    return params.once("owners", sorted(owners), "uuid[]") if owners and len(owners) <= few else None
 
 
 def _owned(model: type[Model], scope: Scope, params: Params, alias: str) -> str:

@@ -266,7 +266,9 @@ async def test_what_is_beyond_the_limits_is_refused() -> None:
     assert await hits(admin, "a", first=0) == await hits(admin, "a", types=[]) == []
 
 
-async def test_only_what_exists_for_who_asks_is_found() -> None:
+@pytest.mark.parametrize("most_newest", [search.MOST_NEWEST, 10], ids=["owner by owner", "at once"])
+async def test_only_what_exists_for_who_asks_is_found(most_newest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_NEWEST", most_newest)
     admin, stranger = await seller(), await seller()
     north = await team(admin)
     manager = await member(Role.MANAGER, of=admin, team=north)
