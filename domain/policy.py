@@ -41,6 +41,7 @@ from models.saved_views import SavedView, Sharing
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.teams import Team
+from models.timeline import TimelineEntry
 from models.users import Membership, Role, Visibility
 
 
@@ -207,6 +208,7 @@ READ_SCOPES: dict[type[Model], str] = {
     LeadContact: "lead:read",
     LeadCompetitor: "lead:read",
     Need: "lead:read",
+    TimelineEntry: "lead:read",
     Activity: "activity:read",
     ActivityParticipant: "activity:read",
     StageTransition: "lead:read",
@@ -246,6 +248,7 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     LeadCompetitor: "lead__owner_id",
     Need: "lead__owner_id",
     Activity: "lead__owner_id",
+    TimelineEntry: "lead__owner_id",
     StageTransition: "lead__owner_id",
     MoveRequest: "lead__owner_id",
     Attachment: "lead__owner_id",

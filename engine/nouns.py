@@ -31,6 +31,7 @@ from models.saved_views import SavedView
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.teams import Team
+from models.timeline import TimelineEntry
 from models.users import Membership, User
 from models.workspaces import Workspace
 
@@ -186,6 +187,7 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(ActivityParticipant),
         Noun(ActivityType),
+        Noun(TimelineEntry, live="{alias}.is_live"),
         Noun(SavedView, live=LIVE),
         Noun(
             Comment,

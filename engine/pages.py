@@ -430,7 +430,8 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
     """Return the rows strictly after (or before) a cursor in the list's order, nulls last."""
     values, key = _unpack(request, noun, cursor)
     columns = [*zip(request.orders, values, strict=True), (_tie(request), key)]
-    branches, equal = [], ""
+    branches: list[str] = []
+    equal = bounds = ""
     for order, value in columns:
         column, cast = order.within, _cast(noun, order)
         if value is None:
@@ -443,9 +444,13 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
             if forward and _nullable(request, order):
                 beyond += f" OR {column} IS NULL"
             same = f"{column} = {bound}"
+            if not branches and len(columns) > 1 and not _nullable(request, order):
+                # An index begins with this one; those below cannot tell it where.
+                bounds = f"{column} {sign}= {bound} AND "
         branches.append(f"{equal}({beyond})")
         equal += f"{same} AND "
-    return " OR ".join(f"({branch})" for branch in branches)
+    beyond = " OR ".join(f"({branch})" for branch in branches)
+    return f"{bounds}({beyond})" if bounds else beyond
 
 
 def _cast(noun: Noun, order: Order) -> str:

@@ -43,6 +43,7 @@ MODELS = [
     "models.needs",
     "models.custom_fields",
     "models.activities",
+    "models.timeline",
     "models.saved_views",
     "models.qualification",
     "models.hand_overs",

@@ -17,6 +17,7 @@ from models.imports import ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.needs import NeedKind
 from models.stages import MoveRequestStatus, StageKind
+from models.timeline import TimelineKind
 from models.users import Role, Visibility
 
 E = TypeVar("E", bound=type[Enum])
@@ -125,6 +126,16 @@ described(
     PAGE_VISIT="A visit of a web page.",
     FORM_SUBMISSION="A form that was filled in.",
     CUSTOM="A kind of the workspace's own: its type says which.",
+)
+described(
+    TimelineKind,
+    "What an entry of a timeline tells of.",
+    ACTIVITY="An activity.",
+    MOVE="A move to another stage, or the entry into the first.",
+    COMMENT="A comment.",
+    ATTACHMENT="A file that was attached.",
+    SCORE="A new score.",
+    EVENT="Anything else that happened.",
 )
 described(
     ActivityDirection,

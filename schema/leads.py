@@ -33,6 +33,7 @@ from models.stages import MoveRequest as MoveRequestRow
 from models.stages import MoveRequestStatus
 from models.stages import Stage as StageRow
 from models.stages import StageTransition as StageTransitionRow
+from models.timeline import TimelineEntry as TimelineEntryRow
 from models.users import User as UserRow
 from schema import ids
 from schema.attachments import attachments
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from schema.pipelines import Pipeline
     from schema.products import Product
     from schema.stages import Stage
+    from schema.timeline import TimelineEntry
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
@@ -354,6 +356,14 @@ class Lead(Node):
         description="How it went from those who qualify to those who sell, the newest hand-over first.",
     )
     qualification: LeadQualification = batch(qualification_of, "What is known of it by the checklist.")
+    timeline: Connection[Annotated["TimelineEntry", strawberry.lazy("schema.timeline")]] = connection(
+        "TimelineEntry",
+        "schema.timeline",
+        model=TimelineEntryRow,
+        by="lead_id",
+        default=LATEST,
+        description="All that happened to it, the latest first: activities, moves, comments, files and the rest.",
+    )
     history: Connection[HistoryEntry] = connection(
         "HistoryEntry",
         "schema.events",

@@ -25,6 +25,7 @@ from models.external_refs import ExternalRef
 from models.files import File
 from models.leads import Lead, LeadStatus
 from models.stages import StageKind
+from models.timeline import TimelineEntry
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
 from schema import ids
@@ -219,6 +220,9 @@ async def seen_by(actor: Actor, model: type[Model]) -> set[UUID]:
     if "deleted_at" in model._meta.fields_map:
         rows = rows.filter(deleted_at=None)
     if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
+    if model is TimelineEntry:
+        rows = rows.filter(is_live=True)
+    if NOUNS[model].live == LIVE_WITH_LEAD:
         rows = rows.filter(Q(lead_id=None) | Q(lead__deleted_at=None))
     return set(cast(list[UUID], await rows.values_list("id", flat=True)))
 

@@ -66,6 +66,10 @@ class Lists:
             return row[column] in owners
         if model in policy.ROW_VISIBILITY and row["lead_id"] is None:
             return bool(owners)
+        if not owners or model not in policy.ROW_VISIBILITY:
+            return False
+        if not policy.needs_lead(model) and row["lead_id"] is None:
+            return True
         lead = next((one for one in self.world.of(self.at, Lead) if one["id"] == row.get("lead_id")), None)
         return lead is not None and lead["owner_id"] in owners
 

@@ -36,6 +36,7 @@ from models.competitors import Competitor, Threat
 from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
+from models.conversations import Comment
 from models.database import transaction
 from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
@@ -52,6 +53,7 @@ from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 from models.teams import Team
+from models.timeline import TimelineEntry, TimelineKind
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
 from schema import ids
@@ -159,6 +161,8 @@ class World:
             self.rows[at] = defaultdict(list)
             _Filling(self, at, Random(f"world {self.seed} {at}")).fill()
         self._entangle()
+        for at in (HOME, ABROAD):
+            self.rows[at][TimelineEntry] = list(self._timeline(at))
 
     def of(self, at: str, model: type[Model]) -> list[Columns]:
         """Return the rows of a model in a workspace."""
@@ -183,6 +187,19 @@ class World:
 
     def take(self) -> UUID:
         return self._keys.take()
+
+    def _timeline(self, at: str) -> Iterator[Columns]:
+        """Return what the view shows of the other tables."""
+        for model, (kind, when, key) in TIMELINE.items():
+            for row in self.of(at, model):
+                told = {"id": row["id"], "workspace_id": row["workspace_id"], "kind": kind, "occurred_at": row[when]}
+                told |= dict.fromkeys(TIMELINE_KEYS) | {key: row["id"]}
+                user, lead_id = row.get("user_id"), row.get("lead_id")
+                if model is Event:
+                    user = row["actor"].get("user")
+                    lead_id = row["subject_id"] if row["subject_type"] == "lead" else None
+                if lead_id is not None and row.get("deleted_at") is None:
+                    yield told | {"user_id": user and UUID(str(user)), "lead_id": lead_id}
 
     def _entangle(self) -> None:
         """Let some rows refer to what does not exist for who asks: deleted, of the other workspace, of no member."""
@@ -241,6 +258,14 @@ def custom_key(kind: CustomFieldType) -> str:
     return f"c_{kind.value.lower()}"
 
 
+TIMELINE: dict[type[Model], tuple[TimelineKind, str, str]] = {
+    Activity: (TimelineKind.ACTIVITY, "occurred_at", "activity_id"),
+    StageTransition: (TimelineKind.MOVE, "moved_at", "transition_id"),
+    Comment: (TimelineKind.COMMENT, "created_at", "comment_id"),
+    Attachment: (TimelineKind.ATTACHMENT, "created_at", "attachment_id"),
+    Event: (TimelineKind.EVENT, "occurred_at", "event_id"),
+}
+TIMELINE_KEYS = ("activity_id", "transition_id", "comment_id", "attachment_id", "event_id")
 # Every noun that has global ids.
 NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
@@ -250,6 +275,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         LeadCompetitor, LeadContact, LostReason,
         HandOver, QualificationCriterion,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
+        TimelineEntry,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
