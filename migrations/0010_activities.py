@@ -1,5 +1,7 @@
 """Activities: what was done with a customer, and what of it stands on the lead."""
 
+from typing import Any
+
 from tortoise import fields, migrations
 from tortoise.fields.base import OnDelete
 from tortoise.migrations import operations as ops
@@ -50,27 +52,13 @@ def create(name: str, unique: bool, on: str, condition: str) -> str:
     return f"CREATE {'UNIQUE ' if unique else ''}INDEX {name}_idx ON {on}{f' WHERE {condition}' if condition else ''}"
 
 
-def key(model: str, column: str, *, null: bool = False, related: str | bool = False, on_delete: OnDelete):  # type: ignore[no-untyped-def]
-    return fields.ForeignKeyField(
-        f"models.{model}",
-        source_field=column,
-        null=null,
-        db_constraint=True,
-        to_field="id",
-        related_name=related,
-        on_delete=on_delete,
-    )
+def key(model: str, column: str, **options: Any) -> Any:
+    options = {"related_name": False, "db_constraint": True} | options
+    return fields.ForeignKeyField(f"models.{model}", source_field=column, to_field="id", **options)
 
 
-def log_workspace():  # type: ignore[no-untyped-def]
-    return fields.ForeignKeyField(
-        "models.Workspace",
-        source_field="workspace_id",
-        db_constraint=False,
-        to_field="id",
-        related_name=False,
-        on_delete=OnDelete.NO_ACTION,
-    )
+def log_workspace() -> Any:
+    return key("Workspace", "workspace_id", db_constraint=False, on_delete=OnDelete.NO_ACTION)
 
 
 class Migration(migrations.Migration):
@@ -109,9 +97,9 @@ class Migration(migrations.Migration):
                 ("kind", fields.CharEnumField(description=KINDS, enum_type=ActivityKind, max_length=20)),
                 ("type", key("ActivityType", "type_id", null=True, on_delete=OnDelete.RESTRICT)),
                 ("is_touch", fields.BooleanField(default=False)),
-                ("lead", key("Lead", "lead_id", null=True, related="activities", on_delete=OnDelete.CASCADE)),
-                ("company", key("Company", "company_id", null=True, related="activities", on_delete=OnDelete.CASCADE)),
-                ("contact", key("Contact", "contact_id", null=True, related="activities", on_delete=OnDelete.CASCADE)),
+                ("lead", key("Lead", "lead_id", null=True, related_name="activities", on_delete=OnDelete.CASCADE)),
+                ("company", key("Company", "company_id", null=True, related_name="activities", on_delete=OnDelete.CASCADE)),
+                ("contact", key("Contact", "contact_id", null=True, related_name="activities", on_delete=OnDelete.CASCADE)),
                 (
                     "direction",
                     fields.CharEnumField(
@@ -141,7 +129,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", fields.UUIDField(primary_key=True, default=uuid7, unique=True, db_index=True)),
                 ("workspace", log_workspace()),
-                ("activity", key("Activity", "activity_id", related="participants", on_delete=OnDelete.CASCADE)),
+                ("activity", key("Activity", "activity_id", related_name="participants", on_delete=OnDelete.CASCADE)),
                 ("user", key("User", "user_id", null=True, on_delete=OnDelete.CASCADE)),
                 ("contact", key("Contact", "contact_id", null=True, on_delete=OnDelete.CASCADE)),
                 ("name", fields.TextField(null=True, unique=False)),

@@ -82,16 +82,12 @@ class KnowView(ops.CreateModel):
         return None
 
 
-def key(model: str, column: str, *, null: bool = True):  # type: ignore[no-untyped-def]
-    return fields.ForeignKeyField(
-        f"models.{model}",
-        source_field=column,
-        null=null,
-        db_constraint=False,
-        to_field="id",
-        related_name=False,
-        on_delete=OnDelete.NO_ACTION,
-    )
+OF_A_VIEW: dict[str, Any] = {"db_constraint": False, "on_delete": OnDelete.NO_ACTION, "related_name": False}
+
+
+def key(model: str, column: str, *, null: bool = True) -> Any:
+    options = OF_A_VIEW | {"null": null}
+    return fields.ForeignKeyField(f"models.{model}", source_field=column, to_field="id", **options)
 
 
 class Migration(migrations.Migration):

@@ -298,7 +298,7 @@ class _Crowd:
                     contact_id=contacts[number % len(contacts)].id,
                     user_id=users[number % len(users)].id,
                     logged_by_id=users[0].id,
-                    occurred_at=NOW - timedelta(minutes=number),
+                    occurred_at=NOW + timedelta(days=1, minutes=-number),
                 )
                 for number in range(LEADS * 2)
             ]
