@@ -16,6 +16,7 @@ from domain.policy import Action
 from engine import boards
 from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
 from engine.live import cursor as live_cursor
+from models.activities import Activity as ActivityRow
 from models.attachments import Attachment as AttachmentRow
 from models.bulks import Bulk as BulkRow
 from models.conversations import Comment as CommentRow
@@ -45,6 +46,7 @@ from schema.filters import (
 from schema.imports import Import
 
 if TYPE_CHECKING:
+    from schema.activities import Activity
     from schema.attachments import Attachment
     from schema.comments import Comment
     from schema.leads import Lead, OwnerTeamFilter
@@ -165,6 +167,12 @@ def hanging_key(noun: str, description: str, *, by: str) -> Any:
 class LeadChanged(SeenLeadEvent):
     is_type_of = is_step(Step.CHANGED)
 
+    activity_id: strawberry.ID | None = hanging_key(
+        "Activity", "The activity that was logged, changed, deleted or restored, if one was.", by="activity_id"
+    )
+    activity: Annotated["Activity", strawberry.lazy("schema.activities")] | None = hanging(
+        ActivityRow, "That activity as it is now; null where it is deleted or may not be seen.", by="activity_id"
+    )
     comment_id: strawberry.ID | None = hanging_key(
         "Comment", "The comment that was written, changed, deleted or restored, if one was.", by="comment_id"
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from models.activities import Activity as ActivityRow
+from models.attachments import Attachment as AttachmentRow
+from models.conversations import Comment as CommentRow
 from models.events import Event as EventRow
 from models.leads import Lead as LeadRow
 from models.stages import StageTransition as StageTransitionRow
@@ -21,6 +23,8 @@ from schema.orders import Direction, direction
 
 if TYPE_CHECKING:
     from schema.activities import Activity
+    from schema.attachments import Attachment
+    from schema.comments import Comment
     from schema.leads import Lead, StageTransition
     from schema.users import User
 
@@ -38,6 +42,12 @@ class TimelineEntry(Node):
     )
     transition: Annotated["StageTransition", strawberry.lazy("schema.leads")] | None = relation(
         StageTransitionRow, "The move, of a MOVE.", by="transition_id"
+    )
+    comment: Annotated["Comment", strawberry.lazy("schema.comments")] | None = relation(
+        CommentRow, "The comment, of a COMMENT.", by="comment_id"
+    )
+    attachment: Annotated["Attachment", strawberry.lazy("schema.attachments")] | None = relation(
+        AttachmentRow, "The file, of an ATTACHMENT.", by="attachment_id"
     )
     event: HistoryEntry | None = relation(EventRow, "What happened, of a SCORE or an EVENT.", by="event_id")
 

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -54,9 +54,14 @@ async def standing(on: Lead) -> tuple[datetime | None, datetime | None, int | No
     return row.first_activity_at, row.last_activity_at, row.first_response_seconds, row.touches
 
 
-async def count(of: Actor) -> int:
+def of(actor: Actor) -> UUID:
+    assert actor.user_id
+    return actor.user_id
+
+
+async def count(home: Actor) -> int:
     """Return how many activities a workspace has."""
-    return await Activity.filter(workspace_id=of.workspace_id).count()
+    return await Activity.filter(workspace_id=home.workspace_id).count()
 
 
 def fields(error: DomainError) -> set[str]:
@@ -196,7 +201,7 @@ async def test_a_type_belongs_to_custom_activities_and_must_be_in_use() -> None:
         ({"kind": CUSTOM, "type_id": uuid7()}, NotFound, "typeId"),
     ):
         with pytest.raises(error) as caught:
-            await logged(admin, on, **details)  # type: ignore[arg-type]
+            await logged(admin, on, **details)
         assert fields(caught.value) == {where}
     with pytest.raises(TypeOfOtherKind):
         await activities.update(admin, call.id, ActivityDetails(type_id=kind.id), now=LATER)
@@ -219,7 +224,7 @@ async def test_every_fault_is_reported_at_once() -> None:
         outcome="\x00",
         duration_seconds=-1,
         occurred_at=LATER + timedelta(minutes=6),
-        user_id=stranger.user_id,
+        user_id=of(stranger),
         participants=[
             Participant(user_id=stranger.user_id),
             Participant(contact_id=other.id),
@@ -320,7 +325,7 @@ async def test_what_others_did_is_logged_by_those_who_may_and_edited_by_both() -
     assert (await activities.update(rep, made.id, ActivityDetails(subject="A"), now=LATER)).version == 2
     assert (await activities.update(qualifier, made.id, ActivityDetails(subject="B"), now=LATER)).version == 3
     with pytest.raises(Forbidden):
-        await activities.update(rep, made.id, ActivityDetails(user_id=colleague.user_id), now=LATER)
+        await activities.update(rep, made.id, ActivityDetails(user_id=of(colleague)), now=LATER)
 
 
 async def test_activities_out_of_sight_do_not_exist() -> None:

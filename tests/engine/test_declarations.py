@@ -57,7 +57,7 @@ BY_HAND = {
     "LeadSummaryGroup": "stage owner team topTeam source product lostReason lostTo status companyRelationship",
     "LeadSummaryKey": "key label",
     "MoveRequestPayload": "lead",
-    "LeadChanged": "commentId comment attachmentId attachment",
+    "LeadChanged": "activityId activity commentId comment attachmentId attachment",
     "NotificationReceived": "notification",
     "HandOverPayload": "lead",
 }

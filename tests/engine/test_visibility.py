@@ -219,10 +219,9 @@ async def seen_by(actor: Actor, model: type[Model]) -> set[UUID]:
     rows = policy.visible(actor, model)
     if "deleted_at" in model._meta.fields_map:
         rows = rows.filter(deleted_at=None)
-    if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
     if model is TimelineEntry:
         rows = rows.filter(is_live=True)
-    if NOUNS[model].live == LIVE_WITH_LEAD:
+    if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
         rows = rows.filter(Q(lead_id=None) | Q(lead__deleted_at=None))
     return set(cast(list[UUID], await rows.values_list("id", flat=True)))
 

@@ -36,7 +36,6 @@ from models.competitors import Competitor, Threat
 from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
-from models.conversations import Comment
 from models.database import transaction
 from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
