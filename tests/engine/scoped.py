@@ -35,8 +35,6 @@ WITH_LEAD = re.compile(
 NOBODY = re.compile(
     r'"user_account" (?P<alias>\w+)'
     r' (?:ON (?P=alias)\."?id"? = \w+\."\w+" AND FALSE|(?:ON (?P=alias)\.id = \w+\."\w+" )?WHERE .*\bFALSE\b)'
-    r'"user_account" (?P<alias>\w+) '
-    r'(?:ON (?P=alias)\."?id"? = \w+\."\w+" (?:AND FALSE|WHERE .*\bFALSE\b)|WHERE .*\bFALSE\b)'
 )
 
 
