@@ -11,18 +11,19 @@ from datetime import datetime
 from functools import cache, partial, reduce
 from operator import or_
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import orjson
 import structlog
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from tortoise.connection import get_connection
 
 from domain import absences, batches, closings, events, jobs, leads, moves, policy, transfers
 from domain.actors import Actor, system
 from domain.askers import AskerLeft, asker
 from domain.batches import Also, Outcome, faults_of
+from domain.custom_values import CustomValue
 from domain.errors import DomainError, Faults, Forbidden, Internal, Required
 from domain.events import Event, record
 from domain.jobs import Queue
@@ -145,6 +146,7 @@ async def _check_update(actor: Actor, *, details: LeadDetails, now: datetime) ->
     faults = Faults()
     await leads.check(faults, actor, details)
     await leads.checked_tags(faults, actor, details.tag_ids)
+    (await leads.custom_of(actor, details)).columns(faults, {})
     faults.raise_any()
 
 
@@ -494,8 +496,17 @@ def load(kind: BulkKind, plain: Mapping[str, Any]) -> dict[str, Any]:
 def _loaded(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and is_dataclass(hint) and Unset in _types_within(hint):
         hints = get_type_hints(hint)
-        return hint(**{name: _loaded(hints[name], inner) for name, inner in value.items()})
+        readers = {name: READERS.get(name, partial(_loaded, hints[name])) for name in value}
+        return hint(**{name: readers[name](inner) for name, inner in value.items()})
     return _adapter(hint).validate_python(value)
+
+
+def _custom(values: Sequence[Mapping[str, Any]]) -> list[CustomValue]:
+    """Return values of custom fields, which are named by a key or by an id."""
+    return [CustomValue(_adapter(UUID | str).validate_python(one["field"]), one["value"]) for one in values]
+
+
+READERS: Mapping[str, Callable[[Any], Any]] = {"custom": _custom}
 
 
 @cache
@@ -507,5 +518,6 @@ def _types_within(hint: Any) -> frozenset[Any]:
 def _adapter(hint: Any) -> TypeAdapter[Any]:
     if get_origin(hint) in (Union, UnionType):
         given = tuple(part for part in get_args(hint) if part is not Unset)
-        return TypeAdapter(reduce(or_, given))
+        one_of: Any = Annotated[reduce(or_, given), Field(union_mode="left_to_right")]
+        return TypeAdapter(one_of)
     return TypeAdapter(hint)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from models.catalog import Source, Tag
 from models.companies import Company
 from models.contacts import Contact
 from models.custom_fields import CustomFieldOwner
-from models.database import connected, in_one_go, read, transaction
+from models.database import connected, in_one_go, read, remembered, transaction
 from models.leads import ContactRole, Lead, LeadContact, Lifecycle
 from models.products import Product
 from models.stages import Stage
@@ -246,7 +247,7 @@ async def update(
     faults = Faults()
     refs = _checked_refs(faults, external_refs)
     async with transaction():
-        custom = await custom_values.known(actor, CustomFieldOwner.LEAD, details.custom)
+        custom = await custom_of(actor, details)
         lead = await policy.locked(actor, Lead, lead_id, expected_version=expected_version)
         policy.require(actor, Action.UPDATE_LEAD, lead)
         had = await tags_of(lead.id)
@@ -260,6 +261,12 @@ async def update(
         if lead.company_id != old_company:
             await refresh(actor, lead, now=now, companies=[old_company])
     return lead
+
+
+async def custom_of(actor: Actor, details: LeadDetails) -> custom_values.Known:
+    """Return the custom fields that details name."""
+    named = partial(custom_values.known, actor, CustomFieldOwner.LEAD, details.custom)
+    return await remembered(("custom", id(details)), named)
 
 
 @in_one_go

@@ -96,6 +96,7 @@ class LeadChange(MutationInput):
     expected_close_date: date | None = optional("When it is to be decided.")
     engaged_at: datetime | None = optional("When selling began.")
     tag_ids: list[strawberry.ID] | None = optional("All its tags, at most 50.")
+    custom: list[CustomValueInput] | None = optional("Values of custom fields; those left out stay as they are.")
 
 
 @strawberry.input(description="A change of a lead; what is left out stays as it is, null clears.")
@@ -104,7 +105,6 @@ class UpdateLeadInput(LeadChange):
     expected_version: int | None = expected_version()
     title: str | None = optional("What it is about; at most 200 characters.")
     description: str | None = optional("More about it.")
-    custom: list[CustomValueInput] | None = optional("Values of custom fields; those left out stay as they are.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list, description="What other systems call it, besides what is known."
     )
@@ -251,7 +251,7 @@ def _tags(value: list[strawberry.ID] | None) -> Any:
 
 
 def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
-    """Return what an input says of a lead; one for many leads has no title, description and custom fields."""
+    """Return what an input says of a lead; one for many leads has neither title nor description."""
     return LeadDetails(
         title=given(getattr(input, "title", strawberry.UNSET)),
         description=given(getattr(input, "description", strawberry.UNSET)),
@@ -263,7 +263,7 @@ def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
         engaged_at=given(input.engaged_at),
         lifecycle=unless_null(input.lifecycle),
         tag_ids=UNSET if input.tag_ids is strawberry.UNSET else _tags(input.tag_ids),
-        custom=values_of(getattr(input, "custom", strawberry.UNSET)),
+        custom=values_of(input.custom),
     )
 
 

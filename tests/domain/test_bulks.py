@@ -11,6 +11,7 @@ from domain import bulks, catalog, closings, leads, moves
 from domain.actors import Actor
 from domain.batches import Outcome
 from domain.bulks import Chosen, CountChanged, TooManyLeads, Work
+from domain.custom_values import CustomValue
 from domain.errors import Forbidden, Invalid, NotFound, Required
 from domain.leads import LeadDetails, TooManyTags
 from domain.money import Money
@@ -306,6 +307,7 @@ async def test_arguments_are_kept_as_they_were_given() -> None:
                 "details": LeadDetails(
                     title="UNSET", description=None, value=Money(Decimal("12.50"), "EUR"), source_id=uuid7(),
                     expected_close_date=date(2026, 5, 1), engaged_at=NOW, lifecycle=Lifecycle.SQL, tag_ids=[uuid7()],
+                    custom=[CustomValue("size", ["s", 1]), CustomValue(uuid7(), None)],
                 )
             },
         ),
