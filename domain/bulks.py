@@ -503,7 +503,8 @@ def _loaded(hint: Any, value: Any) -> Any:
 
 def _custom(values: Sequence[Mapping[str, Any]]) -> list[CustomValue]:
     """Return values of custom fields, which are named by a key or by an id."""
-    return [CustomValue(_adapter(UUID | str).validate_python(one["field"]), one["value"]) for one in values]
+    named = TypeAdapter(Annotated[UUID | str, Field(union_mode="left_to_right")])
+    return [CustomValue(named.validate_python(one["field"]), one["value"]) for one in values]
 
 
 READERS: Mapping[str, Callable[[Any], Any]] = {"custom": _custom}
@@ -518,6 +519,5 @@ def _types_within(hint: Any) -> frozenset[Any]:
 def _adapter(hint: Any) -> TypeAdapter[Any]:
     if get_origin(hint) in (Union, UnionType):
         given = tuple(part for part in get_args(hint) if part is not Unset)
-        one_of: Any = Annotated[reduce(or_, given), Field(union_mode="left_to_right")]
-        return TypeAdapter(one_of)
+        return TypeAdapter(reduce(or_, given))
     return TypeAdapter(hint)
