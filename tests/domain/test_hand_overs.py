@@ -8,14 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from domain import closings, hand_overs, leads, notifications, policy
+from domain import bulks, closings, hand_overs, leads, notifications, policy
 from domain.actors import Actor
+from domain.bulks import Work
 from domain.closings import WhyMissing
 from domain.edits import OwnerInactive
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Required, Stale, TooLong
 from domain.hand_overs import AlreadyHandedOver, NotHandedOver, ReceiverMayNotAccept, ReceiverOwnsIt
 from domain.moves import LeadNotOpen
 from models.base import uuid7
+from models.bulks import BulkKind
 from models.catalog import LostReason
 from models.conversations import Notification, NotificationKind
 from models.hand_overs import HandOver, HandOverStatus
@@ -235,6 +237,23 @@ async def test_a_hand_over_is_over_when_the_lead_is(how: str) -> None:
     assert (await events(row.id))[-1].data["obsolete_hand_over_id"] == str(over.id)
     with pytest.raises((NotHandedOver, NotFound)):
         await hand_overs.accept(admin, row.id, now=LATER)
+
+
+@pytest.mark.parametrize("kind", [BulkKind.ASSIGN, BulkKind.CLOSE, BulkKind.DELETE])
+async def test_hand_overs_are_over_when_many_leads_are_at_once(kind: BulkKind) -> None:
+    admin, marketer, rep = await people()
+    rows = [await handed(marketer, rep) for _ in range(3)]
+    kept = await handed(marketer, rep)
+    arguments: dict[BulkKind, dict[str, Any]] = {
+        BulkKind.ASSIGN: {"owner_id": marketer.user_id},
+        BulkKind.CLOSE: {"status": LeadStatus.DISQUALIFIED},
+        BulkKind.DELETE: {},
+    }
+
+    outcomes = await bulks.named(admin, Work(kind, arguments[kind]), [row.id for row in rows], now=LATER)
+
+    assert [outcome.faults for outcome in outcomes if outcome.faults] == []
+    assert [(await standing(row)).status for row in (*rows, kept)] == [OBSOLETE, OBSOLETE, OBSOLETE, PENDING]
 
 
 async def test_a_lead_that_comes_back_does_not_wait_any_more() -> None:
