@@ -32,6 +32,7 @@ SHOWN_CHARACTERS = 60
 USER_ID = re.compile(r"User_([0-9a-f]{32})")
 AMOUNT = re.compile(r"(?P<amount>\S+)\s+(?P<currency>[A-Za-z]{3})|(?P<before>[A-Za-z]{3})\s+(?P<after>\S+)")
 YES, NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"no", "n", "false", "0"})
+ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SEPARATORS = re.compile(r"[;,|]")
 
 NAMED = """
@@ -128,7 +129,7 @@ async def known(actor: Actor, owner: CustomFieldOwner, given: Sequence[CustomVal
         return Known(owner, () if given is UNSET else given, {})
     fields = await named(actor.workspace_id, owner, [one.field for one in given], held=unit() is not None)
     wanted = [one.value for one in given if _is_user(fields.get(one.field)) and isinstance(one.value, str)]
-    return Known(owner, given, fields, await _users(actor.workspace_id, wanted) if wanted else {})
+    return Known(owner, given, fields, await users(actor.workspace_id, wanted) if wanted else {})
 
 
 async def named(
@@ -145,7 +146,8 @@ async def named(
     return {name: row for row in found for name in (row.key, row.id)}
 
 
-async def _users(workspace_id: UUID, given: Sequence[str]) -> dict[str | UUID, tuple[UUID, bool]]:
+async def users(workspace_id: UUID, given: Sequence[str]) -> dict[str | UUID, tuple[UUID, bool]]:
+    """Return the members whose ids or addresses are given, by both, each with whether they are active."""
     ids = [UUID(hex=one[1]) for text in given if (one := USER_ID.fullmatch(text))]
     emails = [email for text in given if "@" in text and (email := inputs.normalised_email(text[:320]))]
     found = await read(MEMBERS, workspace_id, ids, emails)

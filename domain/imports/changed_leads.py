@@ -10,6 +10,7 @@ from domain.actors import Actor
 from domain.closings import LeadClosed, LeadReopened
 from domain.errors import Forbidden
 from domain.events import Event, changes
+from domain.imports.custom import dump
 from domain.imports.keys import new_key
 from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level, probability
 from domain.imports.rows import Row
@@ -25,7 +26,7 @@ WRITTEN = (
     "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id", "rank", "status",
     "lifecycle", "lifecycle_chosen_at", "value", "currency", "closing_rate", "probability", "owner_id", "company_id",
     "product_id", "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date", "engaged_at",
-    "stage_entered_at", "closed_at",
+    "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
 AS_SAID = ("description", "close_note", "engaged_at", "expected_close_date", "value")
 IF_SAID = ("lifecycle", "created_at")
@@ -86,7 +87,7 @@ class _Edits:
     def add(self, lead: Lead, wanted: Wanted, before: str | None, tag_ids: Sequence[UUID]) -> None:
         """Change a lead by what its row says otherwise than when it was last taken."""
         said = self._taking.fingerprints.changed(before, wanted.row.fingerprint)
-        columns = self._described(wanted.row, said)
+        columns = self._described(lead, wanted.row, said)
         columns |= self._placed(lead, wanted, said)
         differ = changes({name: getattr(lead, name) for name in columns}, columns)
         if not differ:
@@ -105,14 +106,16 @@ class _Edits:
         lead.version += 1
         lead.updated_at = self._taking.now
         self._follow(lead, *old)
-        told = facts(was, lead, tag_ids, differ) | {"bulk": True}
+        told = facts(was, lead, tag_ids, self._sheet.custom.told(differ)) | {"bulk": True}
         self._events.append(_event(differ)(self._taking.actor, lead.id, told))
         self._leads.append(lead)
         self._taking.updated += 1
 
     async def write(self) -> None:
         """Write what was gathered."""
-        records = [tuple(getattr(lead, name) for name in ("id", *WRITTEN)) for lead in self._leads]
+        *columns, last = WRITTEN
+        assert last == "custom"
+        records = [(*(getattr(lead, name) for name in ("id", *columns)), dump(lead.custom)) for lead in self._leads]
         await self._taking.update("lead", WRITTEN, records)
         await self._taking.copy("stage_transition", MOVES, self._moves)
         if self._left:
@@ -121,8 +124,8 @@ class _Edits:
             await end_hand_overs(self._given, now=self._taking.now)
         await events.record(*self._events, now=self._taking.now)
 
-    def _described(self, row: Row, said: Sequence[str]) -> dict[str, Any]:
-        values = row.values
+    def _described(self, lead: Lead, row: Row, said: Sequence[str]) -> dict[str, Any]:
+        values, custom = row.values, self._sheet.custom
         columns: dict[str, Any] = {name: values.get(name) for name in AS_SAID if name in said}
         columns |= {name: values[name] for name in IF_SAID if name in said and values.get(name)}
         if "title" in said:
@@ -132,6 +135,8 @@ class _Edits:
         for field, found in self._looked.by_field:
             if field in said:
                 columns[f"{field}_id"] = found.key(values.get(field))
+        if custom.fields.keys() & set(said):
+            columns["custom"] = custom.changed(lead.custom, row, said)
         return columns
 
     def _placed(self, lead: Lead, wanted: Wanted, said: Sequence[str]) -> dict[str, Any]:

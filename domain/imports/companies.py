@@ -10,6 +10,7 @@ from domain.actors import Actor
 from domain.companies import CompanyCreated, CompanyDetails, CompanyUpdated
 from domain.errors import Faults
 from domain.imports import names
+from domain.imports.custom import Custom
 from domain.imports.keys import new_key
 from domain.imports.mapping import ImportMapping, Missing
 from domain.imports.records import Matched, amount, edit, insert, unless_faulty
@@ -29,8 +30,9 @@ class CompaniesImport:
 
     noun = Company
 
-    def __init__(self, mapping: ImportMapping, currency: str) -> None:
+    def __init__(self, mapping: ImportMapping, currency: str, custom: Custom) -> None:
         self._mapping = mapping
+        self.custom = custom
         self._currency = currency
 
     @classmethod
@@ -38,12 +40,13 @@ class CompaniesImport:
         policy.require(actor, Action.CREATE_COMPANY)
         policy.require(actor, Action.UPDATE_COMPANY)
         workspace = await Workspace.get(id=actor.workspace_id)
-        return cls(mapping, workspace.base_currency)
+        return cls(mapping, workspace.base_currency, await Custom.bind(actor, mapping))
 
     async def take(self, taking: Taking, rows: Sequence[Row]) -> None:
         """Take a chunk's rows."""
         known = await taking.known(rows)
         new, changed = taking.sort_out(rows, known)
+        new, changed = await self.custom.settle(taking, new), await self.custom.settle(taking, changed)
         if not (new or changed):
             return
         await locks.hold(taking.workspace_id, "company.parents")
@@ -58,9 +61,12 @@ class CompaniesImport:
                 each.columns["owner_id"] = owners.key(each.row.values.get("owner"))
         await names.add_companies(taking, placeholders)
         fresh = [each for each in matched if each.is_new]
-        await insert(taking, Company, CompanyCreated, fresh, {"relationship": Relationship.LEAD.value, "custom": "{}"})
+        more = {"relationship": Relationship.LEAD.value} | ({} if self.custom else {"custom": "{}"})
+        await insert(taking, Company, CompanyCreated, fresh, more, self.custom)
         edits = [each for each in matched if not each.is_new]
-        await edit(taking, Company, CompanyUpdated, edits, known, {"parent": "parent_id", "owner": "owner_id"})
+        await edit(
+            taking, Company, CompanyUpdated, edits, known, {"parent": "parent_id", "owner": "owner_id"}, self.custom
+        )
 
     def _columns(self, taking: Taking, row: Row) -> dict[str, Any] | None:
         """Return a row as columns of its company; one that cannot be taken is reported and skipped."""
@@ -70,6 +76,8 @@ class CompaniesImport:
             given["revenue"] = amount(row, "revenue", self._currency)
         faults = Faults()
         columns = companies.check(faults, CompanyDetails(**given), now=taking.now)
+        if self.custom:
+            columns["custom"] = self.custom.column(row)
         return unless_faulty(taking, row, faults, columns)
 
     async def _match(

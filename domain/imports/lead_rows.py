@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cached_property
@@ -13,6 +13,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 
 from domain import inputs, ranks
+from domain.imports.custom import Custom
 from domain.imports.names import Names
 from domain.imports.rows import Row
 from domain.imports.stages import Place
@@ -54,11 +55,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What the rows of a file leave unsaid: the base currency and its rates, by currency and day."""
+    """What the rows of a file leave unsaid: the base currency, its rates by currency and day, and custom fields."""
 
     currency: str
     rates: Mapping[str, Sequence[tuple[date, Decimal]]]
     zone: tzinfo
+    custom: Custom = field(default_factory=Custom)
 
     def rate(self, currency: str, closed_at: datetime | None) -> Decimal | None:
         """Return the rate of the day on which a lead was closed."""

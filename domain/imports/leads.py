@@ -7,6 +7,7 @@ from domain import policy, relationships
 from domain.actors import Actor
 from domain.imports import names
 from domain.imports.changed_leads import edit
+from domain.imports.custom import Custom
 from domain.imports.lead_rows import Looked, Sheet, Wanted, rates
 from domain.imports.mapping import ImportMapping, Missing
 from domain.imports.new_leads import create, raised
@@ -30,6 +31,7 @@ class LeadsImport:
         self._mapping = mapping
         self._board = board
         self._sheet = sheet
+        self.custom = sheet.custom
 
     @classmethod
     async def bind(cls, actor: Actor, mapping: ImportMapping, zone: tzinfo) -> "LeadsImport":
@@ -43,13 +45,15 @@ class LeadsImport:
             if field in mapping.fields and mapping.missing(field) is Missing.CREATE:
                 policy.require(actor, action)
         workspace = await Workspace.get(id=actor.workspace_id)
-        sheet = Sheet(workspace.base_currency, await rates(actor.workspace_id), zone)
+        custom = await Custom.bind(actor, mapping)
+        sheet = Sheet(workspace.base_currency, await rates(actor.workspace_id), zone, custom)
         return cls(mapping, await Board.load(actor, mapping), sheet)
 
     async def take(self, taking: Taking, rows: Sequence[Row]) -> None:
         """Take a chunk's rows."""
         known = await taking.known(rows)
         new, changed = taking.sort_out(rows, known)
+        new, changed = await self.custom.settle(taking, new), await self.custom.settle(taking, changed)
         looked = await self._look(taking, [*new, *changed])
         fresh = [wanted for row in new if (wanted := self._wanted(taking, row, looked))]
         differ = [wanted for row in changed if (wanted := self._wanted(taking, row, looked))]

@@ -18,6 +18,7 @@ from domain.imports.errors import (
     UnknownImportField,
     UnknownMappingKey,
 )
+from models.custom_fields import CustomFieldOwner
 from models.imports import ImportKind
 from models.leads import LeadStatus
 
@@ -106,6 +107,10 @@ FIELDS: dict[ImportKind, dict[str, Form]] = {
     },
 }
 
+# How the names of custom fields begin; the key follows.
+CUSTOM = "custom:"
+CUSTOM_OWNERS = {ImportKind.LEADS: CustomFieldOwner.LEAD, ImportKind.COMPANIES: CustomFieldOwner.COMPANY}
+
 # What a row may name that does not exist yet, and what is done about it unless the mapping says otherwise.
 REFERENCES: dict[ImportKind, dict[str, Missing]] = {
     ImportKind.LEADS: {
@@ -187,14 +192,30 @@ class ImportMapping:
 
     def columns_of(self, *forms: Form) -> list[str]:
         """Return the columns whose cells are read in one of these forms."""
-        known = FIELDS[self.kind]
-        used = [source.column for name, source in self.fields.items() if known[name] in forms and source.column]
+        used = [
+            source.column for name, source in self.fields.items() if form(self.kind, name) in forms and source.column
+        ]
         return list(dict.fromkeys(used))
+
+    @property
+    def custom(self) -> list[str]:
+        """Return the names of the custom fields that it fills."""
+        return [name for name in self.fields if name.startswith(CUSTOM)]
 
     def missing(self, name: str) -> Missing:
         """Return what happens where a row names something in this field that does not exist."""
         source = self.fields.get(name)
         return (source.missing if source else None) or REFERENCES[self.kind][name]
+
+
+def form(kind: ImportKind, name: str) -> Form | None:
+    """Return how the cells of a field are read; None where there is no such field.
+
+    Whether a custom field is there, and of which type, only the workspace knows.
+    """
+    if name.startswith(CUSTOM) and kind in CUSTOM_OWNERS:
+        return Form.RAW
+    return FIELDS[kind].get(name)
 
 
 class _Loader(yaml.BaseLoader):
@@ -271,7 +292,7 @@ class _Parser:
         known = FIELDS[self.kind]
         fields: dict[str, Source] = {}
         for name, value in given.items():
-            if name not in known:
+            if form(self.kind, name) is None:
                 self._add(
                     UnknownImportField(name=_shown(name), kind=self.kind.lower(), known=", ".join(known)), "fields"
                 )
@@ -290,7 +311,7 @@ class _Parser:
         keys = {"column", "constant", "values", "default"}
         if name in JOINED.get(self.kind, ()):
             keys |= {"join", "separator"}
-        if FIELDS[self.kind][name] in (Form.MONEY, Form.WHOLE):
+        if form(self.kind, name) in (Form.MONEY, Form.WHOLE):
             keys.add("factor")
         if name in REFERENCES[self.kind]:
             keys.add("missing")
@@ -298,7 +319,7 @@ class _Parser:
         ways = [key for key in ("column", "constant", "join") if key in given]
         if len(ways) != 1:
             self._unclear(where, ways or "nothing", "exactly one of column, constant and join")
-        stage = FIELDS[self.kind][name] is Form.STAGE
+        stage = form(self.kind, name) is Form.STAGE
         values = self._dict(given.get("values", {}), f"{where}.values")
         return Source(
             column=self._text(given, "column", where),

@@ -12,6 +12,7 @@ import orjson
 from domain import events, scoring
 from domain.closings import LeadClosed
 from domain.imports import scores
+from domain.imports.custom import dump
 from domain.imports.keys import new_key
 from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level, probability
 from domain.imports.scores import Scorer
@@ -128,7 +129,7 @@ class _New:
             self._sheet.rate(self.currency, self.closed_at), probability(place.stage, place.status), *scored,
             self.owner_id, self.company_id, self.product_id, self.source_id, self.lost_reason_id if lost else None,
             values.get("close_note"), values.get("expected_close_date"), values.get("engaged_at"), self.moved_at,
-            self.closed_at, "{}",
+            self.closed_at, dump(self._sheet.custom.column(self.row)),
         )  # fmt: skip
 
     def moves(self) -> list[Record]:

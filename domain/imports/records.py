@@ -8,9 +8,12 @@ from uuid import UUID
 from domain import events
 from domain.errors import Faults
 from domain.events import Event, changes
+from domain.imports.custom import Custom, dump
 from domain.imports.rows import Row
 from domain.imports.taking import Known, Taking
 from domain.money import Money
+
+NO_CUSTOM = Custom()
 
 
 @dataclass(slots=True)
@@ -40,7 +43,12 @@ def unless_faulty(taking: Taking, row: Row, faults: Faults, columns: dict[str, A
 
 
 async def insert(
-    taking: Taking, noun: type[Any], event: type[Event], fresh: Sequence[Matched], more: Mapping[str, Any]
+    taking: Taking,
+    noun: type[Any],
+    event: type[Event],
+    fresh: Sequence[Matched],
+    more: Mapping[str, Any],
+    custom: Custom = NO_CUSTOM,
 ) -> None:
     """Write new rows of a noun with their references."""
     if not fresh:
@@ -48,11 +56,11 @@ async def insert(
     filled = list(fresh[0].columns)
     stamp = (taking.workspace_id, 1, taking.now, taking.now, *more.values())
     columns = ("id", "workspace_id", "version", "created_at", "updated_at", *more, *filled)
-    records = [(each.key, *stamp, *(each.columns[name] for name in filled)) for each in fresh]
+    records = [(each.key, *stamp, *(_stored(name, each.columns[name]) for name in filled)) for each in fresh]
     await taking.copy(noun._meta.db_table, columns, records)
     for each in fresh:
         told = {name: [None, value] for name, value in each.columns.items() if value is not None}
-        taking.happened(event, each.key, {"changes": told, "version": 1}, at=taking.now)
+        taking.happened(event, each.key, {"changes": custom.told(told), "version": 1}, at=taking.now)
     await taking.write_events()
     await taking.refer([(each.row, each.key) for each in fresh])
     taking.created += len(fresh)
@@ -65,6 +73,7 @@ async def edit(
     matched: Sequence[Matched],
     known: Mapping[str, Known],
     columns_of: Mapping[str, str],
+    custom: Custom = NO_CUSTOM,
 ) -> None:
     """Write what known rows say otherwise than before; one that was deleted or archived here stays so."""
     if not matched:
@@ -83,6 +92,8 @@ async def edit(
         before = known[each.row.external_id].fingerprint if each.row.external_id in known else None
         said = set(taking.fingerprints.changed(before, each.row.fingerprint))
         values = {name: value for name, value in each.columns.items() if _is_said(name, said, columns_of)}
+        if custom.fields.keys() & said:
+            values["custom"] = custom.changed(row.custom, each.row, said)
         differ = changes({name: getattr(row, name) for name in values}, values)
         if not differ:
             taking.unchanged += 1
@@ -90,14 +101,19 @@ async def edit(
         for name in differ:
             setattr(row, name, values[name])
         row.version += 1
-        facts = {"changes": differ, "version": row.version, "bulk": True}
+        facts = {"changes": custom.told(differ), "version": row.version, "bulk": True}
         told.append(event(taking.actor, row.id, facts))
-        records.append((row.id, row.version, taking.now, *(getattr(row, name) for name in written)))
+        records.append((row.id, row.version, taking.now, *(_stored(name, getattr(row, name)) for name in written)))
         taking.updated += 1
     await taking.update(noun._meta.db_table, ("version", "updated_at", *written), records)
     await taking.refer([(each.row, each.key) for each in matched if each.is_adopted])
     await taking.remember([each.row for each in matched if not each.is_adopted])
     await events.record(*told, now=taking.now)
+
+
+def _stored(name: str, value: Any) -> Any:
+    """Return a column's value as COPY takes it."""
+    return dump(value) if name == "custom" else value
 
 
 def _is_said(column: str, said: set[str], columns_of: Mapping[str, str]) -> bool:

@@ -11,12 +11,13 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from domain import inputs
+from domain import custom_values, inputs
 from domain.errors import Faults, Malformed, OutOfRange, TooLong
 from domain.external_refs import EXTERNAL_ID_LIMIT
 from domain.imports import formats
 from domain.imports.files import Reading, Record
 from domain.imports.mapping import FIELDS, Form, ImportMapping, Source, Target
+from models.custom_fields import CustomField, CustomFieldType
 from models.leads import LeadStatus, Lifecycle
 from models.users import Role
 
@@ -70,22 +71,30 @@ Parse = Callable[[Faults, str, str], Any]
 class Converter:
     """Turns the records of one file into rows. Columns give faults their names."""
 
-    def __init__(self, mapping: ImportMapping, reading: Reading, *, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        mapping: ImportMapping,
+        reading: Reading,
+        *,
+        zone: tzinfo,
+        custom: Mapping[str, CustomField] | None = None,
+    ) -> None:
         self._mapping = mapping
         self._width = len(reading.header)
         self._id = reading.index(mapping.external_id)
         self._suspects = reading.suspects
         self._first_lines: dict[str, int] = {}
         self._parsers = _parsers(reading, zone)
+        self._custom = {name: _custom(known, reading) for name, known in (custom or {}).items()}
         known = FIELDS[mapping.kind]
         self.places = {
             name: reading.index(source.column) for name, source in mapping.fields.items() if source.column is not None
         }
-        names = [name for name in known if name in mapping.fields and not mapping.fields[name].join]
+        names = [name for name in known if name in mapping.fields and not mapping.fields[name].join] + mapping.custom
         self._plain = [
             (
                 name,
-                *self._compiled(name, known[name], mapping.fields[name], reading),
+                *self._compiled(name, known.get(name, Form.RAW), mapping.fields[name], reading),
                 mapping.fields[name].column or name,
             )
             for name in names
@@ -170,7 +179,7 @@ class Converter:
             row.faults += [RowFault(row.line, label, said, str(fault)) for fault in faults]
 
     def _compiled(self, name: str, form: Form, source: Source, reading: Reading) -> tuple[Take, Parse]:
-        parse = _by_targets(source) if form is Form.STAGE else self._parsers[form]
+        parse = _by_targets(source) if form is Form.STAGE else self._custom.get(name) or self._parsers[form]
         if source.factor is not None:
             parse = _times(parse, source.factor, whole=form is Form.WHOLE)
         parse = _remembering(parse)
@@ -299,6 +308,29 @@ def _parsers(reading: Reading, zone: tzinfo) -> dict[Form, Parse]:
         Form.LIFECYCLE: _one_of(Lifecycle),
         Form.ROLE: _one_of(Role),
     }
+
+
+def _custom(known: CustomField, reading: Reading) -> Parse:
+    """Return how cells of a custom field are read; users are looked up when their chunk is taken."""
+    number, read_day = formats.numbers(reading.decimal), formats.days(reading.dates)
+
+    def parse(faults: Faults, text: str, label: str) -> Any:
+        given: Any = text
+        match known.type:
+            case CustomFieldType.USER:
+                return text
+            case CustomFieldType.NUMBER:
+                exact = number(text)
+                given = text if exact is None else format(exact, "f")
+            case CustomFieldType.MONEY if found := custom_values.AMOUNT.fullmatch(text):
+                exact = number(found["amount"] or found["after"])
+                given = text if exact is None else f"{exact:f} {found['currency'] or found['before']}"
+            case CustomFieldType.DATE if not custom_values.ISO_DAY.fullmatch(text):
+                day = read_day(text)
+                given = text if day is None else day.isoformat()
+        return custom_values.parse(faults, known, given, field=label, text=True)
+
+    return parse
 
 
 def _one_of(choices: type[LeadStatus] | type[Lifecycle] | type[Role]) -> Parse:

@@ -21,6 +21,7 @@ from domain.events import Event, record
 from domain.files import uploaded
 from domain.imports import files, mapping
 from domain.imports.companies import CompaniesImport
+from domain.imports.custom import Custom
 from domain.imports.errors import ImportTaken
 from domain.imports.files import Reading
 from domain.imports.keys import new_key
@@ -196,7 +197,8 @@ async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Repo
     reading = await asyncio.to_thread(files.survey, path, checked)
     zone = await _zone(actor, checked)
     importer = await IMPORTERS[row.kind].bind(actor, checked, zone)
-    converter = Converter(checked, reading, zone=zone)
+    custom = getattr(importer, "custom", Custom())
+    converter = Converter(checked, reading, zone=zone, custom=custom.fields)
     await _start(actor, row, reading, now=clock())
     report(row)
     chunks = converter.chunks(reading, start=row.next_row, size=chunk_size)
