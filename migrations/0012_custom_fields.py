@@ -32,6 +32,12 @@ BEGIN
     LOOP
         EXECUTE format('DROP INDEX %I', name);
     END LOOP;
+    FOR name IN
+        SELECT stxname FROM pg_statistic_ext
+        WHERE stxnamespace = current_schema()::regnamespace AND stxname ~ '^custom_[0-9a-f]{32}_[a-z_]+_stats$'
+    LOOP
+        EXECUTE format('DROP STATISTICS %I', name);
+    END LOOP;
 END $$
 """
 

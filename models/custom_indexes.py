@@ -12,7 +12,7 @@ import asyncpg
 
 from models import rows
 from models.custom_fields import CustomField, CustomFieldType, IndexState
-from models.custom_values import index, index_name, index_prefix
+from models.custom_values import TABLES, index, index_name, index_prefix, statistics, statistics_name
 from models.database import connected, read
 
 LOCK = 7_256_114_912
@@ -23,6 +23,10 @@ SESSION = {"application_name": "salescycle custom indexes", "statement_timeout":
 KNOWN = """
 SELECT c.relname AS name, i.indisvalid AS is_valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND starts_with(c.relname, $1)
+"""
+STATISTICS = """
+SELECT stxname AS name FROM pg_statistic_ext
+WHERE stxnamespace = current_schema()::regnamespace AND starts_with(stxname, $1)
 """
 FIELD = "SELECT {columns} FROM custom_field WHERE id = $1"
 MARK = """
@@ -63,15 +67,27 @@ async def _settle(connection: "asyncpg.Connection[asyncpg.Record]", key: UUID) -
     for name, is_valid in known.items():
         if name != wanted or not is_valid:
             await connection.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{name}"')
+    described = await _drop_statistics(connection, key, statistics_name(field) if field and wanted else None)
     if field is None or wanted is None:
         return
-    if not known.get(wanted):
+    if not known.get(wanted) or not described:
         try:
-            await connection.execute(index(field))
+            if not known.get(wanted):
+                await connection.execute(index(field))
+            await connection.execute(statistics(field))
+            await connection.execute(f'ANALYZE "{TABLES[field.owner]}"')
         except Exception:
             await _mark(key, field.type, IndexState.FAILED)
             raise
     await _mark(key, field.type, IndexState.READY)
+
+
+async def _drop_statistics(connection: "asyncpg.Connection[asyncpg.Record]", key: UUID, wanted: str | None) -> bool:
+    """Drop what a field wants no more of statistics; say whether it has those that it wants."""
+    known = {row["name"] for row in await connection.fetch(STATISTICS, index_prefix(key))}
+    for name in known - {wanted}:
+        await connection.execute(f'DROP STATISTICS IF EXISTS "{name}"')
+    return wanted in known
 
 
 def _wants(field: CustomField) -> bool:

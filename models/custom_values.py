@@ -97,6 +97,17 @@ def index(field: CustomField) -> str:
     return f'CREATE INDEX CONCURRENTLY "{index_name(field)}" ON "{TABLES[field.owner]}" {on} WHERE {rows}'
 
 
+def statistics_name(field: CustomField) -> str:
+    """Return the name of the statistics on a field's values."""
+    return f"{index_prefix(field.id)}{field.type.value.lower()}_stats"
+
+
+def statistics(field: CustomField) -> str:
+    """Return the statement that has values looked at: what a partial index tells of them, PostgreSQL ignores."""
+    indexed = ordered(field.id, field.type)
+    return f'CREATE STATISTICS IF NOT EXISTS "{statistics_name(field)}" ON ({indexed}) FROM "{TABLES[field.owner]}"'
+
+
 def _column(alias: str) -> str:
     return f"{alias}.custom" if alias else "custom"
 

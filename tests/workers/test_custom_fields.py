@@ -43,6 +43,11 @@ async def indexes(database: Database, field: CustomField) -> dict[str, bool]:
     return {row[0]: row[1] for row in await database.rows(OF_FIELD, f"custom_{field.id.hex}_")}
 
 
+async def statistics(database: Database, field: CustomField) -> list[str]:
+    sql = "SELECT stxname FROM pg_statistic_ext WHERE starts_with(stxname, $1)"
+    return [row[0] for row in await database.rows(sql, f"custom_{field.id.hex}_")]
+
+
 async def state(key: UUID) -> IndexState:
     return (await CustomField.get(id=key)).index_state
 
@@ -73,6 +78,7 @@ async def test_an_index_comes_goes_and_follows_its_field(database: Database, sta
 
     await until(serves)
     assert await stands(name(field, "text"))
+    assert await statistics(database, field) == [f"custom_{field.id.hex}_text_stats"]
     edited = await custom_fields.update(actor, field.id, CustomFieldDetails(type=CustomFieldType.NUMBER), now=now)
     assert edited.index_state is IndexState.BUILDING
     await until(lambda: stands(name(field)))
@@ -90,6 +96,11 @@ async def test_an_index_comes_goes_and_follows_its_field(database: Database, sta
     await custom_fields.delete(actor, field.id, now=now)
     await until(gone)
     await until(lambda: stands())
+
+    async def unlooked() -> bool:
+        return await statistics(database, field) == []
+
+    await until(unlooked)
     assert (await Lead.get(id=row.id)).custom == {}
 
 
@@ -133,6 +144,7 @@ async def test_what_a_killed_worker_leaves_is_dropped_and_made_again(database: D
     await asyncio.gather(*(custom_indexes.settle(field.id, url=database.url) for _ in range(3)))
 
     assert await indexes(database, field) == {name(field): True}
+    assert await statistics(database, field) == [f"custom_{field.id.hex}_number_stats"]
     assert await state(field.id) is IndexState.READY
     assert await custom_indexes.unsettled() == []
 
