@@ -97,12 +97,14 @@ def test_every_reason_to_refuse_is_in_the_schema() -> None:
 PROMISED = """
 Query: viewer workspace lead leads pipeline pipelines stage company companies contact contacts product products user
 users savedViews search node nodes canMoveLead fieldDefinitions leadSummary
+qualificationCriteria handOvers
 Mutation: signUp signIn refreshToken signOut inviteUser acceptInvitation resetPassword updateMe switchWorkspace
 createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove approveMove rejectMove closeLead
 reopenLead deleteLead restoreLead createPipeline updatePipeline createStage updateStage setStageRequirements
 reorderStages archiveStage createLostReason createCompany updateCompany createContact updateContact createProduct
 updateProduct createSavedView updateSavedView createTeam updateTeam setExchangeRate importLeads
 tagLeads untagLeads updateLeads moveLeads assignLeads closeLeads deleteLeads
+answerQualification setQualificationCriteria handOverLead acceptLead returnLead disqualifyLead
 Subscription: pipelineEvents leadEvents importProgress bulkProgress
 """
 
