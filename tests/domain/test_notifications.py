@@ -82,7 +82,9 @@ async def test_a_mention_is_told_once_and_a_comment_to_the_owner_and_the_watcher
     [mention] = await Notification.filter(user_id=friend.user_id)
     assert (mention.lead_id, mention.comment_id, mention.actor_id) == (row.id, made.id, admin.user_id)
     heard = await Event.filter(workspace_id=admin.workspace_id, name=NotificationCreated.name)
-    assert {event.subject_id for event in heard} == {one.id for one in await Notification.all()}
+    assert {event.subject_id for event in heard} == {
+        one.id for one in await Notification.filter(workspace_id=admin.workspace_id)
+    }
     assert {event.data["user_id"] for event in heard} == {str(one.user_id) for one in (owner, friend, watcher)}
 
 

@@ -137,7 +137,7 @@ async def test_notifications_are_their_readers_alone_by_every_way() -> None:
         assert refused["userErrors"] == [{"code": "NOT_FOUND", "field": ["ids", "0"]}]
         assert (refused["notifications"], refused["unreadNotifications"]) == ([], None)
     assert (await ask(friend, ways, id=second["id"]))["node"] == {"id": second["id"]}
-    assert await Notification.filter(read_at=None).count() == 2
+    assert await Notification.filter(workspace_id=admin.workspace_id, read_at=None).count() == 2
 
 
 async def test_what_was_read_is_said_by_ids_up_to_one_or_all() -> None:
