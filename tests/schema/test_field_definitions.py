@@ -29,7 +29,7 @@ query ($type: FieldOwner!) {
 NO_FIELDS = {
     "LEAD": {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
-        *("viewerCan", "moves", "activities", "attachments", "custom"),
+        *("viewerCan", "moves", "activities", "timeline", "attachments", "custom"),
         *("comments", "watchers", "viewerWatches"),
         *("handOvers", "qualification"),
     },
