@@ -156,6 +156,8 @@ class Feed:
                 self._skip(found[0].event.position - 1 if found else self._head)
             for occurrence in found:
                 await self._dispatch(occurrence)
+            # Those who wait read what they were told before there is more of it.
+            await asyncio.sleep(0)
 
     def _skip(self, position: int) -> None:
         log.warning("the event log has a gap", workspace_id=str(self.workspace_id), after=self.position, to=position)

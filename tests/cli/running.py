@@ -24,7 +24,7 @@ from embedded.postgres import Postgres
 from embedded.programs import programs_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SECONDS = 40.0
+SECONDS = 120.0
 GIVEN = ("DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "PUBLIC_URL")
 ADDRESS = re.compile(r" at (http://\S+)/graphql")
 

@@ -96,7 +96,7 @@ def test_every_reason_to_refuse_is_in_the_schema() -> None:
 
 PROMISED = """
 Query: viewer workspace lead leads pipeline pipelines stage company companies contact contacts product products user
-users savedViews search node nodes canMoveLead fieldDefinitions leadSummary
+users savedViews search node nodes canMoveLead fieldDefinitions leadSummary activities tags comments notifications
 qualificationCriteria handOvers
 Mutation: signUp signIn refreshToken signOut inviteUser acceptInvitation resetPassword updateMe switchWorkspace
 createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove approveMove rejectMove closeLead
@@ -104,8 +104,11 @@ reopenLead deleteLead restoreLead createPipeline updatePipeline createStage upda
 reorderStages archiveStage createLostReason createCompany updateCompany createContact updateContact createProduct
 updateProduct createSavedView updateSavedView createTeam updateTeam setExchangeRate importLeads
 tagLeads untagLeads updateLeads moveLeads assignLeads closeLeads deleteLeads
-answerQualification setQualificationCriteria handOverLead acceptLead returnLead disqualifyLead
-Subscription: pipelineEvents leadEvents importProgress bulkProgress
+logActivity logActivities updateActivity deleteActivity answerQualification setQualificationCriteria handOverLead
+acceptLead returnLead disqualifyLead createNeed updateNeed createCompetitor createCustomField updateCustomField
+archiveCustomField addComment updateComment deleteComment createUpload attachFile deleteAttachment watchLead
+unwatchLead markNotificationsRead
+Subscription: pipelineEvents leadEvents importProgress bulkProgress notificationReceived
 """
 
 
