@@ -1,5 +1,7 @@
 """What an operation costs: an object 1, a scalar 0, a connection its page size, a `totalCount` 50.
 
+What a mutation of many at once answers for each counts as often as its input names one.
+
 A document is read once, each fragment of it once, into sums; only page sizes that are variables are left open. What
 this yields beside the cost, since it comes by the same way: how deep lists nest, and whether the operation reads a
 cursor of the event log, which needs a snapshot.
@@ -25,6 +27,8 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
@@ -38,8 +42,10 @@ from engine.limits import fragments_of, in_order
 
 OBJECT, TOTAL_COUNT = 1, 50
 DEFAULT_PAGE, LARGEST_PAGE = 20, 100
-# What a list without pages is taken for: stages of a pipeline, memberships of a person, user errors.
+# What a list without pages is taken for: stages of a pipeline, memberships of a person.
 LIST = 10
+# What mutations of many at once answer, one entry for each; so many where the input does not say.
+RESULTS, MOST_RESULTS = "results", 500
 MOST = 1_000_000_000
 
 
@@ -52,7 +58,7 @@ class Size:
 
     @property
     def open(self) -> bool:
-        return any(isinstance(value, VariableNode) for value in self.given)
+        return any(map(_has_variable, self.given))
 
     def of(self, variables: Mapping[str, Any]) -> int:
         """Return the size; raises GraphQLError for a page that is none."""
@@ -60,6 +66,8 @@ class Size:
             value = value_from_ast_untyped(node, dict(variables))
             if isinstance(value, list):
                 return len(value)
+            if isinstance(value, dict):
+                return _named(value)
             if isinstance(value, float) and value.is_integer():
                 value = int(value)
             if isinstance(value, int) and not isinstance(value, bool):
@@ -135,6 +143,8 @@ class _Reader:
         self.schema = schema
         self.sums: list[Sum] = []
         self.fragments: dict[str, tuple[Reading, int, int]] = {}
+        # What the mutation that is being read was given.
+        self.input: tuple[ValueNode, ...] = ()
 
     def read_fragment(self, fragment: FragmentDefinitionNode) -> None:
         reading = Reading()
@@ -186,6 +196,8 @@ class _Reader:
             reading.outer.fixed += TOTAL_COUNT * (name == "totalCount")
             reading.snapshot |= name == "cursor" and not _is_edge(parent)
             return
+        if parent is self.schema.mutation_type:
+            self.input = tuple(argument.value for argument in node.arguments or () if argument.name.value == "input")
         below = at + _is_list(declared)
         reading.list_depth = max(reading.list_depth, below)
         if _is_connection(parent):
@@ -200,7 +212,7 @@ class _Reader:
         elif _is_list(declared):
             each = Sum(OBJECT)
             self._read_into(node.selection_set, named, reading, each, below)
-            reading.outer.terms.append((_size(node, "ids", "first", otherwise=LIST), self._keep(each)))
+            reading.outer.terms.append((self._length(node, named), self._keep(each)))
         else:
             reading.outer.fixed += OBJECT * (not (_is_edge(parent) and name == "node"))
             self._read_into(node.selection_set, named, reading, reading.outer, below)
@@ -215,6 +227,15 @@ class _Reader:
     def _carry(self, reading: Reading, inner: Reading) -> None:
         reading.list_depth = max(reading.list_depth, inner.list_depth)
         reading.snapshot |= inner.snapshot
+
+    def _length(self, node: FieldNode, named: GraphQLNamedType) -> Size:
+        """Return how long a list without pages is taken for."""
+        if named.name == "UserError":
+            # Where there are any, there is little else.
+            return Size(otherwise=OBJECT)
+        if node.name.value == RESULTS:
+            return Size(self.input, otherwise=MOST_RESULTS)
+        return _size(node, "ids", "first", otherwise=LIST)
 
     def _keep(self, total: Sum) -> int:
         self.sums.append(total)
@@ -240,6 +261,23 @@ def cost_of(value_type: Any, info: GraphQLResolveInfo[Any]) -> int:
 def _size(node: FieldNode, *names: str, otherwise: int = DEFAULT_PAGE) -> Size:
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     return Size(tuple(given[name] for name in names if name in given), otherwise)
+
+
+def _named(input: Mapping[str, Any]) -> int:
+    """Return how many a mutation's input is about: its longest list, or the number that it expects."""
+    lists = [len(value) for value in input.values() if isinstance(value, list)]
+    expected = input.get("expectedCount")
+    if isinstance(expected, int):
+        lists.append(min(max(expected, 0), MOST_RESULTS))
+    return max(lists, default=MOST_RESULTS)
+
+
+def _has_variable(value: ValueNode) -> bool:
+    if isinstance(value, ListValueNode):
+        return any(map(_has_variable, value.values))
+    if isinstance(value, ObjectValueNode):
+        return any(_has_variable(field.value) for field in value.fields)
+    return isinstance(value, VariableNode)
 
 
 def _is_list(declared: Any) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from domain.actors import Actor
 from models.stages import StageKind
 from schema.context import Context
+from schema.execution import documents
 from schema.schema import graphql_schema
 from tests.factories import lead_in, seller, stage
 
@@ -58,3 +59,27 @@ async def test_a_mutation_costs_what_it_returns(admin: Actor) -> None:
     """
     told = [await cost(admin, document, engine=engine, name=f"Tag {engine}") for engine in (True, False)]
     assert [one["actual"] for one in told] == [2, 2]
+
+
+MANY = "mutation ($input: TagLeadsInput!) { tagLeads(input: $input) { results { lead { id stage { name } } } } }"
+IN_FRAGMENT = """
+fragment All on LeadsPayload { results { lead { id stage { name } } } }
+mutation ($input: TagLeadsInput!) { tagLeads(input: $input) { ...All } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("document", "named", "requested"),
+    [
+        (MANY, {"ids": ["a"] * 7, "tagIds": ["b"]}, 1 + 7 * 3),
+        (MANY, {"filter": {}, "expectedCount": 40, "tagIds": ["b"]}, 1 + 40 * 3),
+        (MANY, {"filter": {}, "expectedCount": 9_000, "tagIds": ["b"]}, 1 + 500 * 3),
+        (MANY, {"filter": {}}, 1 + 500 * 3),
+        (MANY.replace("$input)", "{ids: $ids, tagIds: []})").replace("$input: TagLeadsInput", "$ids: [ID!]"), None, 10),
+        (IN_FRAGMENT, {"ids": ["a"] * 7, "tagIds": ["b"]}, 1 + 500 * 3),
+    ],
+)
+def test_what_is_done_with_many_costs_as_much_as_there_are(document: str, named: Any, requested: int) -> None:
+    prepared = documents(graphql_schema._schema).prepare(document, max_tokens=5_000)
+    given = {"ids": ["a"] * 3} if named is None else {"input": named}
+    assert prepared.operation(None).cost.of(given) == requested

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain import activities, leads, moves, needs
+from domain import activities, attachments, comments, leads, moves, needs
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.needs import NeedDetails
+from domain.subjects import SubjectKey
 from models.activities import Activity, ActivityKind
 from models.base import uuid7
 from models.leads import Lead
@@ -16,7 +17,7 @@ from models.stages import StageKind
 from models.users import Role
 from schema.context import Context
 from schema.schema import graphql_schema
-from tests.factories import NOW, lead, partner, seller, stage
+from tests.factories import NOW, lead, partner, seller, stage, upload
 from tests.schema.asking import answer, ask, codes, gid
 from tests.statements import recorded
 
@@ -302,6 +303,27 @@ async def test_a_timeline_tells_everything_once_and_the_latest_first() -> None:
     document = "query($id: ID!) { node(id: $id) { ... on TimelineEntry { kind } } }"
     assert await ask(admin, document, id=key) == {"node": {"kind": "MOVE"}}
     assert await ask(await seller(), document, id=key) == {"node": None}
+
+
+async def test_a_timeline_shows_comments_and_files_as_long_as_they_are_there() -> None:
+    admin = await seller()
+    on = await lead(admin)
+    key = SubjectKey(Lead, on.id)
+    comment = await comments.add(admin, key, text="They like it", now=NOW + timedelta(minutes=1))
+    await attachments.attach(admin, key, (await upload(admin)).id, name="plan.pdf", now=NOW + timedelta(minutes=2))
+    shown = "lead(id: $id) { timeline { nodes { kind comment { text } attachment { name } } } }"
+    document = f"query($id: ID!) {{ {shown} }}"
+
+    found = (await ask(admin, document, id=gid("Lead", on.id)))["lead"]["timeline"]["nodes"]
+    assert found[:2] == [
+        {"kind": "ATTACHMENT", "comment": None, "attachment": {"name": "plan.pdf"}},
+        {"kind": "COMMENT", "comment": {"text": "They like it"}, "attachment": None},
+    ]
+    assert [entry["kind"] for entry in found[2:]] == ["MOVE"]
+
+    await comments.delete(admin, comment.id, now=NOW + timedelta(minutes=3))
+    left = (await ask(admin, document, id=gid("Lead", on.id)))["lead"]["timeline"]["nodes"]
+    assert "COMMENT" not in [entry["kind"] for entry in left]
 
 
 async def test_a_timeline_is_filtered_by_kind_and_time_and_paged() -> None:
