@@ -221,7 +221,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "company": Link(Company, ours="company_id"),
                 "contact": Link(Contact, ours="contact_id"),
             },
-            live=LIVE,
+            live=LIVE_WITH_LEAD,
         ),
         Noun(ExchangeRate),
         Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),
