@@ -29,6 +29,8 @@ COLUMNS = (
     "expected_close_date", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
 UNSCORED = (None, None, "[]", None)
+# Tasks that no imported lead asks for: it has its score, and people are told of the whole import.
+DONE = (scoring.TASK, "notify")
 Record = tuple[Any, ...]
 
 
@@ -150,14 +152,20 @@ class _New:
         stage, opened, status = self.place.stage, self.place.opened_in, self.place.status
         # It stands in two events, and is written once.
         as_open = orjson.Fragment(events.dump(self._live(opened, LeadStatus.OPEN)))
-        captured = {"version": 1, "before": None, "after": as_open, "changes": dict[str, Any](), "done": [scoring.TASK]}
+        captured = {"version": 1, "before": None, "after": as_open, "changes": dict[str, Any](), "done": DONE}
         self._taking.happened(LeadCaptured, self.key, captured, at=self.entered_at)
         if self.closed_at is None:
             return
         changes: dict[str, Any] = {"status": [LeadStatus.OPEN, status], "closed_at": [None, self.closed_at]}
         if stage is not opened:
             changes["stage_id"] = [opened.id, stage.id]
-        closed = {"version": 1, "before": as_open, "after": self._live(stage, status), "changes": changes}
+        closed = {
+            "version": 1,
+            "before": as_open,
+            "after": self._live(stage, status),
+            "changes": changes,
+            "done": DONE,
+        }
         self._taking.happened(LeadClosed, self.key, closed, at=self.closed_at)
 
     def _live(self, stage: Stage, status: LeadStatus) -> dict[str, Any]:
