@@ -243,7 +243,7 @@ async def _at_once(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: d
         # What is locked stays so until all are done, so all is locked before the first.
         await batches.hold(actor.workspace_id, ordered, work.also)
     done: dict[UUID, Outcome] = {}
-    with events.within_bulk(events.client_mutation_id.get()) if len(ordered) > FEW else nullcontext():
+    with events.within_bulk(uuid7(), events.client_mutation_id.get()) if len(ordered) > FEW else nullcontext():
         for part in _parts(ordered, BATCH):
             done |= await _part(actor, work, part, now=now)
     return [done[key] for key in lead_ids]
@@ -416,7 +416,7 @@ async def _go_on(row: Bulk, actor: Actor, size: int, *, now: datetime) -> None:
     following = BulkRow.filter(bulk_id=row.id, number__gt=row.done, number__lte=row.done + size)
     keys = {each.lead_id: each for each in await following.order_by("number")}
     work = Work(row.kind, load(row.kind, row.arguments))
-    with events.within_bulk(row.client_mutation_id):
+    with events.within_bulk(row.id, row.client_mutation_id):
         outcomes = await batches.each(actor, list(keys), work.on_one(now), also=work.also, ahead=work.deed.ahead)
     for key, outcome in outcomes.items():
         if outcome.faults:

@@ -19,7 +19,7 @@ from models.writes import NewEvent
 
 EVENTS: dict[str, type["Event"]] = {}
 client_mutation_id: ContextVar[str | None] = ContextVar("client_mutation_id", default=None)
-_in_bulk: ContextVar[bool] = ContextVar("in_bulk", default=False)
+_bulk_id: ContextVar[UUID | None] = ContextVar("bulk_id", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ async def record(*events: Event, now: datetime) -> None:
 
 def made(event: Event, *, now: datetime) -> NewEvent:
     """Return an event as the log keeps it."""
+    bulk_id = _bulk_id.get()
     return NewEvent(
         uuid7(),
         event.actor.workspace_id,
@@ -62,20 +63,20 @@ def made(event: Event, *, now: datetime) -> NewEvent:
         event.subject_id,
         dump(event.actor.facts()),
         client_mutation_id.get(),
-        dump({**event.data, "bulk": True} if _in_bulk.get() else event.data),
+        dump(event.data | {"bulk": True, "bulk_id": bulk_id} if bulk_id else event.data),
         now,
     )
 
 
 @contextmanager
-def within_bulk(mutation_id: str | None) -> Iterator[None]:
-    """Let the events of the block be part of work on many, asked for by this mutation: what follows takes its time."""
-    mutation, bulk = client_mutation_id.set(mutation_id), _in_bulk.set(True)
+def within_bulk(bulk_id: UUID, mutation_id: str | None) -> Iterator[None]:
+    """Let the events of the block be part of work on many, which a mutation asked for: what follows takes its time."""
+    mutation, bulk = client_mutation_id.set(mutation_id), _bulk_id.set(bulk_id)
     try:
         yield
     finally:
         client_mutation_id.reset(mutation)
-        _in_bulk.reset(bulk)
+        _bulk_id.reset(bulk)
 
 
 def dump(data: Any) -> str:

@@ -147,9 +147,15 @@ INSERT INTO notification
 SELECT id, $1, user_id, kind, lead_id, comment_id, actor_id, event_id, data, $2
 FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::jsonb[])
      AS new(id, user_id, kind, lead_id, comment_id, actor_id, event_id, data)
-ON CONFLICT (event_id, user_id, kind) DO NOTHING
+ON CONFLICT (event_id, user_id, kind) DO {again}
 RETURNING id
 """
+ONCE = INSERT.format(again="NOTHING")
+# What tells of many events goes on counting; its job is done in the same transaction, so that none counts twice.
+COUNTING = INSERT.format(
+    again="""UPDATE SET data = jsonb_build_object(
+    'events', (notification.data ->> 'events')::int + (excluded.data ->> 'events')::int)"""
+)
 
 
 SUBJECTS = frozenset(noun._meta.db_table for noun in COLUMNS)
@@ -159,6 +165,7 @@ async def notify(workspace_id: UUID, event_ids: Sequence[UUID], *, together: boo
     """Tell everybody concerned of events, each once, whoever else does so at the same time.
 
     `together` tells a person once of many events of one kind, as where somebody moves a thousand leads at once.
+    Those of one work on many leads count on, job by job: a job that calls this is done in the same transaction.
     """
     async with transaction():
         found = await EventRow.filter(id__in=event_ids, workspace_id=workspace_id).order_by("position", "id")
@@ -167,7 +174,13 @@ async def notify(workspace_id: UUID, event_ids: Sequence[UUID], *, together: boo
             return
         around = await _around(workspace_id, events)
         made = [one for event in events for one in _tellings(workspace_id, event, around)]
-        await _write(workspace_id, _together(made) if together else made, around, now=now)
+        if not together:
+            await _write(workspace_id, made, around, now=now)
+            return
+        works = {event.id: UUID(event.data["bulk_id"]) for event in events if "bulk_id" in event.data}
+        ended = [one for one in made if one.event_id not in works]
+        await _write(workspace_id, _together(ended), around, now=now)
+        await _write(workspace_id, _of_works(made, works), around, sql=COUNTING, now=now)
 
 
 async def _to_tell(events: Sequence[EventRow]) -> list[EventRow]:
@@ -246,14 +259,28 @@ def _together(made: Iterable[Notification]) -> list[Notification]:
     return [first for first, *_ in groups.values()]
 
 
-async def _write(workspace_id: UUID, made: Iterable[Notification], around: Around, *, now: datetime) -> None:
+def _of_works(made: Iterable[Notification], works: Mapping[UUID, UUID]) -> list[Notification]:
+    """Return one notification for each person, kind and work on many, with how many events there are of it here."""
+    groups: dict[Any, Notification] = {}
+    for one in made:
+        if (work := works.get(one.event_id)) is None:
+            continue
+        first = groups.setdefault((one.user_id, one.kind, work), one)
+        first.event_id, first.lead_id, first.comment_id = work, None, None
+        first.data = {"events": first.data.get("events", 0) + 1}
+    return list(groups.values())
+
+
+async def _write(
+    workspace_id: UUID, made: Iterable[Notification], around: Around, *, sql: str = ONCE, now: datetime
+) -> None:
     # Everybody writes them in one order, so that two who tell of the same events wait for each other and no more.
     ordered = sorted(made, key=lambda one: (one.event_id, one.user_id, one.kind))
     if not ordered:
         return
     names = ("id", "user_id", "kind", "lead_id", "comment_id", "actor_id", "event_id")
     values = [[getattr(one, name) for one in ordered] for name in names]
-    written = await connected().fetch(INSERT, [workspace_id, now, *values, [dump(one.data) for one in ordered]])
+    written = await connected().fetch(sql, [workspace_id, now, *values, [dump(one.data) for one in ordered]])
     keys, by = {row["id"] for row in written}, system(workspace_id, task="notify")
     fresh = [one for one in ordered if one.id in keys]
     await record(*(NotificationCreated(by, one.id, _facts(one, around)) for one in fresh), now=now)

@@ -46,6 +46,7 @@ DEFAULT_PAGE, LARGEST_PAGE = 20, 100
 LIST = 10
 # What mutations of many at once answer, one entry for each; so many where the input does not say.
 RESULTS, MOST_RESULTS = "results", 500
+NAMED = ("ids", "activities", "expectedCount")
 MOST = 1_000_000_000
 
 
@@ -264,12 +265,13 @@ def _size(node: FieldNode, *names: str, otherwise: int = DEFAULT_PAGE) -> Size:
 
 
 def _named(input: Mapping[str, Any]) -> int:
-    """Return how many a mutation's input is about: its longest list, or the number that it expects."""
-    lists = [len(value) for value in input.values() if isinstance(value, list)]
-    expected = input.get("expectedCount")
-    if isinstance(expected, int):
-        lists.append(min(max(expected, 0), MOST_RESULTS))
-    return max(lists, default=MOST_RESULTS)
+    """Return how many a mutation's input is about, as far as it may be about so many."""
+    for name in NAMED:
+        value = input.get(name)
+        count = len(value) if isinstance(value, list) else value
+        if isinstance(count, int):
+            return min(max(count, 0), MOST_RESULTS)
+    return MOST_RESULTS
 
 
 def _has_variable(value: ValueNode) -> bool:

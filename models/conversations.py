@@ -91,7 +91,8 @@ class NotificationKind(StrEnum):
 class Notification(LogRow):
     """What one person is told of an event, once for each kind; `actor_id` is who caused it.
 
-    `event_id` is the first of the events where many of one go led to it; `data` says how many, as `events`.
+    `event_id` is the first of the events where many of one go led to it, or the work on many that they are of; `data`
+    says how many, as `events`.
     """
 
     user_id: UUID

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from domain import captures, closings, comments, companies, leads, moves, notifications, watching
+from domain import bulks, captures, closings, comments, companies, leads, moves, notifications, watching
 from domain.actors import NONE, Actor, ActorKind, Scope, system
+from domain.bulks import Work
 from domain.captures import Capture
 from domain.companies import CompanyDetails
 from domain.errors import Forbidden, Invalid, NotFound
@@ -18,6 +19,7 @@ from domain.leads import LeadCaptured, LeadDetails
 from domain.notifications import KEPT, RECIPIENTS, NotificationCreated, NotOneWay, TooManyNotifications
 from domain.subjects import SubjectKey
 from models.base import uuid7
+from models.bulks import BulkKind
 from models.conversations import LeadWatcher, Notification, NotificationKind
 from models.database import transaction
 from models.events import Event
@@ -266,6 +268,23 @@ async def test_what_is_captured_for_somebody_is_told_to_them_unless_a_thousand_c
     await tell(admin)
 
     assert await told(owner) == [KIND.ASSIGNED]
+
+
+async def test_work_on_many_leads_is_told_once_however_many_jobs_tell_of_it() -> None:
+    admin = await seller()
+    rep = await member(Role.REP, of=admin)
+    keys = [(await lead(admin)).id for _ in range(30)]
+    work = Work(BulkKind.ASSIGN, {"owner_id": rep.user_id})
+    outcomes = await bulks.named(admin, work, keys, now=NOW)
+    assert not any(outcome.faults for outcome in outcomes)
+    assigned = await Event.filter(name="lead.assigned", workspace_id=admin.workspace_id).order_by("id")
+    for part in (assigned[:20], assigned[20:]):
+        told = [event.id for event in part]
+        await notifications.notify(admin.workspace_id, told, together=True, now=NOW)
+
+    [row] = await Notification.filter(workspace_id=admin.workspace_id, kind=KIND.ASSIGNED)
+    assert (row.user_id, row.lead_id, row.data) == (rep.user_id, None, {"events": 30})
+    assert await Event.filter(name="notification.created", workspace_id=admin.workspace_id).count() == 1
 
 
 async def test_telling_takes_as_many_statements_for_much_as_for_little() -> None:
