@@ -248,7 +248,7 @@ class _Reader:
 
 def cost_of_one(of: GraphQLNamedType) -> int:
     """Return what an object of a type costs: what only holds a page together is free."""
-    is_free = _is_connection(of) or _is_edge(of) or of.name == "PageInfo"
+    is_free = _is_connection(of) or _is_edge(of) or of.name == "PageInfo" or of.name.startswith("__")
     return 0 if is_free else OBJECT
 
 
@@ -271,7 +271,8 @@ def _named(input: Mapping[str, Any]) -> int:
         count = len(value) if isinstance(value, list) else value
         if isinstance(count, int):
             return min(max(count, 0), MOST_RESULTS)
-    return MOST_RESULTS
+    # What names nothing is refused.
+    return OBJECT
 
 
 def _has_variable(value: ValueNode) -> bool:

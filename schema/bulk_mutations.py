@@ -19,7 +19,7 @@ from schema.connections import page_request
 from schema.context import Info
 from schema.errors import Given, MutationInput, Payload, UserError, refused, reports_user_errors, user_error
 from schema.fields import optional, shown
-from schema.filters import condition
+from schema.filters import condition, forbid_nulls
 from schema.inputs import about
 from schema.lead_mutations import Ending, LeadChange, details, ending
 from schema.leads import Lead
@@ -120,6 +120,7 @@ def _result(outcome: Outcome, *, gone: bool) -> LeadResult:
 
 
 def _chosen(input: Leads, info: Info) -> Chosen:
+    forbid_nulls(input.filter)
     request = page_request(LeadRow, orders=(), condition=condition(input.filter), search=input.search)
     return Chosen(*keys_statement(request, info.context.actor))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Hashable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -169,6 +169,19 @@ def condition(filter: Any, *, depth: int = 0) -> Condition:
         else:
             parts.append(_tests(name, metadata, value))
     return both(*parts)
+
+
+def forbid_nulls(filter: Any) -> None:
+    """Refuse a null within a filter, which a list takes for no test at all: what changes leads may not."""
+    if isinstance(filter, list):
+        for one in filter:
+            forbid_nulls(one)
+    elif is_dataclass(filter):
+        for field in fields(filter):
+            value = getattr(filter, field.name)
+            if value is None:
+                raise refuse(f"{field.name} is null in the filter, which tests nothing: leave it out, or use isNull.")
+            forbid_nulls(value)
 
 
 @cache

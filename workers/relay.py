@@ -74,7 +74,8 @@ UPDATE event SET position = placed.position FROM placed WHERE event.id = placed.
 RETURNING event.id, event.workspace_id, event.position, event.name, event.subject_type, event.subject_id,
           event.client_mutation_id, event.occurred_at,
           CASE WHEN is_told THEN event.actor END AS actor, CASE WHEN is_told THEN event.data END AS data,
-          (event.data -> 'bulk') = 'true' AS bulk, event.data -> 'done' AS done
+          (event.data -> 'bulk') = 'true' AS bulk,
+          CASE WHEN jsonb_typeof(event.data -> 'done') = 'array' THEN event.data -> 'done' END AS done
 """
 
 ADD_JOBS = """

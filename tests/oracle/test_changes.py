@@ -9,7 +9,7 @@ from models.leads import Lead
 from tests.oracle.changes import UNFORETELLABLE, done_and_taken_back, draw_change, mutations
 from tests.oracle.compare import Case, answer
 from tests.oracle.documents import SCHEMA
-from tests.oracle.running import HAS_ENGINE, Run, refusal
+from tests.oracle.running import HAS_ENGINE, TOO_COSTLY, Run, refusal
 from tests.oracle.world import World
 
 SEEDS, DOCUMENTS = range(4), 120
@@ -29,7 +29,11 @@ async def test_both_executors_answer_a_mutation_the_same(changing: Run, world: W
     done = 0
     for number in range(DOCUMENTS):
         drawn = draw_change(world, seed, number)
-        assert refusal(drawn.case) is None, drawn.case.document
+        refused = refusal(drawn.case)
+        if refused == TOO_COSTLY:
+            # By the number of leads that was drawn.
+            continue
+        assert refused is None, drawn.case.document
         told = await changing.case(drawn.case, f"seed {seed}, change {number}")
         done += b'"userErrors":[]' in told.data
     assert not changing.tally.differences, "\n\n".join(changing.tally.differences[:SHOWN])

@@ -20,7 +20,7 @@ from schema import live
 from schema.context import Context
 from schema.schema import graphql_schema
 from tests.factories import NOW, bearer, events, lead, member, seller, stage
-from tests.schema.asking import ask, codes, gid
+from tests.schema.asking import answer, ask, codes, gid
 
 pytestmark = pytest.mark.usefixtures("db")
 LATER = NOW + timedelta(hours=1)
@@ -223,3 +223,16 @@ async def test_the_same_key_does_it_once() -> None:
     assert again.content == first.content
     assert [refusals(result) for result in first.json()["data"]["deleteLeads"]["results"]] == [[], [], []]
     assert [event.name for event in await events(rows[0].id)] == ["lead.captured", "lead.deleted"]
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [{"owner": {"eq": None}}, {"owner": None}, {"or": [{"score": {"gte": None}}]}, {"company": {"name": {"eq": None}}}],
+)
+async def test_a_filter_that_was_forgotten_is_not_everybody(passing: dict[str, Any]) -> None:
+    admin = await seller()
+    row = await lead(admin)
+    document = "mutation ($input: UpdateLeadsInput!) { updateLeads(input: $input) { count } }"
+    told = await answer(admin, document, input={"filter": passing, "expectedCount": 1, "lifecycle": "SQL"})
+    assert "null in the filter" in told["errors"][0]["message"]
+    assert (await Lead.get(id=row.id)).lifecycle is row.lifecycle

@@ -235,6 +235,17 @@ async def test_a_batch_task_gets_one_job_for_many_events_of_a_workspace_and_bulk
     ]
 
 
+async def test_facts_that_count_what_is_done_name_no_task(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    [first, *_] = ids(workspaces)
+    await record(database, [first], events=1, name="crowd.rang")
+    await database.rows("UPDATE event SET data = '{\"done\": 596}'")
+    await start("relay").ready()
+    await until(lambda: _all_placed(database))
+    assert await database.value("SELECT count(*) FROM job WHERE task = 'note_all'") == 1
+
+
 async def test_the_log_goes_on_without_redis(
     database: Database, workspaces: list[Workspace], start: Start, tmp_path: Any
 ) -> None:
