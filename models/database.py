@@ -43,6 +43,8 @@ MODELS = [
     "models.needs",
     "models.custom_fields",
     "models.activities",
+    "models.follow_ups",
+    "models.deliveries",
     "models.timeline",
     "models.saved_views",
     "models.qualification",

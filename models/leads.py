@@ -100,6 +100,8 @@ class Lead(EditableRow):
     )
     close_note: str | None = fields.TextField(null=True)
     expected_close_date: date | None = fields.DateField(null=True)
+    term_ends_on: date | None = fields.DateField(null=True)
+    next_follow_up_at: datetime | None = fields.DatetimeField(null=True)
     engaged_at: datetime | None = fields.DatetimeField(null=True)
     stage_entered_at = fields.DatetimeField()
     first_activity_at: datetime | None = fields.DatetimeField(null=True)
