@@ -111,7 +111,7 @@ async def check(faults: Faults, actor: Actor, given: Sequence[Answer], *, sql: s
         field = f"answers.{at}"
         row = known.get(each.criterion_id)
         if row is None:
-            faults.add(NotFound(noun="qualificationcriterion", field=f"{field}.criterionId"))
+            faults.add(NotFound(noun="qualification criterion", field=f"{field}.criterionId"))
             continue
         if any(each.criterion_id == other.criterion_id for other in given[:at]):
             faults.add(Conflict(reason=f"{row.label} is answered twice.", field=f"{field}.criterionId"))

@@ -7,7 +7,7 @@ batches: a batch and how far the Bulk is are one transaction, so that a killed w
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial, reduce
 from operator import or_
 from types import UnionType
@@ -24,7 +24,7 @@ from domain.actors import Actor, system
 from domain.askers import AskerLeft, asker
 from domain.batches import Also, Outcome, faults_of
 from domain.custom_values import CustomValue
-from domain.errors import DomainError, Faults, Forbidden, Internal, Required
+from domain.errors import DomainError, Faults, Internal, Required
 from domain.events import Event, record
 from domain.jobs import Queue
 from domain.leads import LeadDetails
@@ -33,14 +33,17 @@ from domain.unset import UNSET, Unset
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind, BulkRow, BulkStatus
 from models.database import connected, read, transaction, unit
-from models.leads import Lead
-from models.stages import Stage
+from models.leads import Lead, LeadStatus
+from models.stages import Stage, StageKind
 
 TASK = "run_bulk"
 MOST_AT_ONCE = 500
 # Of more than these people are told once, and not of each.
 FEW = 20
 MOST = 1_000_000
+# Which leads a Bulk was about, counted from its end; the Bulk itself stays.
+KEPT = timedelta(days=90)
+FORGOTTEN_AT_ONCE = 10_000
 MOST_TAGS = leads.MOST_TAGS
 # Few enough that who works on one of them waits for a moment at most.
 BATCH = 100
@@ -68,7 +71,7 @@ class BulkCancelled(Event):
 
 
 class CountChanged(DomainError):
-    """{count} leads pass by now, not {expected}: look at them again."""
+    """The number of leads that pass is {count} by now, not {expected}: look at them again."""
 
 
 class TooManyLeads(DomainError):
@@ -87,12 +90,14 @@ class BulkEnded(DomainError):
 class Deed:
     """What can be done with many leads; `check` raises what would be wrong for every one.
 
-    With `with_people`, the relationships of the leads' companies and contacts may follow.
+    `check_leads` does so of the leads as well, as far as the actor sees them. With `with_people`, the relationships
+    of the leads' companies and contacts may follow.
     """
 
     operation: Callable[..., Awaitable[Lead]]
     action: Action | None = None
     check: Callable[..., Awaitable[Any]] | None = None
+    check_leads: Callable[..., Awaitable[None]] | None = None
     with_people: bool = False
     ahead: batches.Ahead | None = None
 
@@ -156,6 +161,18 @@ async def _check_move(actor: Actor, *, stage_id: UUID, now: datetime) -> None:
         raise leads.StageArchived(stage=stage.name, field="stageId")
 
 
+async def _check_moved(actor: Actor, which: "Chosen | Sequence[UUID]", *, stage_id: UUID) -> None:
+    stage = await policy.get(actor, Stage, stage_id, field="stageId")
+    if stage.kind is StageKind.FOLLOW_UP and not await _is_any_won(actor, which):
+        raise leads.StageClosesLeads(stage=stage.name, field="stageId")
+
+
+async def _is_any_won(actor: Actor, which: "Chosen | Sequence[UUID]") -> bool:
+    if isinstance(which, Chosen):
+        return bool(await read(f"SELECT FROM lead WHERE status = 'WON' AND id IN ({which.sql}) LIMIT 1", *which.values))
+    return await policy.visible(actor, Lead).filter(id__in=which, status=LeadStatus.WON).exists()
+
+
 async def _check_assign(actor: Actor, *, owner_id: UUID | None, now: datetime) -> None:
     faults = Faults()
     await absences.owner(faults, actor, owner_id, field="ownerId", now=now)
@@ -185,7 +202,9 @@ async def _check_close(actor: Actor, *, now: datetime, **ending: Any) -> None:
 
 DEEDS: Mapping[BulkKind, Deed] = {
     BulkKind.UPDATE: Deed(leads.update, Action.UPDATE_LEAD, _check_update),
-    BulkKind.MOVE: Deed(moves.move, Action.MOVE_LEAD, _check_move, with_people=True, ahead=moves.look_ahead),
+    BulkKind.MOVE: Deed(
+        moves.move, Action.MOVE_LEAD, _check_move, _check_moved, with_people=True, ahead=moves.look_ahead
+    ),
     BulkKind.ASSIGN: Deed(leads.assign, Action.ASSIGN_LEAD, _check_assign),
     BulkKind.TAG: Deed(leads.tag, Action.UPDATE_LEAD, _check_tag),
     BulkKind.UNTAG: Deed(leads.untag, Action.UPDATE_LEAD, _check_untag),
@@ -195,13 +214,15 @@ DEEDS: Mapping[BulkKind, Deed] = {
 }
 
 
-async def check(actor: Actor, work: Work, *, now: datetime) -> None:
+async def check(actor: Actor, work: Work, which: Chosen | Sequence[UUID], *, now: datetime) -> None:
     """Raise what would be wrong for every lead, Forbidden included."""
     deed = work.deed
-    if deed.action is not None and not policy.may_own(actor, deed.action):
-        raise Forbidden(action=deed.action.words)
+    if deed.action is not None:
+        policy.require_own(actor, deed.action)
     if deed.check is not None:
         await deed.check(actor, **work.arguments, now=now)
+    if deed.check_leads is not None:
+        await deed.check_leads(actor, which, **work.arguments)
 
 
 async def named(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: datetime) -> list[Outcome]:
@@ -212,8 +233,12 @@ async def named(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: date
     wanted = list(dict.fromkeys(lead_ids))
     if len(wanted) > MOST_AT_ONCE:
         raise TooManyLeads(limit=MOST_AT_ONCE, count=len(wanted), field="ids")
-    await check(actor, work, now=now)
-    return await _at_once(actor, work, wanted, now=now)
+    await check(actor, work, wanted, now=now)
+    outcomes = await _at_once(actor, work, wanted, now=now)
+    places = {key: str(place) for place, key in reversed(list(enumerate(lead_ids)))}
+    for outcome in outcomes:
+        _blame(outcome, ("ids", places[outcome.lead_id]))
+    return outcomes
 
 
 async def chosen(
@@ -228,13 +253,23 @@ async def chosen(
         raise Required(field="expectedCount")
     if expected > MOST:
         raise TooManyLeads(limit=MOST, count=expected, field="expectedCount")
-    await check(actor, work, now=now)
+    await check(actor, work, leads, now=now)
     found = await read(f"{leads.sql} ORDER BY 1 LIMIT {MOST_AT_ONCE + 1}", *leads.values)
     if len(found) > MOST_AT_ONCE:
         return await begin(actor, work, leads, expected=expected, now=now)
     if len(found) != expected:
         raise CountChanged(count=len(found), expected=expected, field="expectedCount")
-    return await _at_once(actor, work, [UUID(int=row["id"].int) for row in found], now=now)
+    outcomes = await _at_once(actor, work, [UUID(int=row["id"].int) for row in found], now=now)
+    for outcome in outcomes:
+        _blame(outcome, None)
+    return outcomes
+
+
+def _blame(outcome: Outcome, field: tuple[str, ...] | None) -> None:
+    """Let what is wrong with a lead itself point at where the input names it, which has no `id` of its own."""
+    for fault in outcome.faults:
+        if fault.field == ("id",):
+            fault.field = field
 
 
 async def _at_once(actor: Actor, work: Work, lead_ids: Sequence[UUID], *, now: datetime) -> list[Outcome]:
@@ -420,6 +455,7 @@ async def _go_on(row: Bulk, actor: Actor, size: int, *, now: datetime) -> None:
         outcomes = await batches.each(actor, list(keys), work.on_one(now), also=work.also, ahead=work.deed.ahead)
     for key, outcome in outcomes.items():
         if outcome.faults:
+            _blame(outcome, None)
             keys[key].errors = told(outcome.faults)
             await keys[key].save(update_fields=["errors"])
             row.failed += 1
@@ -451,6 +487,21 @@ async def _fail(row: Bulk, error: DomainError, *, now: datetime) -> None:
     row.done, row.status, row.errors, row.completed_at = row.total, BulkStatus.FAILED, reasons, now
     await row.save(update_fields=["done", "failed", "status", "errors", "completed_at"])
     await record(BulkFailed(_by(row), row.id, progress(row)), now=now)
+
+
+FORGET = f"""
+DELETE FROM bulk_row WHERE id IN (
+    SELECT bulk_row.id FROM bulk JOIN bulk_row ON bulk_row.bulk_id = bulk.id
+    WHERE bulk.completed_at <= $1 LIMIT {FORGOTTEN_AT_ONCE}
+)
+"""
+
+
+async def forget(*, now: datetime) -> None:
+    """Delete which leads a Bulk was about once it ended longer ago than KEPT, a few at a time."""
+    deleted = FORGOTTEN_AT_ONCE
+    while deleted == FORGOTTEN_AT_ONCE:
+        deleted, _ = await get_connection("default").execute_query(FORGET, [now - KEPT])
 
 
 def _by(row: Bulk) -> Actor:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain import edits, inputs, locks, policy, removals
 from domain.actors import Actor
-from domain.errors import Conflict, DomainError, Faults, Malformed
+from domain.errors import Conflict, DomainError, Faults, Malformed, words_of
 from domain.events import Event, record
 from domain.policy import Action
 from domain.unset import UNSET, Unset
@@ -340,7 +340,7 @@ async def restore(actor: Actor, noun: type[Entry], key: UUID, *, now: datetime) 
     Raises NotFound, Forbidden, ListFull, AlreadyExists where its name is taken by now.
     """
     kind = KINDS[noun]
-    with edits.collisions(noun._meta.db_table.replace("_", " "), kind.unique):
+    with edits.collisions(words_of(noun.__name__), kind.unique):
         async with transaction():
             await _forbid_more(actor, noun, but=key)
             return await removals.restore(
@@ -382,7 +382,7 @@ async def _create(
 ) -> Entry:
     key = edits.new_id(faults, id)
     faults.raise_any()
-    with edits.collisions(noun._meta.db_table.replace("_", " "), KINDS[noun].unique):
+    with edits.collisions(words_of(noun.__name__), KINDS[noun].unique):
         async with transaction():
             await _forbid_more(actor, noun, but=key)
             row = noun(id=key, workspace_id=actor.workspace_id, created_at=now, updated_at=now, **columns)

@@ -296,7 +296,7 @@ def _checked(faults: Faults, draft: Draft, known: Mapping[UUID, QualificationCri
     """Check a criterion and return it as columns."""
     row = known.get(draft.id) if draft.id else None
     if draft.id and row is None:
-        faults.add(NotFound(noun="qualificationcriterion", field=f"{field}.id"))
+        faults.add(NotFound(noun="qualification criterion", field=f"{field}.id"))
     if row and draft.expected_version not in (None, row.version):
         faults.add(
             Stale(

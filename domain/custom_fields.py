@@ -65,11 +65,11 @@ class OptionsNotTaken(DomainError):
 
 
 class OptionInUse(DomainError):
-    """The option {option} stands in {count} values: merge it into another, or keep it and archive it."""
+    """The option {option} is in use ({count}): merge it into another, or keep it and archive it."""
 
 
 class ValuesDoNotFit(DomainError):
-    """{count} values do not fit, such as {example}: change or clear them first."""
+    """Values do not fit ({count}), such as {example}: change or clear them first."""
 
 
 class TooManyValues(DomainError):

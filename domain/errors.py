@@ -4,10 +4,18 @@ import re
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+WRITTEN = {"api key": "API key", "follow up": "follow-up", "hand over": "hand-over"}
+
 
 def code_of(name: str) -> str:
     """Return a class name as a code: NotFound as NOT_FOUND."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).upper()
+
+
+def words_of(name: str) -> str:
+    """Return a class name as people write it: SavedView as "saved view"."""
+    words = code_of(name).replace("_", " ").lower()
+    return WRITTEN.get(words, words)
 
 
 class DomainError(Exception):
@@ -52,7 +60,7 @@ class Conflict(DomainError):
 
 
 class AlreadyExists(DomainError):
-    """There is a {noun} with this {what} already."""
+    """Another {noun} has this {what} already."""
 
 
 class Required(DomainError):

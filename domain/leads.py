@@ -13,7 +13,7 @@ from domain import absences, custom_values, edits, external_refs, inputs, policy
 from domain.actors import Actor
 from domain.custom_values import CustomValue
 from domain.edits import referred
-from domain.errors import DomainError, Faults
+from domain.errors import DomainError, Faults, words_of
 from domain.events import Event, changes, record
 from domain.external_refs import Ref
 from domain.money import Money
@@ -230,7 +230,7 @@ async def check(
 def refuse_archived(faults: Faults, row: Any, *, field: str) -> None:
     """Tell that a row which a lead is to refer to is archived, where it is."""
     if getattr(row, "archived_at", None) is not None:
-        faults.add(Archived(name=row.name, noun=row._meta.db_table.replace("_", " "), field=field))
+        faults.add(Archived(name=row.name, noun=words_of(type(row).__name__), field=field))
 
 
 @in_one_go

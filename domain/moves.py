@@ -47,7 +47,7 @@ class FieldMissing(DomainError):
 
 
 class NeedsMissing(DomainError):
-    """The stage {stage} asks for {wanted} needs, and the lead names {named}."""
+    """The stage {stage} asks for needs ({wanted}), of which the lead names fewer ({named})."""
 
 
 class AnswerMissing(DomainError):

@@ -16,7 +16,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.actors import ALL, NONE, Actor, ActorKind, Scope
-from domain.errors import Forbidden, NotFound, Stale
+from domain.errors import Forbidden, NotFound, Stale, words_of
 from models import rows
 from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
@@ -316,6 +316,12 @@ def require(actor: Actor, action: Action, subject: Any = None) -> None:
         raise Forbidden(action=_refused(actor, action))
 
 
+def require_own(actor: Actor, action: Action) -> None:
+    """Raise Forbidden unless the actor may do this to what they own."""
+    if not may_own(actor, action):
+        raise Forbidden(action=_refused(actor, action))
+
+
 def _refused(actor: Actor, action: Action) -> str:
     """Say in words what the actor may not do, and how far they may."""
     if not _is_in_scopes(actor, action):
@@ -416,7 +422,7 @@ async def locked(
         raise _missing(noun, field)
     version = getattr(row, "version", None)
     if expected_version is not None and version is not None and version != expected_version:
-        stale = Stale(noun=noun.__name__.lower(), version=version, expected=expected_version, field="expectedVersion")
+        stale = Stale(noun=words_of(noun.__name__), version=version, expected=expected_version, field="expectedVersion")
         stale.current = row
         raise stale
     return row
@@ -438,4 +444,4 @@ async def _exists(actor: Actor, noun: type[Model], row: Model) -> bool:
 
 
 def _missing(noun: type[Model], field: str | None) -> NotFound:
-    return NotFound(noun=noun.__name__.lower(), field=field)
+    return NotFound(noun=words_of(noun.__name__), field=field)

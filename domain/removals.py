@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain import edits, policy
 from domain.actors import Actor
+from domain.errors import words_of
 from domain.events import Event, record
 from domain.policy import Action
 from models.base import EditableRow
@@ -54,7 +55,7 @@ async def restore(
 
     Raises NotFound, Forbidden, and AlreadyExists where another row has by now what is `unique`.
     """
-    with edits.collisions(noun._meta.db_table.replace("_", " "), unique):
+    with edits.collisions(words_of(noun.__name__), unique):
         async with transaction():
             row = await policy.locked(actor, noun, key, deleted=True, field="id")
             policy.require(actor, action, row)

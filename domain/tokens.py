@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 class InvalidLink(DomainError):
-    """This link is not valid: copy it whole from the mail, or ask for a new one."""
+    """This link is not valid: copy it whole, or ask for a new one."""
 
 
 class EndedLink(DomainError):

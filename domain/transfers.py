@@ -17,7 +17,7 @@ SELECT id FROM lead WHERE workspace_id = $1 AND owner_id = $2 AND status = 'OPEN
 
 
 class OpenLeads(DomainError):
-    """They own {count} open leads: say with transferLeadsToId to whom these go."""
+    """They own open leads ({count}): say with transferLeadsToId to whom these go."""
 
 
 class SameOwner(DomainError):

@@ -132,7 +132,7 @@ async def _done(info: Info, input: Leads, kind: BulkKind, arguments: Mapping[str
         raise bulks.IdsOrFilter(field="ids")
     done: list[Outcome] | BulkRow
     if input.ids is not None:
-        done = await bulks.named(actor, work, [ids.decode(key, "Lead", field="ids") for key in input.ids], now=now)
+        done = await bulks.named(actor, work, ids.decode_all(input.ids, "Lead", field="ids"), now=now)
     else:
         try:
             done = await bulks.chosen(actor, work, _chosen(input, info), expected=input.expected_count, now=now)
@@ -147,7 +147,7 @@ async def _done(info: Info, input: Leads, kind: BulkKind, arguments: Mapping[str
 
 
 def _tags(given: list[strawberry.ID]) -> dict[str, Any]:
-    return {"tag_ids": [ids.decode(key, "Tag", field="tagIds") for key in given]}
+    return {"tag_ids": ids.decode_all(given, "Tag", field="tagIds")}
 
 
 @strawberry.type

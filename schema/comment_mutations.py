@@ -63,7 +63,7 @@ class DeleteCommentPayload(CommentPayload):
 
 def _mentions(value: Any) -> Sequence[UUID]:
     """Return whom an input names; nobody where it is null or left out."""
-    return [ids.decode(key, "User", field=f"mentionIds.{place}") for place, key in enumerate(value or ())]
+    return ids.decode_all(value, "User", field="mentionIds")
 
 
 @strawberry.type

@@ -1,7 +1,7 @@
 """Opaque global ids: the noun and the key, such as Lead_018cc251f40171a3925af2a80ecc3285."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
@@ -44,13 +44,18 @@ def decode(value: strawberry.ID, noun: str, *, field: str = "id") -> UUID:
     except ValueError:
         name, key = "", UUID(int=0)
     if name != noun:
-        raise GraphQLError(f"{field} is not the id of a {noun}.", extensions={"code": "BAD_USER_INPUT"})
+        raise GraphQLError(f"{field} is not an id of type {noun}.", extensions={"code": "BAD_USER_INPUT"})
     return key
 
 
 def decode_maybe(value: strawberry.ID | None, noun: str, *, field: str = "id") -> UUID | None:
     """Return the key of an optional global id."""
     return None if value is None else decode(value, noun, field=field)
+
+
+def decode_all(values: Sequence[strawberry.ID] | None, noun: str, *, field: str) -> list[UUID]:
+    """Return the keys of global ids; what is none is told by its place."""
+    return [decode(value, noun, field=f"{field}.{place}") for place, value in enumerate(values or ())]
 
 
 def decode_new(value: strawberry.ID | None, noun: str) -> UUID | None:

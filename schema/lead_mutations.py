@@ -247,7 +247,7 @@ class DeleteLeadPayload(LeadPayload):
 
 
 def _tags(value: list[strawberry.ID] | None) -> Any:
-    return [ids.decode(tag, "Tag", field="tagIds") for tag in value] if value else []
+    return ids.decode_all(value, "Tag", field="tagIds")
 
 
 def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:

@@ -155,9 +155,7 @@ class NotificationMutations:
     ) -> MarkNotificationsReadPayload:
         rows = await notifications.mark_read(
             info.context.actor,
-            ids=None
-            if input.ids is None
-            else [ids.decode(key, "Notification", field=f"ids.{place}") for place, key in enumerate(input.ids)],
+            ids=None if input.ids is None else ids.decode_all(input.ids, "Notification", field="ids"),
             up_to_id=ids.decode_maybe(input.up_to_id, "Notification", field="upToId"),
             everything=input.all,
             now=info.context.now,

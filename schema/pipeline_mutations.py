@@ -214,7 +214,7 @@ def _requirements(input: StageRequirementsInput) -> Requirements:
         roles_out=tuple(input.roles_out),
         needs_approval=input.needs_approval,
         criteria=tuple(
-            ids.decode(key, "QualificationCriterion", field="requirements.criterionIds") for key in input.criterion_ids
+            ids.decode_all(input.criterion_ids, "QualificationCriterion", field="requirements.criterionIds")
         ),
         all_criteria=input.all_criteria,
     )
@@ -286,7 +286,7 @@ class PipelineMutations:
         row = await stages.reorder(
             info.context.actor,
             ids.decode(input.pipeline_id, "Pipeline", field="pipelineId"),
-            [ids.decode(stage_id, "Stage", field="stageIds") for stage_id in input.stage_ids],
+            ids.decode_all(input.stage_ids, "Stage", field="stageIds"),
             expected_version=input.expected_version,
             now=info.context.now,
         )

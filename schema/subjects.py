@@ -18,4 +18,4 @@ def subject(value: strawberry.ID, *, field: str = "subjectId") -> SubjectKey:
         noun, key = ids.parse(value)
         return SubjectKey(NOUNS[noun], key)
     except (ValueError, KeyError):
-        raise refuse(f"{field} is not the id of a Lead, Company or Contact.") from None
+        raise refuse(f"{field} is not an id of type Lead, Company or Contact.") from None

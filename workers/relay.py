@@ -75,7 +75,7 @@ RETURNING event.id, event.workspace_id, event.position, event.name, event.subjec
           event.client_mutation_id, event.occurred_at,
           CASE WHEN is_told THEN event.actor END AS actor, CASE WHEN is_told THEN event.data END AS data,
           (event.data -> 'bulk') = 'true' AS bulk,
-          CASE WHEN jsonb_typeof(event.data -> 'done') = 'array' THEN event.data -> 'done' END AS done
+          CASE WHEN jsonb_typeof(event.data -> 'tasks_done') = 'array' THEN event.data -> 'tasks_done' END AS tasks_done
 """
 
 ADD_JOBS = """
@@ -175,13 +175,13 @@ class NewJob:
 def jobs_for(rows: Sequence[EventRow]) -> list[NewJob]:
     """Return the jobs that SUBSCRIPTIONS asks for: one an event, or one for many where the task takes batches.
 
-    What an event's operation has done itself, as its facts say under `done`, is not asked for.
+    What an event's operation has done itself, as its facts say under `tasks_done`, is not asked for.
     """
     jobs: list[NewJob] = []
     batches: dict[tuple[Task, Queue, UUID, str], list[EventRow]] = defaultdict(list)
     for row in rows:
         bulk = Queue.BULK if row["bulk"] else Queue.DEFAULT
-        done = orjson.loads(row["done"]) if row["done"] else ()
+        done = orjson.loads(row["tasks_done"]) if row["tasks_done"] else ()
         for task in _tasks(row["name"]):
             if task.name in done:
                 continue

@@ -1,6 +1,6 @@
 """What follows from what: the one page that says which tasks react to an event, and what runs every night.
 
-An event whose facts name a task under `done` asks for no such job: its operation has done that itself.
+An event whose facts name a task under `tasks_done` asks for no such job: its operation has done that itself.
 """
 
 from collections.abc import Mapping

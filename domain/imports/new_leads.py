@@ -152,7 +152,7 @@ class _New:
         stage, opened, status = self.place.stage, self.place.opened_in, self.place.status
         # It stands in two events, and is written once.
         as_open = orjson.Fragment(events.dump(self._live(opened, LeadStatus.OPEN)))
-        captured = {"version": 1, "before": None, "after": as_open, "changes": dict[str, Any](), "done": DONE}
+        captured = {"version": 1, "before": None, "after": as_open, "changes": dict[str, Any](), "tasks_done": DONE}
         self._taking.happened(LeadCaptured, self.key, captured, at=self.entered_at)
         if self.closed_at is None:
             return
@@ -164,7 +164,7 @@ class _New:
             "before": as_open,
             "after": self._live(stage, status),
             "changes": changes,
-            "done": DONE,
+            "tasks_done": DONE,
         }
         self._taking.happened(LeadClosed, self.key, closed, at=self.closed_at)
 

@@ -40,7 +40,7 @@ def test_an_empty_database_is_brought_to_the_newest_version_first(empty_database
     output = run(empty_database_url, "--leads", "5")
     assert "Sign in as demo@sunfield.example" in output
     sentence = refused("demo", "--leads", "5", env={"DATABASE_URL": empty_database_url})
-    assert "There is a user with this email already." in sentence
+    assert "Another user has this email already." in sentence
 
 
 async def test_what_cannot_be_made_is_said_in_one_sentence(db: str) -> None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
-from domain import bulks, catalog, closings, leads, moves
+from domain import bulks, catalog, closings, leads, moves, stages
 from domain.actors import Actor
 from domain.batches import Outcome
 from domain.bulks import Chosen, CountChanged, TooManyLeads, Work
 from domain.custom_values import CustomValue
 from domain.errors import Forbidden, Invalid, NotFound, Required
-from domain.leads import LeadDetails, TooManyTags
+from domain.leads import LeadDetails, StageClosesLeads, TooManyTags
 from domain.money import Money
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind, BulkRow, BulkStatus
@@ -99,6 +99,45 @@ async def test_what_would_be_wrong_for_every_lead_is_said_once() -> None:
     with pytest.raises(TooManyLeads):
         await bulks.named(admin, assign(rep), [uuid7() for _ in range(501)], now=NOW)
     assert (await Lead.get(id=row.id)).version == 1
+
+
+async def test_only_leads_that_are_won_move_to_a_stage_of_wins_and_where_none_is_that_is_said_once() -> None:
+    admin = await seller()
+    rep = await member(Role.REP, of=admin)
+    wins = await stage(admin, StageKind.FOLLOW_UP)
+    later = await stages.create(admin, wins.pipeline_id, stages.NewStage("Renewals", StageKind.FOLLOW_UP), now=NOW)
+    rows = [await lead(rep) for _ in range(2)]
+    work = Work(BulkKind.MOVE, {"stage_id": wins.id})
+    keys = [row.id for row in rows]
+    for which in (bulks.named(rep, work, keys, now=NOW), bulks.chosen(rep, work, everything(rep), expected=2, now=NOW)):
+        with pytest.raises(StageClosesLeads) as refused:
+            await which
+        assert refused.value.field == ("stageId",)
+    foreign = await lead(admin)
+    won = await lead(rep)
+    for row in (foreign, won):
+        await closings.close(admin, row.id, LeadStatus.WON, now=NOW)
+    with pytest.raises(StageClosesLeads):
+        await bulks.named(rep, work, [rows[0].id, foreign.id], now=NOW)
+    work = Work(BulkKind.MOVE, {"stage_id": later.id})
+    assert codes(await bulks.named(rep, work, [*keys, won.id], now=NOW)) == ["STAGE_CLOSES_LEADS"] * 2
+    assert (await Lead.get(id=won.id)).stage_id == later.id
+
+
+async def test_what_is_wrong_with_a_lead_itself_points_at_its_id_among_those_given() -> None:
+    admin = await seller()
+    row, gone = await lead(admin), await lead(admin)
+    await leads.delete(admin, gone.id, now=NOW)
+    outcomes = await bulks.named(admin, assign(admin), [row.id, gone.id, row.id, uuid7()], now=LATER)
+    assert [[fault.field for fault in outcome.faults] for outcome in outcomes] == [[], [("ids", "1")], [("ids", "3")]]
+
+
+async def test_a_key_is_told_the_scope_that_it_lacks() -> None:
+    admin = await seller()
+    row = await lead(admin)
+    key = await partner("lead:read", of=admin)
+    with pytest.raises(Forbidden, match="lacks the scope lead:write"):
+        await bulks.named(key, Work(BulkKind.TAG, {"tag_ids": []}), [row.id], now=NOW)
 
 
 async def test_a_rep_does_it_to_their_own_and_sees_no_other() -> None:

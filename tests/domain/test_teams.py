@@ -61,7 +61,7 @@ async def test_teams_beside_one_another_have_names_of_their_own(db: str) -> None
             await attempt
         assert (refused.value.field, refused.value.message) == (
             ("name",),
-            "There is a team with this name already.",
+            "Another team has this name already.",
         )
 
     assert (await Team.get(id=within.id)).parent_id == sales.id

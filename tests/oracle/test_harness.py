@@ -17,7 +17,7 @@ from tests.oracle.running import Run
 from tests.oracle.world import HOME, World
 
 TREE: dict[str, Any] = {"leads": {"nodes": [{"id": "1", "title": "a"}, {"id": "2", "title": None}], "totalCount": 2}}
-WRONG_ID = Told(("lead",), "BAD_USER_INPUT", "id is not the id of a Lead.")
+WRONG_ID = Told(("lead",), "BAD_USER_INPUT", "id is not an id of type Lead.")
 
 
 def said(tree: Any, *errors: Told) -> Answer:

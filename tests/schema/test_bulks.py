@@ -20,7 +20,7 @@ from schema import live
 from schema.context import Context
 from schema.schema import graphql_schema
 from tests.factories import NOW, bearer, events, lead, member, seller, stage
-from tests.schema.asking import answer, ask, codes, gid
+from tests.schema.asking import answer, ask, gid
 
 pytestmark = pytest.mark.usefixtures("db")
 LATER = NOW + timedelta(hours=1)
@@ -92,7 +92,10 @@ async def test_leads_are_named_in_one_way() -> None:
     assert refusals(await run(admin, "deleteLeads", ids=[row] * 600)) == []
     many = [gid("Lead", uuid7()) for _ in range(501)]
     assert refusals(await run(admin, "deleteLeads", ids=many)) == ["TOO_MANY_LEADS"]
-    assert await codes(admin, document("deleteLeads"), input={"ids": ["Tag_" + "0" * 32]}) == ["BAD_USER_INPUT"]
+    told = await answer(admin, document("deleteLeads"), input={"ids": [row, "Tag_" + "0" * 32]})
+    [error] = told["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["message"] == "ids.1 is not an id of type Lead."
 
 
 async def test_a_filter_and_a_search_choose_what_the_list_shows() -> None:

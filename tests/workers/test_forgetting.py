@@ -6,6 +6,7 @@ from domain import files, sign_in_attempts
 from domain.jobs import Queue
 from domain.sign_in_attempts import Limit
 from models.base import uuid7
+from models.bulks import Bulk, BulkKind, BulkRow
 from models.conversations import Notification, NotificationKind
 from models.files import File, FileChunk
 from models.idempotency import IdempotencyKey
@@ -33,6 +34,16 @@ async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database)
             event_id=uuid7(),
             created_at=now - (now - at) * 46,
         )
+        bulk = await Bulk.create(
+            workspace_id=admin.workspace_id,
+            kind=BulkKind.TAG,
+            total=2,
+            done=2,
+            created_at=at,
+            completed_at=now - (now - at) * 46,
+        )
+        for number in (1, 2):
+            await BulkRow.create(workspace_id=admin.workspace_id, bulk_id=bulk.id, number=number, lead_id=uuid7())
     await add_job(database, "forget_what_ended", queue="bulk")
 
     for _ in range(2):
@@ -44,3 +55,5 @@ async def test_what_ended_is_deleted_and_what_counts_is_kept(database: Database)
 
     for rows in (Session, IdempotencyKey, SignInAttempt, File, FileChunk, Notification):
         assert await rows.all().count() == 1, rows
+    assert await Bulk.all().count() == 2
+    assert sorted(row.number for row in await BulkRow.all()) == [1, 2]

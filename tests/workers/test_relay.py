@@ -100,7 +100,7 @@ async def test_what_an_operation_has_done_itself_is_no_job(
     await record(database, [workspaces[0].id], events=4, name="lead.updated")
     for position, done in ((1, '["score_leads"]'), (2, '["another"]'), (3, "[]")):
         await database.rows(
-            "UPDATE event SET data = jsonb_build_object('done', $2::jsonb) WHERE seq = $1", position, done
+            "UPDATE event SET data = jsonb_build_object('tasks_done', $2::jsonb) WHERE seq = $1", position, done
         )
     batch = await relay_batch(connection)
     [job] = await database.rows("SELECT task, arguments ->> 'event_ids' AS event_ids FROM job")
