@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("days", fields.IntField()),
-                ("at", fields.CharField(null=True, description="HH:MM; null: due on the day.", max_length=5)),
+                ("at", fields.TextField(null=True, unique=False)),
                 ("removed_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={

@@ -78,7 +78,8 @@ class FollowUpPlanStep(EditableRow):
     priority = fields.CharEnumField(Priority, max_length=8, default=Priority.NORMAL)
     anchor = fields.CharEnumField(PlanAnchor, max_length=10, default=PlanAnchor.TRIGGER)
     days = fields.IntField()
-    at: str | None = fields.CharField(max_length=5, null=True, description="HH:MM; null: due on the day.")
+    # HH:MM; null: due on the day.
+    at: str | None = fields.TextField(null=True)
     removed_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
