@@ -167,7 +167,7 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(
             User,
-            search="to_tsvector('simple', {alias}.name || ' ' || coalesce({alias}.email, ''))",
+            search="search_words({alias}.name || ' ' || coalesce({alias}.email, ''))",
             searched=("name", "email"),
             links={"membership": Link(Membership, theirs="user_id")},
         ),
@@ -178,7 +178,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Need, live=LIVE),
         Noun(
             Activity,
-            search="to_tsvector('simple', coalesce({alias}.subject, '') || ' ' || coalesce({alias}.text, ''))",
+            search="search_words(coalesce({alias}.subject, '') || ' ' || coalesce({alias}.text, ''))",
             links={
                 "lead": Link(Lead, ours="lead_id"),
                 "participants": Link(ActivityParticipant, theirs="activity_id"),
@@ -191,7 +191,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(SavedView, live=LIVE),
         Noun(
             Comment,
-            search="to_tsvector('simple', {alias}.text)",
+            search="search_words({alias}.text)",
             links={
                 "lead": Link(Lead, ours="lead_id"),
                 "company": Link(Company, ours="company_id"),

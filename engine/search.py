@@ -1,4 +1,4 @@
-"""The search over several nouns: one statement finds, ranks and marks what matches, whatever the words.
+"""The search over several nouns: one statement finds and ranks what matches, whatever the words.
 
 How much is read is bounded by construction. Where one in 20 of a noun's newest rows matches, the newest rows are walked
 until enough are found, and no others are looked for. Of all other words the index gives what matches, up to a number
@@ -7,7 +7,7 @@ people own, the newest rows of theirs are walked first, and the index is asked o
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from domain.actors import NONE, Actor
 from engine.nouns import NOUNS
 from engine.select import fetch
 from engine.sql import Params, few_owners, tsquery, visible
+from engine.words import Marker
 from models.companies import Company
 from models.contacts import Contact
 from models.leads import Lead
@@ -28,11 +29,6 @@ MOST_FOUND, MOST_NEWEST, MOST_OF_NEWEST = 5_000, 20_000, 1_000
 PEEKED, COMMON = 400, 20
 # With as many of the newest rows of few owners, no more are looked for; each owner has at least as many walked.
 ENOUGH = 100
-# Longer texts are shown in parts.
-SHORT, LONGEST_SHOWN = 200, 600
-BEGIN, END = "\x01", "\x02"
-MARKS = f"StartSel={BEGIN},StopSel={END}"
-WHOLE, PARTS = f"{MARKS},HighlightAll=true", f"{MARKS},MaxFragments=2,MaxWords=25,MinWords=10"
 GLOBAL_ID = re.compile(r"([A-Za-z]+)_([0-9a-f]{32})")
 
 
@@ -40,11 +36,12 @@ GLOBAL_ID = re.compile(r"([A-Za-z]+)_([0-9a-f]{32})")
 class Searched:
     """How a noun is searched beside its words: columns that may be just what was typed, once that is normalised.
 
-    `named` is the one that an index finds names by.
+    `named` is the one that an index finds names by; `in_any_case` are those of them whose case says nothing.
     """
 
     exact: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
     named: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
+    in_any_case: frozenset[str] = frozenset()
 
 
 def phone(text: str) -> str | None:
@@ -63,7 +60,7 @@ SEARCHED: dict[type[Model], Searched] = {
         {"domain": inputs.normalised_domain, "phone_normalised": phone}, {"name_normalised": inputs.normalised_name}
     ),
     Contact: Searched({"email_normalised": inputs.normalised_email, "phone_normalised": phone}, {"name": as_typed}),
-    Product: Searched({"sku": as_typed}, {"name_normalised": inputs.normalised_name}),
+    Product: Searched({"sku": as_typed}, {"name_normalised": inputs.normalised_name}, frozenset({"sku"})),
 }
 
 
@@ -83,7 +80,6 @@ class Hit:
     model: type[Model]
     key: UUID
     rank: float
-    segments: tuple[Segment, ...]
 
 
 async def search(actor: Actor, text: str, models: Sequence[type[Model]], *, limit: int) -> list[Hit]:
@@ -98,42 +94,37 @@ async def search(actor: Actor, text: str, models: Sequence[type[Model]], *, limi
         return []
     typed = " ".join(inputs.CONTROL.sub(" ", text).split())
     sql = _statement(actor, typed, wanted, query, params, limit)
+    return [Hit(wanted[row["place"]], row["id"], row["rank"]) for row in await fetch(sql, params)]
+
+
+def marked(rows: Sequence[Model], text: str) -> list[list[Segment]]:
+    """Return for each row the parts of its texts that have a match, in the order of their columns."""
+    marker = Marker(text)
     return [
-        Hit(wanted[row["place"]], row["id"], row["rank"], tuple(_segments(wanted[row["place"]], row["marked"])))
-        for row in await fetch(sql, params)
+        [
+            Segment(column, piece, is_match)
+            for column in NOUNS[type(row)].searched
+            for piece, is_match in marker.marked(getattr(row, column) or "")
+        ]
+        for row in rows
     ]
-
-
-def _segments(model: type[Model], marked: Sequence[str | None]) -> Iterator[Segment]:
-    """Give the parts of the texts that have a match, in the order of their columns."""
-    for column, text in zip(NOUNS[model].searched, marked, strict=True):
-        if text is None or BEGIN not in text:
-            continue
-        shown = 0
-        for at, part in enumerate(re.split(f"[{BEGIN}{END}]", text)):
-            kept = part[: LONGEST_SHOWN - shown]
-            shown += len(kept)
-            if kept:
-                yield Segment(column, kept, at % 2 == 1)
 
 
 def _statement(actor: Actor, text: str, models: Sequence[type[Model]], query: str, params: Params, limit: int) -> str:
     # Made once: a plan for any values would make the query anew for every row.
     tables, query = [f"q AS MATERIALIZED (SELECT {query} AS words)"], "(SELECT q.words FROM q)"
-    tops, marked = [], []
+    tops = []
     for place, model in enumerate(models):
         tests = _exact(model, text, params)
         rank = _rank(model, text, tests, query, params)
         ways = _ways(actor, model, place, query, rank, params, tables)
         seen = visible(model, actor, params, "r")
         just = f"SELECT r.id, r.created_at, {rank} AS rank FROM {NOUNS[model].table} r WHERE {seen}"
-        tests += _equal(SEARCHED[model].named, text, params)
+        tests += _equal(model, "named", text, params)
         ways += [f"({just} AND {test} LIMIT {int(limit)})" for test in tests]
         found = " UNION ".join(ways)
         tops.append(f"(SELECT {place} AS place, c.* FROM ({found}) c {BEST} LIMIT {int(limit)})")
-        marked.append(_marked(actor, model, place, query, params))
-    tables.append(f"best AS MATERIALIZED (SELECT c.* FROM ({' UNION ALL '.join(tops)}) c {BEST} LIMIT {int(limit)})")
-    return f"WITH {', '.join(tables)} SELECT * FROM ({' UNION ALL '.join(marked)}) c {BEST}"
+    return f"WITH {', '.join(tables)} SELECT c.* FROM ({' UNION ALL '.join(tops)}) c {BEST} LIMIT {int(limit)}"
 
 
 BEST = "ORDER BY c.rank DESC, c.created_at DESC, c.id DESC"
@@ -182,16 +173,19 @@ def _exact(model: type[Model], text: str, params: Params) -> list[str]:
     tests = []
     if (key := _key(model, text)) is not None:
         tests.append(f"r.id = {params.once(f'key {key}', key, 'uuid')}")
-    return tests + _equal(SEARCHED[model].exact, text, params)
+    return tests + _equal(model, "exact", text, params)
 
 
-def _equal(columns: Mapping[str, Callable[[str], str | None]], text: str, params: Params) -> list[str]:
-    given = {column: normalised(text) for column, normalised in columns.items()}
-    return [
-        f'r."{column}" = {params.once(f"text {value}", value, "text")}'
-        for column, value in given.items()
-        if value is not None
-    ]
+def _equal(model: type[Model], way: str, text: str, params: Params) -> list[str]:
+    columns: Mapping[str, Callable[[str], str | None]] = getattr(SEARCHED[model], way)
+    tests = []
+    for column, normalised in columns.items():
+        if (value := normalised(text)) is not None:
+            sides = [f'r."{column}"', params.once(f"text {value}", value, "text")]
+            if column in SEARCHED[model].in_any_case:
+                sides = [f"lower({side})" for side in sides]
+            tests.append(" = ".join(sides))
+    return tests
 
 
 def _key(model: type[Model], text: str) -> UUID | None:
@@ -206,22 +200,8 @@ def _key(model: type[Model], text: str) -> UUID | None:
 def _rank(model: type[Model], text: str, exact: Sequence[str], query: str, params: Params) -> str:
     """Return how well a row matches: 3 for just this one, 2 for its name, 1 for a beginning of its name, and below it
     how much and where the words occur."""
-    name, typed = f'lower(r."{NOUNS[model].searched[0]}")', f"lower({params.once(f'text {text}', text, 'text')})"
+    name, typed = f'r."{NOUNS[model].searched[0]}"', params.once(f"text {text}", text, "text")
+    name, typed = f"lower(search_fold({name}))", f"lower(search_fold({typed}))"
     cases = [f"WHEN {test} THEN 3" for test in exact]
     cases += [f"WHEN {name} = {typed} THEN 2", f"WHEN starts_with({name}, {typed}) THEN 1"]
     return f"(CASE {' '.join(cases)} ELSE 0 END + ts_rank(r.words, {query}, 32)::float8)"
-
-
-def _marked(actor: Actor, model: type[Model], place: int, query: str, params: Params) -> str:
-    """Return the best of a noun, with the texts of its columns in which what matches stands between marks."""
-    whole, parts = params.once("whole", WHOLE, "text"), params.once("parts", PARTS, "text")
-    marks = params.once("marks", BEGIN + END, "text")
-    texts = []
-    for column in NOUNS[model].searched:
-        text = f"translate(r.\"{column}\", {marks}, '')"
-        options = f'CASE WHEN length(r."{column}") > {SHORT} THEN {parts} ELSE {whole} END'
-        texts.append(f"ts_headline('simple', {text}, {query}, {options})")
-    return (
-        f"SELECT b.*, ARRAY[{', '.join(texts)}] AS marked FROM best b JOIN {NOUNS[model].table} r ON r.id = b.id"
-        f" WHERE b.place = {place} AND {visible(model, actor, params, 'r')}"
-    )

@@ -1,12 +1,13 @@
 """Conditions and scopes as SQL. Names come from the models; every value is a bound parameter."""
 
-import re
+from collections.abc import Sequence
 from typing import Any
 
 from tortoise.models import Model
 
 from domain import policy
 from domain.actors import ALL, Actor, Scope
+from engine import words
 from engine.conditions import All, AnyOf, Asked, Compare, Condition, CustomTest, Exists, Not, Op, Search
 from engine.nouns import NOUNS, Noun
 from models import custom_values
@@ -17,10 +18,6 @@ from models.workspaces import Workspace
 
 # Beyond these, a page is read as one list rather than owner by owner.
 MOST_OWNERS = 50
-WORD = re.compile(r"[^\W_]+")
-# What would end a quoted word of a query, and what no text can hold.
-UNQUOTABLE = re.compile(r"['\\\x00-\x1f\x7f\ud800-\udfff]")
-PUNCTUATION = '.,;:!?()[]{}<>"&|*'
 
 
 class Params:
@@ -55,8 +52,8 @@ def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias:
             return f"({where(noun, of, actor, params, alias)}) IS NOT TRUE"
         case Exists(link, inner):
             return _exists(noun, link, inner, actor, params, alias)
-        case Search(words):
-            return _search(noun, words, params, alias)
+        case Search(text):
+            return _search(noun, text, params, alias)
         case CustomTest():
             return _custom(condition, params, alias)
         case Asked():
@@ -192,31 +189,38 @@ def _exists(noun: Noun, name: str, inner: Condition, actor: Actor, params: Param
     return f'EXISTS (SELECT FROM "{link.through._meta.db_table}" {through} {join} WHERE {" AND ".join(tests)})'
 
 
-def _search(noun: Noun, words: str, params: Params, alias: str) -> str:
-    query = tsquery(words, params)
+def _search(noun: Noun, text: str, params: Params, alias: str) -> str:
+    query = tsquery(text, params)
     return "TRUE" if query is None else f"{noun.search.format(alias=alias)} @@ {query}"
 
 
 def tsquery(text: str, params: Params) -> str | None:
     """Return the query for rows with every word of a text, the last at least as a beginning; None without any word.
 
-    What PostgreSQL keeps as one word, such as an address or a compound, is found whole, by its beginning and, where
-    it keeps these besides, by its parts.
+    Words that nothing but signs stand between, such as those of an address, must follow one another.
     """
-    pieces = [piece for piece in UNQUOTABLE.sub(" ", text).split() if WORD.search(piece)]
+    pieces = words.pieces(text)
     if not pieces:
         return None
-    as_parsed = params.add(" & ".join(f"'{piece}'" for piece in pieces) + ":*", "text")
-    if all(WORD.fullmatch(piece) for piece in pieces):
-        # The index would look up each word twice.
-        return f"to_tsquery('simple', {as_parsed})"
     *before, last = pieces
-    as_typed = params.add(" & ".join([*(_ways(piece, "") for piece in before), _ways(last, ":*")]), "text")
-    return f"(to_tsquery('simple', {as_parsed}) || lower({as_typed})::tsquery)"
+    written = " & ".join([*(_phrase(piece, "") for piece in before), _phrase(last, ":*")])
+    return f"to_tsquery('simple', search_fold({params.add(written, 'text')}))"
 
 
-def _ways(piece: str, prefix: str) -> str:
-    """Return what stands for a piece of a text: its words, or itself as one."""
-    words, whole = WORD.findall(piece), piece.strip(PUNCTUATION)
-    parts = " & ".join(f"'{word}'" for word in words) + prefix
-    return parts if words == [whole] else f"({parts} | '{whole}'{prefix})"
+def _phrase(piece: Sequence[str], prefix: str) -> str:
+    """Return what stands for words that follow one another, the last with a prefix sign."""
+    *before, last = piece
+    return " <-> ".join([*(_word(word, "") for word in before), _word(last, prefix)])
+
+
+def _word(word: str, prefix: str) -> str:
+    """Return what stands for a word: itself or, where it has dots within, those parts in the midst of a longer one.
+
+    The last part is no beginning then: of "com" and the like the index would give all rows that there are.
+    """
+    whole, parts = f"{_quoted(word)}{prefix}", words.parts(word)
+    return whole if len(parts) == 1 else f"({whole} | {' <-> '.join(_quoted(part) for part in parts)})"
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"

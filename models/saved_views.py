@@ -24,6 +24,13 @@ class Sharing(StrEnum):
     ALL = "ALL"
 
 
+class JSONAsGiven(fields.JSONField[Any]):
+    """JSON that is kept as it was written, its keys in their order: no condition looks into it."""
+
+    class _db_postgres:
+        SQL_TYPE = "JSON"
+
+
 class SavedView(EditableRow):
     """A list of a noun. `passing` and `order_by` are what the list's filter and orderBy take, as they were given.
 
@@ -39,8 +46,8 @@ class SavedView(EditableRow):
     name = fields.TextField()
     noun = fields.CharEnumField(ViewNoun, max_length=16)
     visibility = fields.CharEnumField(Sharing, max_length=16, default=Sharing.OWN)
-    passing: Any = fields.JSONField(null=True)
-    order_by: Any = fields.JSONField(null=True)
+    passing: Any = JSONAsGiven(null=True)
+    order_by: Any = JSONAsGiven(null=True)
     search: str | None = fields.TextField(null=True)
     columns: Any = fields.JSONField(default=list)
     position = fields.IntField(default=0)

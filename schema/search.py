@@ -10,7 +10,7 @@ from tortoise.models import Model
 
 from domain.edits import camel
 from engine.reads import MODELS
-from engine.search import search
+from engine.search import marked, search
 from schema.connections import LARGEST_PAGE, LONGEST_SEARCH
 from schema.context import Info
 from schema.fields import shown
@@ -98,15 +98,16 @@ class SearchQueries:
         wanted = list(SearchType) if types is None else types
         hits = await search(info.context.actor, query, [one.model for one in wanted], limit=limit)
         rows = await asyncio.gather(*(info.context.row(hit.model, hit.key) for hit in hits))
+        # What was deleted a moment ago is not there.
+        there = [(hit, row) for hit, row in zip(hits, rows, strict=True) if row is not None]
+        texts = marked([row for _, row in there], query)
         return [
             SearchHit(
                 node=shown(row),
                 rank=hit.rank,
                 highlight=[
-                    SearchSegment(field=camel(one.column), text=one.text, is_match=one.is_match) for one in hit.segments
+                    SearchSegment(field=camel(one.column), text=one.text, is_match=one.is_match) for one in segments
                 ],
             )
-            # What was deleted a moment ago is not there.
-            for hit, row in zip(hits, rows, strict=True)
-            if row is not None
+            for (hit, row), segments in zip(there, texts, strict=True)
         ]

@@ -1,5 +1,6 @@
 """Saved views through the API: checked as their lists are, and never in the way of what is gone."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,6 +82,19 @@ async def test_a_view_is_kept_as_given_and_its_list_takes_it() -> None:
         **{name: view[name] for name in ("filter", "orderBy", "search")},
     )
     assert [node["title"] for node in told["leads"]["nodes"]] == ["Solar"]
+
+
+async def test_a_filter_keeps_the_order_that_it_was_written_in() -> None:
+    admin = await seller()
+    passing = {"title": {"ne": "x", "eq": "Solar"}, "score": {"lte": 9, "gte": 1}, "and": []}
+    order = [{"field": "CREATED_AT", "direction": "ASC"}, {"direction": "DESC", "field": "SCORE"}]
+
+    view = await saved(admin, filter=passing, orderBy=order)
+
+    assert json.dumps(view["filter"]) == json.dumps(passing)
+    assert json.dumps(view["orderBy"]) == json.dumps(order)
+    [listed] = (await ask(admin, LIST))["savedViews"]["nodes"]
+    assert (json.dumps(listed["filter"]), json.dumps(listed["orderBy"])) == (json.dumps(passing), json.dumps(order))
 
 
 async def test_what_the_list_would_refuse_is_refused_with_its_place() -> None:

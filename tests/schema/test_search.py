@@ -10,12 +10,13 @@ from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
 from domain.products import ProductDetails
-from engine import search
+from engine import search, words
 from engine.reads import MODELS
 from engine.select import fetch
 from models.base import uuid7
 from models.companies import Company
 from models.contacts import Contact
+from models.database import read
 from models.leads import Lead
 from models.stages import StageKind
 from models.users import Role
@@ -115,6 +116,7 @@ async def test_what_is_unmistakable_is_found_and_comes_first() -> None:
         "+492211234567": "Company Acme",
         "https://www.acme.com/": "Company Acme",
         "PX-500": "Product Pump",
+        "px-500": "Product Pump",
         gid("Lead", lead.id): "Lead Roof",
         str(lead.id): "Lead Roof",
         acme.id.hex: "Company Acme",
@@ -143,6 +145,27 @@ async def test_what_is_unmistakable_is_found_and_comes_first() -> None:
         ("roof,", "a roof"),
         ('"roof"', "a roof"),
         ("www.acme.com", "see www.acme.com"),
+        ("acme.com", "see https://www.acme.com/shop."),
+        ("acme.co", "mail ann@acme.com"),
+        ("ann@acme.c", "mail ann@acme.com"),
+        ("lee", "mail ann.lee@acme.com"),
+        ("500 pump", "PX-500 is a pump"),
+        ("px-500", "PX-500 is a pump"),
+        ("PX-5", "PX-500 is a pump"),
+        ("1107", "Offer 2026-1107"),
+        ("2026/1107", "Offer 2026-1107"),
+        ("muller", "Müller"),
+        ("MÜLLER", "Muller"),
+        ("mu\u0308ller", "Müller"),
+        ("strasse", "Hauptstraße, Straße 5"),
+        ("Łódź", "lodz"),
+        ("angstrom", "ÅNGSTRÖM"),
+        ("ЕЛКА", "Ёлка"),
+        ("한국", "한국어"),
+        ("हिन्दी", "यह हिन्दी है"),
+        ("soft\u00adware", "Software"),
+        ("«roof»", "Roof"),
+        ("kafe", "Kafé €5"),
     ],
 )
 async def test_words_are_found_as_people_write_them(typed: str, title: str) -> None:
@@ -155,12 +178,61 @@ async def test_words_are_found_as_people_write_them(typed: str, title: str) -> N
     assert listed["leads"]["nodes"] == [{"title": title}]
 
 
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [("ann@acme.com", "ann.b@acme.com"), ("px-500", "PX 5 and 500"), ("lee@acme.com", "lee acme.org"), ("x", "€5 kx")],
+)
+async def test_words_that_signs_join_follow_one_another(typed: str, title: str) -> None:
+    admin = await seller()
+    await lead_of(admin, title)
+
+    assert await names(admin, typed) == []
+
+
+async def test_postgresql_takes_the_words_from_texts_that_we_take() -> None:
+    texts = [
+        *(
+            "Müller-Lüdenscheid PX-500",
+            "ann.lee@acme.com a..b ... .x y.",
+            "Straße ŁÓDŹ Ænima Þór ıİ",
+            "«x» €5 ½ x² Ⅷ ª º µ",
+        ),
+        *(
+            "हिन्दी می\u200cخواهم",
+            "일본어 \u1112\u1161\u11ab が",
+            "e\u0301 soft\u00adware \u202ex \ufeffy",
+            "🚀 → ＡＢ，Ｃ 々 、。",
+        ),
+    ]
+    for text in texts:
+        [row] = await read("SELECT search_cut($1) AS cut, search_fold($1) AS fold", text)
+        assert (row["cut"], row["fold"]) == (words.cut(text), words.fold(text)), text
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "shown"),
+    [
+        ("muller", "Herr Müller, Mu\u0308llers", "Herr [Müller], [Mu\u0308llers]"),
+        ("strasse 5", "Straße 5, 51", "[Straße] [5], [51]"),
+        ("ann@acme.com", "Ann <ann@acme.com>, acme.org", "Ann <[ann@acme.com]>, acme.org"),
+        ("acme.com", "www.acme.com", "www.[acme.com]"),
+        ("500", "PX-500 and PX-5", "PX-[500] and PX-5"),
+        ("roof solar", "Solarroof, solar roof roofs", "[Solarroof], [solar] [roof] roofs"),
+    ],
+)
+async def test_what_matches_is_marked_as_it_was_written(typed: str, text: str, shown: str) -> None:
+    admin = await seller()
+    await lead_of(admin, "Lead", description=text)
+
+    [hit] = await hits(admin, typed)
+    assert text_of(hit, "description") == shown
+
+
 async def test_matches_are_marked_in_plain_text() -> None:
     admin = await seller()
     await lead_of(admin, "<b>Pump</b> & pumps", description="no such word")
     long = "Intro words. " * 200 + "Here a pump is named. " + "More words. " * 200
     await lead_of(admin, "Long", description=long)
-    await lead_of(admin, "Marks", description="a \x01pump\x02 and \x01")
     await contact(admin, "Ann", phone="+1 650 253 0000")
 
     by_title = {hit["node"]["title"]: hit for hit in await hits(admin, "pump")}
@@ -170,7 +242,6 @@ async def test_matches_are_marked_in_plain_text() -> None:
     assert text_of(marked, "description") == ""
     shown = text_of(by_title["Long"], "description")
     assert "a [pump] is" in shown and len(shown) < 400
-    assert text_of(by_title["Marks"], "description") == "a [pump] and "
     assert [hit["highlight"] for hit in await hits(admin, "+1 650 253 0000")] == [[]]
 
 
@@ -180,7 +251,7 @@ async def test_a_text_without_breaks_is_shown_in_part() -> None:
 
     [hit] = await hits(admin, "pump")
 
-    assert sum(len(part["text"]) for part in hit["highlight"]) <= search.LONGEST_SHOWN
+    assert sum(len(part["text"]) for part in hit["highlight"]) <= words.LONGEST_SHOWN
 
 
 @pytest.mark.parametrize(
