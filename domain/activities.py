@@ -285,6 +285,7 @@ async def _check(
     for name, limit in (("outcome", LINE_LIMIT), ("subject", LINE_LIMIT), ("text", inputs.TEXT_LIMIT)):
         if (value := getattr(details, name)) is not UNSET:
             columns[name] = inputs.text(faults, value, field=name, limit=limit)
+    _require_words(faults, columns, current)
     if details.duration_seconds is not UNSET:
         columns["duration_seconds"] = inputs.whole(
             faults, details.duration_seconds, field="durationSeconds", least=0, most=LONGEST_SECONDS
@@ -294,6 +295,14 @@ async def _check(
     if details.user_id is not UNSET:
         columns["user_id"] = await _doer(faults, actor, details.user_id, current)
     return columns
+
+
+def _require_words(faults: Faults, columns: dict[str, Any], current: Activity | None) -> None:
+    """Check that a note says something; one that was empty before may be edited elsewhere."""
+    is_said = {"kind", "subject", "text"} & columns.keys()
+    kind, subject, text = (columns.get(name, getattr(current, name, None)) for name in ("kind", "subject", "text"))
+    if is_said and kind is ActivityKind.NOTE and not (subject or text):
+        faults.add(Required(field="text"))
 
 
 async def _kind(faults: Faults, actor: Actor, details: ActivityDetails, current: Activity | None) -> dict[str, Any]:
@@ -324,12 +333,10 @@ async def _kind(faults: Faults, actor: Actor, details: ActivityDetails, current:
 
 
 def _happened(faults: Faults, value: datetime, now: datetime) -> datetime:
-    found = Faults()
-    inputs.instant(found, value, field="occurredAt")
-    if not any(found) and value > now + AHEAD:
-        found.add(NotYetHappened(field="occurredAt"))
-    for fault in found:
-        faults.add(fault)
+    if value.tzinfo is not None and value > now + AHEAD:
+        faults.add(NotYetHappened(field="occurredAt"))
+    else:
+        inputs.instant(faults, value, field="occurredAt")
     return value
 
 

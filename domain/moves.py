@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from domain import criteria, custom_values, edits, inputs, leads, locks, policy, ranks, relationships, stages
@@ -295,8 +296,12 @@ async def enter(
     on: Board,
     *,
     now: datetime,
+    more: dict[str, Any] | None = None,
 ) -> None:
-    """Put a locked lead into a stage (or only change its columns where it stands there) and keep the history."""
+    """Put a locked lead into a stage (or only change its columns where it stands there) and keep the history.
+
+    `more` is added to the event's facts.
+    """
     came_from, entered_at = lead.stage_id, lead.stage_entered_at
     hanging = on.hanging[lead.id]
     if came_from != target.id:
@@ -312,7 +317,7 @@ async def enter(
         if lead.engaged_at is None and not target.is_intake:
             columns["engaged_at"] = now
     await leads.change(
-        event, actor, lead, columns, now=now, tag_ids=hanging.tag_ids, hand_over_ids=hanging.hand_over_ids
+        event, actor, lead, columns, now=now, more=more, tag_ids=hanging.tag_ids, hand_over_ids=hanging.hand_over_ids
     )
     if came_from == target.id:
         return
@@ -422,7 +427,9 @@ async def approve(actor: Actor, request_id: UUID, *, now: datetime) -> MoveReque
         raise_all(unmet(actor, lead, target, on))
         await _decide(row, MoveRequestStatus.APPROVED, actor, now)
         await _tell(LeadMoveApproved, actor, lead, row, now)
-        await enter(LeadMoved, actor, lead, target, {}, on, now=now)
+        # Whoever asked is told that it is approved, and no second time that the lead moved.
+        asked = {"requested_by_id": row.requested_by_id}
+        await enter(LeadMoved, actor, lead, target, {}, on, now=now, more=asked)
     return row
 
 

@@ -16,7 +16,7 @@ from tortoise.expressions import Q
 
 from domain import bulks, closings, comments, hand_overs, leads, moves, policy, subjects, users
 from domain.actors import NONE, Actor, system
-from domain.errors import DomainError, Faults, Forbidden, NotFound
+from domain.errors import DomainError, Forbidden
 from domain.events import EVENTS, Event, dump, record
 from domain.imports import runs as imports
 from domain.policy import Action
@@ -97,6 +97,10 @@ def approvers(event: EventRow, around: Around) -> Iterable[Any]:
     return [key for key, member in around.members.items() if policy.may(member, Action.APPROVE_MOVE, row)]
 
 
+def nobody(event: EventRow, around: Around) -> Iterable[Any]:
+    return ()
+
+
 def always(event: EventRow) -> bool:
     return True
 
@@ -108,10 +112,14 @@ def changed_stage(event: EventRow) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Whom an event is told, and as what. `themselves`: also to whoever caused it, since they wait for it."""
+    """Whom an event is told, and as what, `but` for those who are told of it by another event.
+
+    `themselves`: also to whoever caused it, since they wait for it.
+    """
 
     kind: NotificationKind
     to: tuple[Who, ...]
+    but: Who = nobody
     when: Callable[[EventRow], bool] = always
     themselves: bool = False
 
@@ -126,7 +134,7 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     **{event: (Telling(KIND.MENTION, (named("mention_ids"),)),) for event in comments.UPDATED.values()},
     leads.LeadCaptured: (Telling(KIND.ASSIGNED, (given_to,)),),
     leads.LeadAssigned: (Telling(KIND.ASSIGNED, (given_to,)),),
-    moves.LeadMoved: (Telling(KIND.LEAD_MOVED, (owner, watchers), when=changed_stage),),
+    moves.LeadMoved: (Telling(KIND.LEAD_MOVED, (owner, watchers), but=named("requested_by_id"), when=changed_stage),),
     moves.LeadMoveRequested: (Telling(KIND.MOVE_REQUESTED, (approvers,)),),
     moves.LeadMoveApproved: (Telling(KIND.MOVE_APPROVED, (named("requested_by_id"),)),),
     moves.LeadMoveRejected: (Telling(KIND.MOVE_REJECTED, (named("requested_by_id"),)),),
@@ -211,7 +219,9 @@ def _how(event: EventRow) -> list[Telling]:
 
 
 def _to(telling: Telling, event: EventRow, around: Around) -> list[UUID]:
-    return [UUID(str(key)) for who in telling.to for key in who(event, around) if key is not None]
+    others = {str(key) for key in telling.but(event, around)}
+    keys = (key for who in telling.to for key in who(event, around) if key is not None)
+    return [UUID(str(key)) for key in keys if str(key) not in others]
 
 
 def _tellings(workspace_id: UUID, event: EventRow, around: Around) -> Iterable[Notification]:
@@ -303,7 +313,8 @@ async def mark_read(
 ) -> list[Notification]:
     """Mark the actor's notifications as read: these, or one and all before it, or all; return those of `ids`.
 
-    Those that are read stay as they are. Raises Forbidden, and with its path NotFound for what is not theirs.
+    Those that are read stay as they are, and what is not theirs or is gone is left out. Raises Forbidden, and NotFound
+    for `up_to_id`.
     """
     user_id = reader(actor)
     policy.require(actor, Action.READ_NOTIFICATIONS)
@@ -314,14 +325,9 @@ async def mark_read(
         raise TooManyNotifications(limit=MOST_MARKED, count=len(wanted), field="ids")
     async with transaction():
         rows = {row.id: row for row in await policy.visible(actor, Notification).filter(id__in=wanted)}
-        faults = Faults()
-        for place, key in enumerate(ids or ()):
-            if key not in rows:
-                faults.add(NotFound(noun="notification", field=f"ids.{place}"))
-        faults.raise_any()
         unread = Notification.filter(workspace_id=actor.workspace_id, user_id=user_id, read_at=None)
         if ids is not None:
-            unread = unread.filter(id__in=wanted)
+            unread = unread.filter(id__in=list(rows))
         if up_to_id is not None:
             last = await policy.get(actor, Notification, up_to_id, field="upToId")
             unread = unread.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lte=last.id))
@@ -329,7 +335,7 @@ async def mark_read(
             await record(NotificationsRead(actor, user_id, {"user_id": user_id, "count": marked}), now=now)
     for row in rows.values():
         row.read_at = row.read_at or now
-    return [rows[key] for key in wanted]
+    return [rows[key] for key in wanted if key in rows]
 
 
 def reader(actor: Actor) -> UUID:

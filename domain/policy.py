@@ -259,6 +259,8 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     Comment: "lead__owner_id",
     Notification: "lead__owner_id",
 }
+# Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
+TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}
 # What exists for its owner, and for those whom they share it with: everybody, or their team and the teams within it.
 SHARED: frozenset[type[Model]] = frozenset({SavedView})
 # What exists only for whom it is meant: the column that says so.
@@ -362,7 +364,8 @@ def visible(actor: Actor, noun: type[Subject]) -> QuerySet[Subject]:
     column = ROW_VISIBILITY.get(noun)
     if not column or not owners:
         return rows.filter(id__in=[])
-    owned = Q(**{f"{column}__in": owners})  # type: ignore[arg-type]
+    columns = (column, *TAKEN_PART.get(noun, ()))
+    owned = Q(*(Q(**{f"{name}__in": owners}) for name in columns), join_type=Q.OR)  # type: ignore[arg-type]
     return rows.filter(owned if needs_lead(noun) else owned | Q(lead_id=None))
 
 

@@ -105,6 +105,8 @@ def _owned(model: type[Model], scope: Scope, params: Params, alias: str) -> str:
     if (column := policy.own_column(model)) is not None:
         return f"{alias}.{column} = ANY({bound})"
     owned = f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"
+    if parts := policy.TAKEN_PART.get(model):
+        owned = f"({owned} OR {' OR '.join(f'{alias}.{part} = ANY({bound})' for part in parts)})"
     return owned if policy.needs_lead(model) else f"({alias}.lead_id IS NULL OR {owned})"
 
 

@@ -69,7 +69,7 @@ class Activity(Node):
     is_touch: bool = column("Whether it counts as a touch.")
     direction: ActivityDirection | None = column("Who turned to whom; null where that says nothing.")
     subject: str | None = column("What it was about, in a line.")
-    text: str | None = column("What was said or written: plain text.")
+    text: str | None = column("What was said or written: plain text; of a note this or the subject.")
     outcome: str | None = column("What came of it.")
     duration_seconds: int | None = column("How long it took.")
     occurred_at: datetime = column("When it happened.")

@@ -43,6 +43,18 @@ REFERENCES = {
 }
 
 
+# What hangs on a lead, company or contact, by the fact of its events that is its key.
+ABOUT = {
+    "activity_id": "Activity",
+    "attachment_id": "Attachment",
+    "comment_id": "Comment",
+    "hand_over_id": "HandOver",
+    "request_id": "MoveRequest",
+}
+# What has events of its own, which bear the key of the lead that it hangs on.
+SUBJECTS = {"need": "Need"}
+
+
 @strawberry.type(description="Who did something.")
 class EventActor:
     kind: ActorKind = strawberry.field(description="What kind of actor it was.")
@@ -80,6 +92,18 @@ def event_changes(data: dict[str, Any]) -> list[Change]:
     ]
 
 
+def about(subject_type: str, subject_id: UUID, data: dict[str, Any]) -> str | None:
+    """Return the global id of what hangs on a subject and an event tells of; None where it tells of itself."""
+    if noun := SUBJECTS.get(subject_type):
+        return ids.encode(noun, subject_id)
+    return next((ids.encode(noun, UUID(data[fact])) for fact, noun in ABOUT.items() if data.get(fact)), None)
+
+
+def instead_of(data: dict[str, Any]) -> str | None:
+    """Return the global id of whom a substitute stood in for."""
+    return ids.encode("User", UUID(data["instead_of"])) if data.get("instead_of") else None
+
+
 def _public(name: str, value: Any) -> JSON | None:
     """Return a column's value as the API shows it: keys as global ids."""
     noun = REFERENCES.get(name)
@@ -105,3 +129,14 @@ class HistoryEntry:
     client_mutation_id: str | None = column("What the client that caused it sent along.")
     actor: EventActor = computed(event_actor, "Who did it.", needs=("actor",))
     changes: list[Change] = computed(event_changes, "What changed.", needs=("data",))
+    about_id: strawberry.ID | None = computed(
+        about,
+        "The comment, activity, file, need, hand-over or asked move that it is about, deleted ones included; null "
+        "where it is about nothing but the object itself.",
+        needs=("subject_type", "subject_id", "data"),
+    )
+    instead_of_id: strawberry.ID | None = computed(
+        instead_of,
+        "The user whom the lead was meant for, where they were away and a substitute got it.",
+        needs=("data",),
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from domain import notifications
+from domain.errors import NotFound
 from engine.conditions import Compare, Op
 from engine.pages import Order, PageRequest, count
 from models.conversations import Comment as CommentRow
@@ -19,7 +20,7 @@ from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Context, Info
 from schema.enums import described
-from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.errors import MutationInput, Payload, reports_user_errors, user_error
 from schema.events import HistoryEntry
 from schema.fields import batch, column, computed, noun, relation, shown
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, junction, on
@@ -139,7 +140,9 @@ class MarkNotificationsReadInput(MutationInput):
 @strawberry.type(description="Notifications after they were marked as read.")
 class MarkNotificationsReadPayload(Payload):
     notifications: list[Notification] = strawberry.field(
-        default_factory=list, description="Those that were named by `ids`, in their order."
+        default_factory=list,
+        description="Those that were named by `ids`, in their order. One that is gone is told as NOT_FOUND, and stops "
+        "no other.",
     )
     unread_notifications: int | None = strawberry.field(
         default=None, description="How many are unread now; null on errors."
@@ -153,13 +156,18 @@ class NotificationMutations:
     async def mark_notifications_read(
         self, info: Info, input: Annotated[MarkNotificationsReadInput, about("Which.")]
     ) -> MarkNotificationsReadPayload:
+        keys = None if input.ids is None else ids.decode_all(input.ids, "Notification", field="ids")
         rows = await notifications.mark_read(
             info.context.actor,
-            ids=None if input.ids is None else ids.decode_all(input.ids, "Notification", field="ids"),
+            ids=keys,
             up_to_id=ids.decode_maybe(input.up_to_id, "Notification", field="upToId"),
             everything=input.all,
             now=info.context.now,
         )
+        known = {row.id for row in rows}
+        gone = [place for place, key in enumerate(keys or ()) if key not in known]
         return MarkNotificationsReadPayload(
-            notifications=shown(rows), unread_notifications=await unread_of(info.context)
+            notifications=shown(rows),
+            unread_notifications=await unread_of(info.context),
+            user_errors=[user_error(NotFound(noun="notification", field=f"ids.{place}")) for place in gone],
         )

@@ -146,7 +146,7 @@ async def test_the_lead_knows_its_first_and_last_activity_its_touches_and_its_fi
     on = await lead(admin)
     assert await standing(on) == (None, None, None, 0)
 
-    note = await logged(admin, on, NOTE, occurred_at=NOW + 5 * HOUR)
+    note = await logged(admin, on, NOTE, subject="Roof", occurred_at=NOW + 5 * HOUR)
     assert await standing(on) == (NOW + 5 * HOUR, NOW + 5 * HOUR, None, 0)
     inbound = await logged(admin, on, CALL, direction=IN, occurred_at=NOW + HOUR)
     assert await standing(on) == (NOW + HOUR, NOW + 5 * HOUR, None, 1)
@@ -164,7 +164,7 @@ async def test_the_lead_knows_its_first_and_last_activity_its_touches_and_its_fi
     assert await standing(on) == (NOW + HOUR, NOW + 5 * HOUR, 2 * 3600, 3)
     await activities.update(admin, sooner.id, ActivityDetails(direction=IN), now=LATER)
     await activities.update(admin, note.id, ActivityDetails(occurred_at=NOW + 7 * HOUR), now=LATER)
-    await activities.update(admin, answer.id, ActivityDetails(kind=NOTE), now=LATER)
+    await activities.update(admin, answer.id, ActivityDetails(kind=NOTE, subject="Roof"), now=LATER)
     assert await standing(on) == (NOW + HOUR, NOW + 7 * HOUR, None, 2)
     for each in (note, inbound, answer, sooner):
         await activities.delete(admin, each.id, now=LATER)
@@ -184,7 +184,7 @@ async def test_a_workspaces_own_kind_counts_where_its_type_says_so() -> None:
     await activities.update(admin, first.id, ActivityDetails(subject="Roof", type_id=visit.id, kind=CUSTOM), now=LATER)
     assert (await standing(on))[2:] == (24 * 3600, 1), "what was logged counts as it did"
     await activities.update(admin, second.id, ActivityDetails(type_id=visit.id), now=LATER)
-    changed = await activities.update(admin, first.id, ActivityDetails(kind=NOTE), now=LATER)
+    changed = await activities.update(admin, first.id, ActivityDetails(kind=NOTE, subject="Roof"), now=LATER)
     assert (changed.type_id, (await standing(on))[3]) == (None, 0)
 
 
@@ -249,6 +249,36 @@ async def test_every_fault_is_reported_at_once() -> None:
         "participants.4.email", "externalRefs.0.system",
     }  # fmt: skip
     assert not await count(admin)
+
+
+async def test_a_note_says_something() -> None:
+    admin = await seller()
+    on = await lead(admin)
+    wordless: list[dict[str, Any]] = [{}, {"subject": " ", "text": ""}]
+    for words in wordless:
+        with pytest.raises(Required) as caught:
+            await logged(admin, on, NOTE, **words)
+        assert caught.value.field == ("text",)
+    await logged(admin, on, NOTE, subject="Roof")
+    note = await logged(admin, on, NOTE, text="They want a roof")
+    for details in (ActivityDetails(text=None), ActivityDetails(text=" ", subject=" ")):
+        with pytest.raises(Required):
+            await activities.update(admin, note.id, details, now=LATER)
+    await activities.update(admin, note.id, ActivityDetails(text=None, subject="Roof"), now=LATER)
+    call = await logged(admin, on, CALL)
+    with pytest.raises(Required):
+        await activities.update(admin, call.id, ActivityDetails(kind=NOTE), now=LATER)
+    await Activity.filter(id=call.id).update(kind=NOTE)
+    edited = await activities.update(admin, call.id, ActivityDetails(duration_seconds=60), now=LATER)
+    assert edited.duration_seconds == 60, "an empty note of earlier days can be edited elsewhere"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=365), timedelta(days=365 * 500)])
+async def test_what_is_to_come_is_refused_by_one_code_however_far_it_is(ahead: timedelta) -> None:
+    admin = await seller()
+    on = await lead(admin)
+    with pytest.raises(NotYetHappened):
+        await logged(admin, on, occurred_at=NOW + ahead, now=NOW)
 
 
 async def test_an_activity_is_about_something_and_has_happened() -> None:
@@ -465,7 +495,7 @@ async def test_activities_logged_at_once_on_one_lead_are_all_counted() -> None:
     assert await standing(on) == (NOW + HOUR, NOW + 8 * HOUR, 3600, 8)
     await asyncio.gather(
         activities.delete(admin, made[0].id, now=LATER),
-        activities.update(admin, made[1].id, ActivityDetails(kind=NOTE), now=LATER),
+        activities.update(admin, made[1].id, ActivityDetails(kind=NOTE, subject="Roof"), now=LATER),
         logged(admin, on, EMAIL, occurred_at=NOW + 9 * HOUR),
         activities.delete(admin, made[7].id, now=LATER),
     )

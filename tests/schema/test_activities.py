@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain import activities, attachments, comments, leads, moves, needs
+from domain import activities, attachments, comments, hand_overs, leads, moves, needs
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.needs import NeedDetails
@@ -14,10 +14,10 @@ from models.activities import Activity, ActivityKind
 from models.base import uuid7
 from models.leads import Lead
 from models.stages import StageKind
-from models.users import Role
+from models.users import Membership, Role
 from schema.context import Context
 from schema.schema import graphql_schema
-from tests.factories import NOW, lead, partner, seller, stage, upload
+from tests.factories import NOW, lead, member, partner, seller, stage, upload
 from tests.schema.asking import answer, ask, codes, gid
 from tests.statements import recorded
 
@@ -64,7 +64,7 @@ query Timeline($id: ID!, $first: Int, $after: String, $filter: TimelineEntryFilt
 
 
 async def logged(actor: Actor, on: Lead, **more: Any) -> Activity:
-    given: dict[str, Any] = {"kind": ActivityKind.NOTE, "occurred_at": NOW} | more
+    given: dict[str, Any] = {"kind": ActivityKind.NOTE, "subject": "A note", "occurred_at": NOW} | more
     new = NewActivity(details=ActivityDetails(**given), lead_id=on.id)
     return await activities.log(actor, new, now=given["occurred_at"])
 
@@ -199,7 +199,7 @@ async def test_many_are_logged_each_with_its_activity_or_its_faults() -> None:
 
 async def test_five_hundred_and_one_are_refused_as_a_whole() -> None:
     admin = await seller()
-    on = {"leadId": gid("Lead", (await lead(admin)).id), "kind": "NOTE"}
+    on = {"leadId": gid("Lead", (await lead(admin)).id), "kind": "NOTE", "text": "Rang twice"}
 
     found = (await ask(admin, LOG_MANY, input={"activities": [on] * 501}))["logActivities"]
 
@@ -209,7 +209,7 @@ async def test_five_hundred_and_one_are_refused_as_a_whole() -> None:
 
 async def test_a_malformed_id_among_many_logs_none_of_them() -> None:
     admin = await seller()
-    on = {"leadId": gid("Lead", (await lead(admin)).id), "kind": "NOTE"}
+    on = {"leadId": gid("Lead", (await lead(admin)).id), "kind": "NOTE", "text": "Rang twice"}
     told = await answer(admin, LOG_MANY, input={"activities": [on, on | {"companyId": "nonsense"}]})
     assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]
     assert await subjects(admin) == []
@@ -324,6 +324,56 @@ async def test_a_timeline_shows_comments_and_files_as_long_as_they_are_there() -
     await comments.delete(admin, comment.id, now=NOW + timedelta(minutes=3))
     left = (await ask(admin, document, id=gid("Lead", on.id)))["lead"]["timeline"]["nodes"]
     assert "COMMENT" not in [entry["kind"] for entry in left]
+
+
+async def test_what_was_removed_is_named_by_its_id() -> None:
+    admin = await seller()
+    receiver = await member(Role.REP, of=admin)
+    assert admin.user_id and receiver.user_id
+    on = await lead(admin)
+    key = SubjectKey(Lead, on.id)
+    comment = await comments.add(admin, key, text="They like it", now=NOW)
+    file = await attachments.attach(admin, key, (await upload(admin)).id, name="plan.pdf", now=NOW)
+    activity = await logged(admin, on)
+    need = await needs.create(admin, on.id, NeedDetails(title="Warmth"), now=NOW)
+    removals = ((comments, comment), (attachments, file), (activities, activity), (needs, need))
+    for minute, (noun, row) in enumerate(removals, 1):
+        await noun.delete(admin, row.id, now=NOW + timedelta(minutes=minute))
+    hand_over = await hand_overs.hand_over(admin, on.id, receiver.user_id, now=NOW + timedelta(minutes=5))
+    await leads.update(admin, on.id, leads.LeadDetails(title="Wind"), now=NOW + timedelta(minutes=6))
+    document = """query ($id: ID!) {
+      lead(id: $id) {
+        timeline(first: 6) { nodes { event { name aboutId insteadOfId } } } history(first: 1) { nodes { aboutId } }
+      }
+    }"""
+
+    found = (await ask(admin, document, id=gid("Lead", on.id)))["lead"]
+
+    assert [(entry["event"]["name"], entry["event"]["aboutId"]) for entry in found["timeline"]["nodes"]] == [
+        ("lead.updated", None),
+        ("lead.handed_over", gid("HandOver", hand_over.id)),
+        ("need.deleted", gid("Need", need.id)),
+        ("lead.activity_deleted", gid("Activity", activity.id)),
+        ("lead.file_removed", gid("Attachment", file.id)),
+        ("lead.comment_deleted", gid("Comment", comment.id)),
+    ]
+    assert {entry["event"]["insteadOfId"] for entry in found["timeline"]["nodes"]} == {None}
+    assert found["history"]["nodes"] == [{"aboutId": None}]
+
+
+async def test_the_history_names_whom_a_substitute_stood_in_for() -> None:
+    admin = await seller()
+    away, substitute = await member(Role.REP, of=admin), await member(Role.REP, of=admin)
+    assert away.user_id and substitute.user_id
+    await Membership.filter(user_id=away.user_id).update(away_from=NOW, substitute_id=substitute.user_id)
+    on = await lead(admin)
+    await leads.assign(admin, on.id, away.user_id, now=NOW)
+    document = "query ($id: ID!) { lead(id: $id) { owner { id } history(first: 1) { nodes { name insteadOfId } } } }"
+
+    found = (await ask(admin, document, id=gid("Lead", on.id)))["lead"]
+
+    assert found["owner"]["id"] == gid("User", substitute.user_id)
+    assert found["history"]["nodes"] == [{"name": "lead.assigned", "insteadOfId": gid("User", away.user_id)}]
 
 
 async def test_a_timeline_is_filtered_by_kind_and_time_and_paged() -> None:

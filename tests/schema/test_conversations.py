@@ -7,6 +7,7 @@ import pytest
 
 from domain import notifications
 from domain.actors import Actor
+from models.base import uuid7
 from models.conversations import Notification
 from models.events import Event
 from models.users import Role
@@ -135,7 +136,7 @@ async def test_notifications_are_their_readers_alone_by_every_way() -> None:
         assert seen == {"node": None, "nodes": [None], "notifications": {"nodes": []}}
         refused = (await ask(actor, READ, input={"ids": [first["id"]]}))["markNotificationsRead"]
         assert refused["userErrors"] == [{"code": "NOT_FOUND", "field": ["ids", "0"]}]
-        assert (refused["notifications"], refused["unreadNotifications"]) == ([], None)
+        assert (refused["notifications"], refused["unreadNotifications"]) == ([], 0)
     assert (await ask(friend, ways, id=second["id"]))["node"] == {"id": second["id"]}
     assert await Notification.filter(workspace_id=admin.workspace_id, read_at=None).count() == 2
 
@@ -150,6 +151,9 @@ async def test_what_was_read_is_said_by_ids_up_to_one_or_all() -> None:
 
     by_ids = (await ask(friend, READ, input={"ids": [second]}))["markNotificationsRead"]
     assert (by_ids["notifications"][0]["id"], by_ids["unreadNotifications"]) == (second, 2)
+    partly = (await ask(friend, READ, input={"ids": [gid("Notification", uuid7()), second]}))["markNotificationsRead"]
+    assert partly["userErrors"] == [{"code": "NOT_FOUND", "field": ["ids", "0"]}]
+    assert [one["id"] for one in partly["notifications"]] == [second]
     up_to = (await ask(friend, READ, input={"upToId": first}))["markNotificationsRead"]
     assert (up_to["notifications"], up_to["unreadNotifications"]) == ([], 1)
     unread = "{ notifications(filter: {readAt: {isNull: true}}) { nodes { id } } }"

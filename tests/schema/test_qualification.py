@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain import hand_overs
+from domain import hand_overs, leads
 from models.leads import Lead
 from models.stages import StageKind
 from models.users import Role
@@ -219,6 +219,27 @@ ACCEPT = """mutation ($input: AcceptLeadInput!) { acceptLead(input: $input) {
   userErrors { code field } handOver { status seconds } lead { owner { id } } } }"""
 WAITING = """query ($me: ID!) {
   handOvers(filter: { status: { eq: PENDING }, toUser: { eq: $me } }) { totalCount nodes { lead { title } } } }"""
+
+
+READ = "query ($id: ID!) { node(id: $id) { ... on HandOver { reason lead { id } } } handOvers { nodes { id } } }"
+
+
+async def test_who_took_part_in_a_hand_over_reads_it_wherever_the_lead_is_by_now() -> None:
+    admin = await seller()
+    giver, taker, other = [await member(Role.REP, of=admin) for _ in range(3)]
+    row = await lead(giver)
+    assert taker.user_id
+    hand_over = await hand_overs.hand_over(admin, row.id, taker.user_id, now=NOW)
+    await hand_overs.give_back(taker, row.id, reason="No budget", now=NOW)
+    await leads.assign(admin, row.id, admin.user_id, now=NOW)
+    key = gid("HandOver", hand_over.id)
+
+    assert await ask(taker, READ, id=key) == {
+        "node": {"reason": "No budget", "lead": None},
+        "handOvers": {"nodes": [{"id": key}]},
+    }
+    for nobody in (other, giver, await seller()):
+        assert await ask(nobody, READ, id=key) == {"node": None, "handOvers": {"nodes": []}}
 
 
 async def test_a_lead_goes_from_marketing_to_sales_and_back() -> None:
