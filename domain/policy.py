@@ -37,6 +37,7 @@ from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import QualificationAnswer, QualificationCriterion
+from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView, Sharing
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
@@ -94,6 +95,7 @@ class Action(StrEnum):
     DELETE_COMMENT = "comment.delete", "delete comments"
     RESTORE_COMMENT = "comment.restore", "restore deleted comments"
     READ_NOTIFICATIONS = "notification.read", "mark notifications as read"
+    SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
 
     words: str
 
@@ -191,6 +193,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.DELETE_COMMENT: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
     Action.RESTORE_COMMENT: [roles(ADMIN, MANAGER), deleter(REP, QUALIFIER, MARKETER)],
     Action.READ_NOTIFICATIONS: [roles(*Role)],
+    Action.SET_REMINDERS: [roles(*Role)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -218,6 +221,9 @@ READ_SCOPES: dict[type[Model], str] = {
     QualificationAnswer: "lead:read",
     Comment: "comment:read",
     Notification: "notification:read",
+    Reminder: "notification:read",
+    ReminderSettings: "notification:read",
+    Device: "notification:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -258,13 +264,19 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     QualificationAnswer: "lead__owner_id",
     Comment: "lead__owner_id",
     Notification: "lead__owner_id",
+    Reminder: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
 TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}
 # What exists for its owner, and for those whom they share it with: everybody, or their team and the teams within it.
 SHARED: frozenset[type[Model]] = frozenset({SavedView})
 # What exists only for whom it is meant: the column that says so.
-PERSONAL: dict[type[Model], str] = {Notification: "user_id"}
+PERSONAL: dict[type[Model], str] = {
+    Notification: "user_id",
+    Reminder: "user_id",
+    ReminderSettings: "user_id",
+    Device: "user_id",
+}
 # What only some roles see. A file's faults quote its rows, whose leads the others may not see.
 SEEN_BY: dict[type[Model], frozenset[Role]] = {
     ApiKey: frozenset({ADMIN}),

@@ -27,6 +27,7 @@ from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import QualificationAnswer, QualificationCriterion
+from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
@@ -236,5 +237,8 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(ImportFault),
         Noun(Bulk),
         Noun(BulkRow),
+        Noun(Reminder, live=WITH_LEAD),
+        Noun(ReminderSettings),
+        Noun(Device),
     )
 }

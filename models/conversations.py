@@ -86,6 +86,10 @@ class NotificationKind(StrEnum):
     HAND_OVER_RETURNED = "HAND_OVER_RETURNED"
     BULK_DONE = "BULK_DONE"
     IMPORT_DONE = "IMPORT_DONE"
+    REMINDER = "REMINDER"
+    ESCALATION = "ESCALATION"
+    LEAD_ROTTING = "LEAD_ROTTING"
+    FIRST_RESPONSE_MISSED = "FIRST_RESPONSE_MISSED"
 
 
 class Notification(LogRow):
@@ -112,6 +116,8 @@ class Notification(LogRow):
         "models.User", related_name=False, null=True, db_constraint=False, on_delete=fields.NO_ACTION
     )
     event_id = fields.UUIDField()
+    # Of what it reminds, by the key of the reminder, which is then the event's as well: models/reminders.py.
+    reminder_id: UUID | None = fields.UUIDField(null=True)
     data: dict[str, Any] = fields.JSONField(default=dict)
     created_at = fields.DatetimeField()
     read_at: datetime | None = fields.DatetimeField(null=True)

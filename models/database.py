@@ -45,6 +45,7 @@ MODELS = [
     "models.activities",
     "models.follow_ups",
     "models.deliveries",
+    "models.reminders",
     "models.timeline",
     "models.saved_views",
     "models.qualification",

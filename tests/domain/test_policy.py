@@ -69,6 +69,7 @@ WHO_MAY = {
     "comment.delete": "AMrqk",
     "comment.restore": "AMrqk",
     "notification.read": "AMRQKV",
+    "notification.set": "AMRQKV",
 }
 LETTERS = {
     Role.ADMIN: "A",
