@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from tortoise.connection import get_connection
 
 from api.refusals import Refusal, json_response
+from domain import relaying
 from settings import settings
 
 GRAPHIQL = Path(__file__).with_name("graphiql")
@@ -25,12 +27,17 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether PostgreSQL and Redis answer this process; 503 where one does not."""
-    database, redis = await asyncio.gather(
-        _answers(get_connection("default").execute_query("SELECT 1")), _answers(request.app.state.redis.ping())
+    """Say whether PostgreSQL and Redis answer this process, 503 where one does not, and how it is with the relay.
+
+    Without a relay we answer all the same, so that it makes no 503.
+    """
+    database, redis, relay = await asyncio.gather(
+        _answers(get_connection("default").execute_query("SELECT 1")),
+        _answers(request.app.state.redis.ping()),
+        _relay(),
     )
-    told = {"database": database, "redis": redis}
-    return json_response(orjson.dumps(told), 200 if set(told.values()) == {"ok"} else 503)
+    needed = {"database": database, "redis": redis}
+    return json_response(orjson.dumps(needed | {"relay": relay}), 200 if set(needed.values()) == {"ok"} else 503)
 
 
 async def graphiql(_: Request) -> Response:
@@ -64,6 +71,13 @@ def graphiql_page() -> Response:
 @cache
 def _page() -> str:
     return (GRAPHIQL / "index.html").read_text()
+
+
+async def _relay() -> str:
+    try:
+        return await asyncio.wait_for(relaying.state(now=datetime.now(UTC)), PROBE_SECONDS)
+    except Exception:
+        return "unknown"
 
 
 async def _answers(probe: Awaitable[object]) -> str:

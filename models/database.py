@@ -61,6 +61,8 @@ MODELS = [
     "models.idempotency",
 ]
 RELAY_CHANNEL = "salescycle_events"
+# The advisory lock that the one working relay holds.
+RELAY_LOCK = 7_256_114_902
 MIGRATION_LOCK = 7_256_114_901
 # Kept by each connection: an edit's statement is another one for every set of columns that people change together.
 PREPARED_STATEMENTS = 300

@@ -21,17 +21,16 @@ from adapters.live import EventRow
 from domain.events import EVENTS
 from domain.jobs import Queue
 from models.base import uuid7
-from models.database import RELAY_CHANNEL
+from models.database import RELAY_CHANNEL, RELAY_LOCK
 from settings import settings
 from workers import queue
 from workers.jobs import Task
 from workers.subscriptions import SUBSCRIPTIONS
-from workers.supervision import keep
+from workers.supervision import LOST, keep
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 
-LOCK = 7_256_114_902
 BATCH = 1000
 SUBJECTS_AT_ONCE = {Queue.DEFAULT: 100, Queue.BULK: 200}
 POLL_SECONDS = 0.1
@@ -85,6 +84,19 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
      AS new(id, workspace_id, task, queue, arguments)
 """
 
+ADD_FAILED_JOB = """
+INSERT INTO job (id, workspace_id, task, queue, arguments, due_at, attempts, created_at, failed_at, last_error)
+VALUES ($1, $2, $3, $4, $5::jsonb, now(), 0, now(), now(), $6)
+"""
+
+# What is wrong with what is written, and not with the database, which may be well again in a moment.
+WRONG_IN_ITSELF = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.RaiseError,
+)
+
 logger = structlog.get_logger(__name__)
 
 
@@ -118,7 +130,7 @@ async def relay(redis: redis_adapter.Client) -> None:
 async def _take_lock(connection: "Connection") -> None:
     # Waiting inside pg_advisory_lock would hold a snapshot, and keep VACUUM from its work, for days.
     waits = False
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
         if not waits:
             logger.info("relay stands by: another one works")
             waits = True
@@ -151,13 +163,49 @@ async def relay_batch(connection: "Connection", *, after: int = 0) -> Batch:
     """Give the next events beyond a `seq` their positions and write their jobs, in one transaction."""
     async with connection.transaction():
         rows = sorted(await connection.fetch(POSITION, after), key=lambda row: (row["workspace_id"], row["position"]))
-        jobs = jobs_for(rows)
-        if jobs:
-            await connection.execute(ADD_JOBS, *zip(*(job.values() for job in jobs), strict=True))
+        jobs = await _add_jobs(connection, rows)
     waiting = defaultdict(list)
     for job in jobs:
         waiting[job.queue].append(job.id)
     return Batch(rows, waiting)
+
+
+async def _add_jobs(connection: "Connection", rows: Sequence[EventRow]) -> Sequence["NewJob"]:
+    """Write the jobs of events and return them; an event whose jobs cannot be written is set aside, alone."""
+    if not rows:
+        return []
+    try:
+        async with connection.transaction():
+            if jobs := jobs_for(rows):
+                await connection.execute(ADD_JOBS, *zip(*(job.values() for job in jobs), strict=True))
+            return jobs
+    except Exception as error:
+        if not _is_wrong_in_itself(error):
+            raise
+        if len(rows) == 1:
+            await _set_aside(connection, rows[0], error)
+            return []
+    middle = len(rows) // 2
+    return [*await _add_jobs(connection, rows[:middle]), *await _add_jobs(connection, rows[middle:])]
+
+
+def _is_wrong_in_itself(error: Exception) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return isinstance(error, WRONG_IN_ITSELF)
+    return not isinstance(error, LOST)
+
+
+async def _set_aside(connection: "Connection", row: EventRow, error: Exception) -> None:
+    """Keep on record that an event's jobs could not be written, as failed jobs as far as even those can be."""
+    reason = f"{type(error).__name__}: {error}"
+    logger.error("an event is set aside", event_id=str(row["id"]), event_name=row["name"], error=reason)
+    for task in _tasks(row["name"]):
+        job = _job(task, Queue.BULK if row["bulk"] else Queue.DEFAULT, [row])
+        try:
+            async with connection.transaction():
+                await connection.execute(ADD_FAILED_JOB, *job.values(), reason)
+        except WRONG_IN_ITSELF as again:
+            logger.error("a failed job is not on record", event_id=str(row["id"]), task=task.name, error=str(again))
 
 
 @dataclass(frozen=True, slots=True)

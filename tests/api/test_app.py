@@ -5,16 +5,23 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
 from api.app import create_app
+from models.base import uuid7
+from models.database import RELAY_LOCK
+from models.events import Event
 from settings import Settings
+from tests import factories
 from tests.api.door import door as schema
 from tests.api.serving import Client, client_of, codes, serving
 
@@ -80,9 +87,43 @@ async def test_what_fails_before_graphql_is_masked_too(db: str, door: Client, mo
 async def test_readiness_says_what_does_not_answer(db: str, server_settings: Settings) -> None:
     async with served(server_settings, redis_url="redis://127.0.0.1:1") as client:
         ready = await client.http.get("/readyz")
-        assert (ready.status_code, ready.json()) == (503, {"database": "ok", "redis": "unreachable"})
+        assert (ready.status_code, ready.json()) == (
+            503,
+            {"database": "ok", "redis": "unreachable", "relay": "down"},
+        )
         assert (await client.http.get("/healthz")).status_code == 200
         assert (await client.data("{hello}")) == {"hello": "hello world"}
+
+
+async def test_readiness_tells_how_it_is_with_the_relay_and_answers_without_one(
+    clean_db: str, door: Client, server_settings: Settings
+) -> None:
+    async def told() -> tuple[int, str]:
+        ready = await door.http.get("/readyz")
+        return ready.status_code, ready.json()["relay"]
+
+    home = await factories.seller()
+    assert await told() == (200, "down")
+    relay = await asyncpg.connect(server_settings.direct_url)
+    try:
+        await relay.execute("SELECT pg_advisory_lock($1)", RELAY_LOCK)
+        assert await told() == (200, "ok")
+        long_ago = (int(time.time() - 11) * 1000) << 80
+        waiting: dict[str, Any] = {
+            "name": "bell.rang",
+            "subject_type": "bell",
+            "subject_id": uuid7(),
+            "occurred_at": factories.NOW,
+        }
+        await Event.create(id=UUID(int=long_ago | 0x7 << 76), workspace_id=home.workspace_id, **waiting)
+        assert await told() == (200, "ok"), "it is not the oldest"
+        await Event.filter(name__not="bell.rang").delete()
+        assert await told() == (200, "late")
+        await Event.filter(name="bell.rang").update(position=1)
+        assert await told() == (200, "ok")
+    finally:
+        await relay.close()
+    assert await told() == (200, "down")
 
 
 async def test_a_process_of_its_own_opens_what_it_needs_and_ends_when_it_is_told(

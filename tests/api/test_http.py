@@ -319,7 +319,7 @@ async def test_graphiql_is_made_of_parts_that_come_from_here_and_of_nothing_else
 
 async def test_whoever_watches_over_us_is_answered(db: str, door: Client) -> None:
     assert (await door.http.get("/healthz")).json() == {"status": "ok"}
-    assert (await door.http.get("/readyz")).json() == {"database": "ok", "redis": "ok"}
+    assert (await door.http.get("/readyz")).json() == {"database": "ok", "redis": "ok", "relay": "down"}
 
 
 async def test_what_is_not_there_is_said_in_json(db: str, door: Client) -> None:

@@ -240,10 +240,66 @@ async def test_facts_that_count_what_is_done_name_no_task(
 ) -> None:
     [first, *_] = ids(workspaces)
     await record(database, [first], events=1, name="crowd.rang")
-    await database.rows("UPDATE event SET data = '{\"done\": 596}'")
+    await database.rows("UPDATE event SET data = '{\"tasks_done\": 596}'")
     await start("relay").ready()
     await until(lambda: _all_placed(database))
     assert await database.value("SELECT count(*) FROM job WHERE task = 'note_all'") == 1
+
+
+# Larger than any number that the relay's JSON can be read into.
+TOO_LARGE = json.dumps({"tasks_done": ["NUMBER"]}).replace('"NUMBER"', "1" + "0" * 400)
+
+
+async def test_an_event_whose_jobs_cannot_be_told_is_set_aside_and_stops_no_other(
+    database: Database, workspaces: list[Workspace], start: Start
+) -> None:
+    await record(database, ids(workspaces), events=60)
+    poison = await database.value("UPDATE event SET data = $1::jsonb WHERE seq = 7 RETURNING id", TOO_LARGE)
+    house = await start("relay").ready()
+    await until(lambda: _all_placed(database))
+    await record(database, ids(workspaces), events=10)
+    await until(lambda: _all_placed(database))
+
+    await assert_whole(database, events=70)
+    await house.says("an event is set aside")
+    [failed] = await database.rows("SELECT *, arguments ->> 'event_ids' AS events FROM job WHERE failed_at IS NOT NULL")
+    assert json.loads(failed["events"]) == [str(poison)]
+    assert "JSONDecodeError" in failed["last_error"]
+    assert failed["done_at"] is None
+
+
+async def test_an_event_whose_jobs_the_database_refuses_is_set_aside(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    await record(database, [workspaces[0].id], events=9, name="lead.updated")
+    poison = await database.value("SELECT id FROM event WHERE seq = 4")
+    refused = f"failed_at IS NOT NULL OR NOT arguments -> 'event_ids' ? '{poison}'"
+    await database.rows(f"ALTER TABLE job ADD CONSTRAINT refused CHECK ({refused})")
+    try:
+        batch = await relay_batch(connection)
+        assert [row["position"] for row in batch.rows] == list(range(1, 10))
+        [failed] = await database.rows("SELECT id, task, last_error FROM job WHERE failed_at IS NOT NULL")
+        assert failed["task"] == "score_leads"
+        assert "CheckViolationError" in failed["last_error"]
+        assert failed["id"] not in {key for keys in batch.jobs.values() for key in keys}
+        written = "SELECT jsonb_array_elements_text(arguments -> 'event_ids') FROM job WHERE failed_at IS NULL"
+        others = {str(row["id"]) for row in batch.rows if row["id"] != poison}
+        assert sorted(row[0] for row in await database.rows(written)) == sorted(others)
+    finally:
+        await database.rows("ALTER TABLE job DROP CONSTRAINT refused")
+
+
+async def test_a_database_that_is_out_of_order_sets_nothing_aside(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    await record(database, [workspaces[0].id], events=3, name="lead.updated")
+    await database.rows("ALTER TABLE job RENAME TO away")
+    try:
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await relay_batch(connection)
+        assert await database.pending() == 3
+    finally:
+        await database.rows("ALTER TABLE away RENAME TO job")
 
 
 async def test_the_log_goes_on_without_redis(
