@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -211,10 +210,7 @@ def _number(faults: Faults, criterion: QualificationCriterion, value: Any, field
 
 def _money(faults: Faults, criterion: QualificationCriterion, value: Any, field: str) -> Any:
     amount, currency = (value.get("amount"), value.get("currencyCode")) if isinstance(value, dict) else (None, None)
-    try:
-        exact = Decimal(str(amount)) if isinstance(amount, str | int | float) else None
-    except InvalidOperation:
-        exact = None
+    exact = inputs.decimal(str(amount)) if isinstance(amount, str | int | float) else None
     if exact is None or isinstance(amount, bool) or not isinstance(currency, str) or len(value) != 2:
         what = 'an amount such as {"amount": "1500", "currencyCode": "EUR"}'
         return faults.add(Malformed(field=field, what=what))
@@ -223,10 +219,7 @@ def _money(faults: Faults, criterion: QualificationCriterion, value: Any, field:
 
 
 def _day(faults: Faults, criterion: QualificationCriterion, value: Any, field: str) -> Any:
-    try:
-        day = date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
-    except ValueError:
-        day = None
+    day = inputs.iso_day(value)
     if day is None:
         return faults.add(Malformed(field=field, what="a day such as 2026-03-31"))
     inputs.day(faults, day, field=field)

@@ -197,15 +197,27 @@ async def archive(actor: Actor, field_id: UUID, *, expected_version: int | None 
     return row
 
 
-async def restore(actor: Actor, field_id: UUID, *, now: datetime) -> CustomField:
-    """Show an archived field and its values again. Raises NotFound, Forbidden, AlreadyExists where its key is taken."""
+async def restore(actor: Actor, field_id: UUID, *, key: str | Unset = UNSET, now: datetime) -> CustomField:
+    """Show an archived field and its values again, under another key where one is given.
+
+    Raises NotFound, Forbidden, Conflict where a key is given for a field in use, AlreadyExists where the key is taken,
+    and faults of the input.
+    """
+    faults = Faults()
+    columns = _check(faults, CustomFieldDetails(key=key))
+    faults.raise_any()
     with edits.collisions("custom field", UNIQUE):
         async with transaction():
             row = await _locked(actor, field_id, None)
             if row.archived_at is not None:
-                state = IndexState.BUILDING if row.is_indexed else IndexState.NONE
-                await edits.apply(row, {"archived_at": None, "index_state": state}, now=now)
-                await record(CustomFieldRestored(actor, row.id, {"version": row.version}), now=now)
+                columns |= {"index_state": IndexState.BUILDING if row.is_indexed else IndexState.NONE}
+                changed = await edits.apply(row, {"archived_at": None, **columns}, now=now)
+                data: dict[str, Any] = {"version": row.version}
+                if "key" in changed:
+                    data["changes"] = {"key": changed["key"]}
+                await record(CustomFieldRestored(actor, row.id, data), now=now)
+            elif columns.get("key", row.key) != row.key:
+                raise Conflict(reason=f"{custom_values.short(row.label)} is in use: change its key by an edit.")
     return row
 
 
@@ -285,7 +297,7 @@ def _chosen(faults: Faults, row: CustomField, kind: CustomFieldType, details: Cu
         if kind in CHOICES and not kept:
             faults.add(Required(field="options"))
         if details.merges and kind not in CHOICES:
-            faults.add(OptionsNotTaken(type=kind.value, field="merges"))
+            faults.add(OptionsNotTaken(type=kind.value, field="mergeOptions"))
         elif details.merges:
             gone = {merge.option for merge in details.merges}
             kept = [option for option in kept if option["key"] not in gone]
@@ -295,11 +307,11 @@ def _chosen(faults: Faults, row: CustomField, kind: CustomFieldType, details: Cu
     for at, merge in enumerate(details.merges):
         if merge.option not in known or merge.option in left:
             what = "an option of this field that is gone with this edit"
-            faults.add(Malformed(field=f"merges.{at}.option", what=what))
+            faults.add(Malformed(field=f"mergeOptions.{at}.option", what=what))
         if merge.into not in left:
-            faults.add(Malformed(field=f"merges.{at}.into", what="an option that this field has after this edit"))
+            faults.add(Malformed(field=f"mergeOptions.{at}.into", what="an option that this field has after this edit"))
     if len(_merged(details.merges)) < len(details.merges):
-        faults.add(Malformed(field="merges", what="a list that names each option once"))
+        faults.add(Malformed(field="mergeOptions", what="a list that names each option once"))
     return {"options": kept}
 
 
@@ -383,11 +395,15 @@ async def _take_values_along(row: CustomField, target: CustomField, merges: Mapp
             return [merges.get(one, one) for one in value]
         return value
 
+    # What is offered no more fits as well: it stands there already.
+    open_options = [option | {"archived": False} for option in target.options]
+    fitting = CustomField(**(_facts(target) | {"options": open_options}))
+
     def convert(value: Any, faults: Faults) -> Any:
         followed = follow(value)
         if row.type is target.type:
             return _in_order(target, followed) if isinstance(followed, list) else followed
-        return custom_values.parse(faults, target, _as_given(row, target, followed), field="type", text=True)
+        return custom_values.parse(faults, fitting, _as_given(row, target, followed), field="type", text=True)
 
     if row.type is not target.type:
         await _forbid_misfits(row, convert)

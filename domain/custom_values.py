@@ -8,8 +8,7 @@ case, a phone number as E.164.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +26,11 @@ TEXT_LIMIT = 5_000
 MOST_GIVEN = 200
 MOST_NUMBER = Decimal(10) ** 18
 MOST_DECIMALS = 8
-NUMBER_CHARACTERS = 64
+NUMBER_CHARACTERS = inputs.NUMBER_CHARACTERS
 SHOWN_CHARACTERS = 60
 USER_ID = re.compile(r"User_([0-9a-f]{32})")
 AMOUNT = re.compile(r"(?P<amount>\S+)\s+(?P<currency>[A-Za-z]{3})|(?P<before>[A-Za-z]{3})\s+(?P<after>\S+)")
 YES, NO = frozenset({"yes", "y", "true", "1", "x"}), frozenset({"no", "n", "false", "0"})
-ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SEPARATORS = re.compile(r"[;,|]")
 
 NAMED = """
@@ -93,7 +91,11 @@ class Known:
                 faults.add(Malformed(field=f"{path}.field", what="a field that is named for the first time"))
             seen.add(known.id)
             had = current.get(known.id.hex)
-            value = parse(faults, known, one.value, field=f"{path}.value", current=had, users=self.users)
+            found = Faults()
+            value = parse(found, known, one.value, field=f"{path}.value", current=had, users=self.users)
+            for fault in found:
+                fault.call(short(known.label))
+                faults.add(fault)
             kept.pop(known.id.hex, None)
             if value is not None:
                 kept[known.id.hex] = value
@@ -225,14 +227,9 @@ def _exact(given: Any) -> Decimal | None:
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         return None
     # A float is what it is written as; nothing else of it is known to who wrote it.
-    text = given.strip() if isinstance(given, str) else repr(given) if isinstance(given, float) else None
-    if text is not None and len(text) > NUMBER_CHARACTERS:
-        return None
-    try:
-        exact = Decimal(given if text is None else text)
-    except (InvalidOperation, ValueError):
-        return None
-    return exact if exact.is_finite() and abs(exact.adjusted()) <= NUMBER_CHARACTERS else None
+    text = given.strip() if isinstance(given, str) else None if isinstance(given, int) else repr(given)
+    exact = Decimal(given) if text is None else inputs.decimal(text)
+    return exact if exact is not None and abs(exact.adjusted()) <= NUMBER_CHARACTERS else None
 
 
 def written(exact: Decimal) -> str:
@@ -278,10 +275,7 @@ def _yes_no(faults: Faults, given: Any, *, field: str, text: bool) -> bool | Non
 
 
 def _day(faults: Faults, given: str, *, field: str) -> str | None:
-    try:
-        day = date.fromisoformat(given) if len(given) == 10 else None
-    except ValueError:
-        day = None
+    day = inputs.iso_day(given)
     if day is None:
         faults.add(Malformed(field=field, what="a day such as 2026-03-01"))
         return None

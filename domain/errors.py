@@ -26,8 +26,7 @@ class DomainError(Exception):
     def __init__(self, *, field: tuple[str, ...] | str | None = None, **facts: Any) -> None:
         self.field = tuple(field.split(".")) if isinstance(field, str) else field
         self.facts = facts
-        named = {"field": ".".join(self.field or ()), **facts}
-        super().__init__(" ".join((type(self).__doc__ or "").split()).format(**named))
+        super().__init__(self._written(".".join(self.field or ())))
 
     def __init_subclass__(cls) -> None:
         if "code" not in cls.__dict__:
@@ -36,6 +35,13 @@ class DomainError(Exception):
     @property
     def message(self) -> str:
         return str(self)
+
+    def call(self, name: str) -> None:
+        """Have the message call the field what people call it; its path stays."""
+        self.args = (self._written(name),)
+
+    def _written(self, name: str) -> str:
+        return " ".join((type(self).__doc__ or "").split()).format(**{"field": name, **self.facts})
 
 
 class NotFound(DomainError):

@@ -25,18 +25,39 @@ NO_MONEY = frozenset(
     {"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XEU", "XFO", "XFU", "XPD", "XPT", "XRE", "XSU", "XTS", "XUA", "XXX"}
 )
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# What nobody sees in a line and what turns its direction; marks of direction are needed where a text has both, and
+# joiners within scripts whose letters join, from Arabic on, and within emoji.
+UNSEEN = re.compile(
+    r"[\x80-\x9f\xad\u180e\u200b\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+    r"|(?<![^\x00-\u05ff\u200b-\u200f])[\u200c\u200d]"
+)
+DIRECTION = re.compile(r"[\u061c\u200e\u200f]")
+RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+NUMBER_CHARACTERS = 64
 DOMAIN = re.compile(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$")
 
 
 def name(faults: Faults, value: str | None, *, field: str, limit: int = NAME_LIMIT) -> str:
-    """Check a required line of text; surrounding space goes."""
+    """Check a required line of text; surrounding space goes, and what would not be seen is refused."""
     kept = text(faults, value, field=field, limit=limit)
     if kept is None:
         faults.add(Required(field=field))
         return ""
     if len(kept.splitlines()) > 1:
         faults.add(Malformed(field=field, what="a single line"))
+    elif seen(kept) != kept:
+        faults.add(Malformed(field=field, what="text without invisible characters"))
     return kept
+
+
+def seen(line: str) -> str:
+    """Return a line without what nobody sees and what turns the direction of what they do."""
+    if line.isascii():
+        return line
+    kept = UNSEEN.sub("", line)
+    return kept if RIGHT_TO_LEFT.search(kept) else DIRECTION.sub("", kept)
 
 
 def text(faults: Faults, value: str | None, *, field: str, limit: int = TEXT_LIMIT) -> str | None:
@@ -158,6 +179,23 @@ def money(faults: Faults, value: Decimal | None, *, field: str) -> Decimal | Non
         faults.add(Malformed(field=field, what="an amount with at most four decimals"))
         return None
     return value
+
+
+def decimal(value: str) -> Decimal | None:
+    """Return a number that is written in the digits of ASCII, with a point and perhaps an exponent; None for others."""
+    if len(value) > NUMBER_CHARACTERS or not DECIMAL.fullmatch(value):
+        return None
+    return Decimal(value)
+
+
+def iso_day(value: object) -> date | None:
+    """Return a day that is written as YYYY-MM-DD; None where there is none."""
+    if not isinstance(value, str) or not ISO_DAY.fullmatch(value):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def whole(faults: Faults, value: int | None, *, field: str, least: int, most: int) -> int | None:

@@ -12,6 +12,7 @@ from domain.errors import Conflict, DomainError, Faults, raise_all
 from domain.events import Event, record
 from domain.leads import StageArchived, StageClosesLeads
 from domain.policy import Action
+from domain.requirements import CUSTOM
 from domain.stages import LeadFacts, Requirements
 from models import rows
 from models.custom_fields import CustomField, CustomFieldOwner
@@ -229,7 +230,10 @@ def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
     """Return the fields, needs and answers that a stage asks for and the lead lacks."""
     wanted, named = Requirements.of(target), on.hanging[lead.id].needs
     lacking = wanted.unfilled(on.facts(lead))
-    faults: list[DomainError] = [FieldMissing(stage=target.name, name=name, field=(name,)) for name in lacking]
+    labels = {f"{CUSTOM}{row.key}": custom_values.short(row.label) for row in on.custom.values()}
+    faults: list[DomainError] = [
+        FieldMissing(stage=target.name, name=labels.get(name, name), field=(name,)) for name in lacking
+    ]
     if named < wanted.min_needs:
         faults.append(NeedsMissing(stage=target.name, wanted=wanted.min_needs, named=named, field="needs"))
     asked = unanswered(lead, target, on)

@@ -4,7 +4,7 @@ They are looked up each time, since another process may have changed one a momen
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -52,7 +52,14 @@ WHERE workspace_id = $1 AND archived_at IS NULL AND deleted_at IS NULL
 """
 
 Name = str | UUID
+Users = Mapping[str | UUID, tuple[UUID, bool]]
 Fields = dict[tuple[CustomFieldOwner, Name], CustomField]
+
+
+class UnknownField(BadUserInput):
+    """What was sent is not what the API takes: {reason}"""
+
+    code = "BAD_USER_INPUT"
 
 
 def is_sortable(field: CustomField) -> bool:
@@ -69,7 +76,8 @@ async def looked_up(model: type[Model], condition: Condition, actor: Actor) -> C
     """Return a condition with the custom fields that it names; raises BadUserInput."""
     if not asks(condition):
         return condition
-    return told(model, condition, await known_fields(actor, named(condition)))
+    known = await known_fields(actor, named(condition))
+    return told(model, condition, known, await known_users(actor, [condition], known))
 
 
 async def looked_up_keys(model: type[Model], names: Iterable[Name], actor: Actor) -> dict[Name, CustomKey]:
@@ -84,9 +92,9 @@ def keys(model: type[Model], names: Iterable[Name], known: Fields) -> dict[Name,
     for name in names:
         field = _field(model, name, known)
         if not is_sortable(field):
-            reason = f"lists cannot be ordered by {short(field.key)}: its index is {field.index_state.value}."
+            reason = f"lists cannot be ordered by {short(field.label)}: its index is {field.index_state.value}."
             if field.type not in SORTABLE:
-                reason = f"lists cannot be ordered by {short(field.key)}, which is {field.type.value}."
+                reason = f"lists cannot be ordered by {short(field.label)}, which is {field.type.value}."
             raise BadUserInput(reason=reason, field="orderBy")
         found[name] = CustomKey(field.id, field.type)
     return found
@@ -95,6 +103,16 @@ def keys(model: type[Model], names: Iterable[Name], known: Fields) -> dict[Name,
 def named(condition: Condition) -> list[Name]:
     """Return what the custom fields of a condition are called in it."""
     return [one.field for one in _asked(condition)]
+
+
+async def known_users(actor: Actor, conditions: Iterable[Condition], known: Fields) -> Users:
+    """Look up the members whose addresses conditions have for fields of users, in one statement, if any."""
+    people = {name for (_, name), field in known.items() if field.type is CustomFieldType.USER}
+    asked = [one for condition in conditions for one in _asked(condition) if one.field in people and "@" in one.value]
+    given = [json.loads(one.value) for one in asked]
+    texts = [text for one in given for text in (one if isinstance(one, list) else [one]) if isinstance(text, str)]
+    emails = [text for text in texts if "@" in text]
+    return await custom_values.users(actor.workspace_id, emails) if emails else {}
 
 
 def _asked(condition: Condition) -> Iterator[Asked]:
@@ -121,28 +139,28 @@ def _field(model: type[Model], name: Name, known: Fields) -> CustomField:
     field = known.get((owner, name))
     if field is None:
         noun = owner.value.lower()
-        raise BadUserInput(reason=f"{short(name)} is no custom field of a {noun}, or it is archived.", field="custom")
+        raise UnknownField(reason=f"{short(name)} is no custom field of a {noun}, or it is archived.", field="custom")
     return field
 
 
-def told(model: type[Model], condition: Condition, known: Fields) -> Condition:
-    """Return a condition with the custom fields that are known; raises BadUserInput."""
+def told(model: type[Model], condition: Condition, known: Fields, users: Users) -> Condition:
+    """Return a condition with the custom fields and the members that are known; raises BadUserInput."""
     match condition:
         case Asked(name, op, value):
-            return _test(_field(model, name, known), op, value)
+            return _test(_field(model, name, known), op, value, users)
         case All(of):
-            return All(tuple(told(model, part, known) for part in of))
+            return All(tuple(told(model, part, known, users) for part in of))
         case AnyOf(of):
-            return AnyOf(tuple(told(model, part, known) for part in of))
+            return AnyOf(tuple(told(model, part, known, users) for part in of))
         case Not(inner):
-            return Not(told(model, inner, known))
+            return Not(told(model, inner, known, users))
         case Exists(link, inner):
-            return Exists(link, told(NOUNS[model].links[link].to, inner, known))
+            return Exists(link, told(NOUNS[model].links[link].to, inner, known, users))
         case _:
             return condition
 
 
-def _test(field: CustomField, op: Op, written: str) -> Condition:
+def _test(field: CustomField, op: Op, written: str, users: Users) -> Condition:
     """Return a test of a field's values, given as JSON; raises BadUserInput."""
     if op not in OPERATORS[field.type]:
         raise _refused(field, f"a field of type {field.type.value} is not tested so")
@@ -150,7 +168,7 @@ def _test(field: CustomField, op: Op, written: str) -> Condition:
     if op is Op.IS_NULL:
         return CustomTest(key, op, bool(given))
     if op in SEVERAL:
-        values = tuple(_operand(field, one) for one in given)
+        values = tuple(_operand(field, one, users) for one in given)
         if field.type is CustomFieldType.MONEY:
             any_of = AnyOf(tuple(_amount(key, Op.EQ, one) for one in values))
             return any_of if op is Op.IN else Not(any_of)
@@ -159,7 +177,7 @@ def _test(field: CustomField, op: Op, written: str) -> Condition:
         if not isinstance(given, str) or len(given) > custom_values.TEXT_LIMIT or inputs.CONTROL.search(given):
             raise _refused(field, f"a text of at most {custom_values.TEXT_LIMIT} plain characters is wanted")
         return CustomTest(key, op, given)
-    value = _operand(field, given)
+    value = _operand(field, given, users)
     return _amount(key, op, value) if field.type is CustomFieldType.MONEY else CustomTest(key, op, value)
 
 
@@ -174,7 +192,7 @@ def _amount(key: CustomKey, op: Op, value: tuple[Decimal, str | None]) -> Condit
     return both(CustomTest(key, op, amount), same)
 
 
-def _operand(field: CustomField, given: Any) -> Any:
+def _operand(field: CustomField, given: Any, users: Users) -> Any:
     """Return what values are compared with, as they are kept; what has been archived since may be asked for, too."""
     faults = Faults()
     found: Any
@@ -187,17 +205,22 @@ def _operand(field: CustomField, given: Any) -> Any:
             found = option["key"] if option else None
         case CustomFieldType.USER:
             user = custom_values.USER_ID.fullmatch(given) if isinstance(given, str) else None
-            found = str(UUID(hex=user[1])) if user else None
+            by_address = users.get(inputs.normalised_email(given[:320]) or "") if isinstance(given, str) else None
+            found = str(UUID(hex=user[1])) if user else str(by_address[0]) if by_address else None
         case _:
             found = custom_values.parse(faults, field, given, field="value")
             if found is not None and field.type is CustomFieldType.MONEY:
                 found = Decimal(found["amount"]), found["currencyCode"]
             elif found is not None and field.type is CustomFieldType.NUMBER:
                 found = Decimal(found)
+    for fault in faults:
+        fault.call(short(field.label))
     if found is None or any(faults):
         raise _refused(field, next((str(fault) for fault in faults), f"{short(given)} is none of its values"))
     return found
 
 
 def _refused(field: CustomField, why: str) -> BadUserInput:
-    return BadUserInput(reason=f"{short(field.key)}: {why.rstrip('.')}.", field="custom")
+    why = why.rstrip(".")
+    said = why if why.startswith(short(field.label)) else f"{short(field.label)}: {why}"
+    return BadUserInput(reason=f"{said}.", field="custom")

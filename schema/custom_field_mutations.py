@@ -79,6 +79,9 @@ class ArchiveCustomFieldInput(MutationInput):
 @strawberry.input(description="An archived custom field to show again, with its values.")
 class RestoreCustomFieldInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The field.")
+    key: str | None = optional(
+        "What values name it by from then on, where another field has its key by now; null keeps it."
+    )
 
 
 @strawberry.input(description="An archived custom field to delete for good.")
@@ -174,7 +177,12 @@ class CustomFieldMutations:
     async def restore_custom_field(
         self, info: Info, input: Annotated[RestoreCustomFieldInput, about("The field.")]
     ) -> CustomFieldPayload:
-        row = await custom_fields.restore(info.context.actor, ids.decode(input.id, "CustomField"), now=info.context.now)
+        row = await custom_fields.restore(
+            info.context.actor,
+            ids.decode(input.id, "CustomField"),
+            key=unless_null(input.key),
+            now=info.context.now,
+        )
         return CustomFieldPayload(custom_field=shown(row))
 
     @strawberry.mutation(description="Delete an archived custom field for good, with its values.")

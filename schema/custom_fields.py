@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from schema.connections import Connection, connection
 from schema.context import Info
 from schema.enums import described
 from schema.fields import batch, by_id, column, computed, noun, relation
-from schema.filters import field_name, op
+from schema.filters import DateTimeFilter, EnumFilter, IDFilter, StringFilter, field_name, junction, on, op
 from schema.nodes import Node
+from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import JSON
 
@@ -186,6 +188,32 @@ def values_of(given: Any) -> Sequence[Value] | Unset:
     return [Value(field_name(one.field), one.value) for one in given]
 
 
+@strawberry.input(description="Which custom fields.")
+class CustomFieldFilter:
+    id: IDFilter | None = on("By id.", "id", noun="CustomField")
+    owner: EnumFilter[CustomFieldOwner] | None = on("By what has them.", "owner")
+    key: StringFilter | None = on("By their key.", "key")
+    label: StringFilter | None = on("By what people call them.", "label")
+    type: EnumFilter[CustomFieldType] | None = on("By what they hold.", "type")
+    archived_at: DateTimeFilter | None = on("By when they were archived; isNull for those in use.", "archived_at")
+    and_: "list[CustomFieldFilter] | None" = junction("and", "All of these pass.")
+    or_: "list[CustomFieldFilter] | None" = junction("or", "Any of these passes.")
+    not_: "CustomFieldFilter | None" = junction("not", "This does not pass.")
+
+
+@strawberry.enum(description="What custom fields can be ordered by.")
+class CustomFieldOrderField(Enum):
+    POSITION = strawberry.enum_value("position", description="Their place among the fields of their owner.")
+    LABEL = strawberry.enum_value("label", description="What people call them.")
+    CREATED_AT = strawberry.enum_value("created_at", description="When they were made.")
+
+
+@strawberry.input(description="An order of custom fields.")
+class CustomFieldOrder:
+    field: CustomFieldOrderField = strawberry.field(description="By what.")
+    direction: Direction = direction()
+
+
 @strawberry.type
 class CustomFieldQueries:
     custom_fields: Connection[CustomField] = connection(
@@ -193,7 +221,6 @@ class CustomFieldQueries:
         "schema.custom_fields",
         model=CustomFieldRow,
         default=BY_POSITION,
-        plain=True,
         description="The custom fields of all owners by position, archived ones included.",
     )
     custom_field: CustomField | None = by_id(CustomFieldRow, "CustomField", "A custom field.")

@@ -3,22 +3,34 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from uuid import UUID
 
+import orjson
 import strawberry
-from graphql import GraphQLError, GraphQLInputType, GraphQLSchema, coerce_input_value
+from graphql import (
+    GraphQLError,
+    GraphQLInputType,
+    GraphQLSchema,
+    coerce_input_value,
+    get_named_type,
+    get_nullable_type,
+    is_input_object_type,
+    is_list_type,
+)
+from graphql.pyutils import inspect
 from graphql.utilities import validate_input_value
 from strawberry.types.arguments import convert_argument
 from strawberry.types.field import StrawberryField
 
+from domain.custom_values import short
 from domain.errors import BadUserInput, DomainError
 from domain.fields import FIELDS, FieldOwner
 from domain.policy import Action
 from domain.requirements import CUSTOM
 from domain.saved_views import Content, DoesNotFit, Judge
-from engine.conditions import EVERYTHING
-from engine.custom import OWNERS, Fields, keys, known_fields, named, told
+from engine.custom import OWNERS, Fields, UnknownField, Users, keys, known_fields, known_users, named, told
 from engine.pages import Order, PageRequest
 from engine.reads import ConnectionOf
 from models.saved_views import SavedView as SavedViewRow
@@ -42,7 +54,11 @@ if TYPE_CHECKING:
 
 # The list that a view is of.
 LISTS = {ViewNoun.LEAD: "leads", ViewNoun.COMPANY: "companies", ViewNoun.CONTACT: "contacts"}
+# A filter of more tests than these is not looked at test by test.
+MOST_PARTS = 300
 CONTENT = ("noun", "passing", "order_by", "search", "columns")
+
+Path: TypeAlias = tuple[str, ...]
 
 described(
     ViewNoun,
@@ -74,13 +90,18 @@ async def misfits(info: Info, contents: Sequence[Content]) -> list[list[DomainEr
     """Return for each view what it asks for that its list does not have; custom fields are looked up together."""
     schema: GraphQLSchema = info._raw_info.schema
     found = [_Fit(schema, content, info.context.now) for content in contents]
-    names = list(dict.fromkeys(name for fit in found for name in fit.names))
-    known = await known_fields(info.context.actor, names) if names else {}
-    return [[*fit.errors, *fit.against(known)] for fit in found]
+    actor, names = info.context.actor, list(dict.fromkeys(name for fit in found for name in fit.names))
+    known = await known_fields(actor, names) if names else {}
+    asked = [asked.condition for fit in found for _, asked in fit.asked]
+    users = await known_users(actor, asked, known) if known else {}
+    return [[*fit.errors, *fit.against(known, users)] for fit in found]
 
 
 class _Fit:
-    """What is wrong with a view, as its list would say of each argument by itself, and the custom fields it names."""
+    """What is wrong with a view, as its list would say of each argument by itself, and the custom fields it names.
+
+    What is refused as a whole is looked at again part by part, so that every fault is told where it stands.
+    """
 
     def __init__(self, schema: GraphQLSchema, content: Content, now: datetime) -> None:
         assert schema.query_type
@@ -88,49 +109,97 @@ class _Fit:
         self._schema, self._now = schema, now
         self._declared: StrawberryField = self._field.extensions["strawberry-definition"]
         self._read: ConnectionOf = self._declared.metadata["read"]
+        self._given = {"filter": content.passing, "orderBy": content.order_by, "search": content.search}
         self.errors: list[DomainError] = []
-        passing = self._asked("filter", content.passing)
-        orders = self._asked("orderBy", content.order_by)
-        self._asked("search", content.search)
-        self._condition = passing.condition if passing else EVERYTHING
-        self._orders = [one.custom for one in (orders.orders if orders else ()) if isinstance(one.custom, str | UUID)]
+        self.asked: list[tuple[Path, PageRequest]] = []
+        for name in self._given:
+            self._look(name)
         known = {field.name for field in FIELDS[FieldOwner(content.noun)]}
-        self._columns = {name: _custom_name(name) for name in content.columns if name not in known}
+        shown = enumerate(content.columns)
+        self._columns = {at: (name, _custom_name(name)) for at, name in shown if name not in known}
 
     @property
     def names(self) -> list[str | UUID]:
         """Return what the custom fields are called."""
-        return [*named(self._condition), *self._orders, *(name for name in self._columns.values() if name)]
+        asked = [name for _, one in self.asked for name in (*named(one.condition), *_orders(one))]
+        return [*asked, *(name for _, name in self._columns.values() if name)]
 
-    def against(self, known: Fields) -> Iterator[DomainError]:
-        """Give what is wrong with custom fields, given those in use."""
+    def against(self, known: Fields, users: Users) -> Iterator[DomainError]:
+        """Give what is wrong with custom fields and members, given those that there are."""
+        for path, asked in self.asked:
+            if (error := self._refused(asked, known, users)) is None:
+                continue
+            parts = self._parts(path[0]) if len(path) == 1 else []
+            wrong = [fault for at, one in parts if (fault := self._misfit(at, self._refused(one, known, users)))]
+            yield from wrong or [fault for fault in [self._misfit(path, error)] if fault]
         model = self._read.model
-        for argument, ask in (
-            ("filter", lambda: told(model, self._condition, known)),
-            ("orderBy", lambda: keys(model, self._orders, known)),
-        ):
-            try:
-                ask()
-            except BadUserInput as error:
-                yield DoesNotFit(field=argument, reason=error.facts["reason"])
-        for shown, name in self._columns.items():
+        for at, (shown, name) in self._columns.items():
             if name is None or (OWNERS[model], name) not in known:
-                yield DoesNotFit(field="columns", reason=f"there is no field {shown}.")
+                yield DoesNotFit(field=("columns", str(at)), reason=f"there is no field {short(shown)}.")
 
-    def _asked(self, name: str, value: Any) -> PageRequest | None:
-        """Return what the list makes of an argument, or note what is wrong with it."""
-        if value is None:
-            return None
-        type_ = self._field.args[name].type
-        wrong = [DoesNotFit(field=(name, *path), reason=reason) for path, reason in _against_type(value, type_)]
-        self.errors += wrong
-        if wrong:
-            return None
+    def _refused(self, asked: PageRequest, known: Fields, users: Users) -> BadUserInput | None:
         try:
-            return self._read.request(self._now, **self._converted(name, coerce_input_value(value, type_)))
-        except (GraphQLError, BadUserInput) as error:
-            self.errors.append(DoesNotFit(field=name, reason=error.message))
+            told(self._read.model, asked.condition, known, users)
+            keys(self._read.model, _orders(asked), known)
+        except BadUserInput as error:
+            return error
+        return None
+
+    @staticmethod
+    def _misfit(path: Path, error: BadUserInput | None) -> DoesNotFit | None:
+        """Return the fault of a part; a custom field that is unknown stands beside the test of it."""
+        if error is None:
             return None
+        if isinstance(error, UnknownField) and path[0] == "filter" and len(path) > 1:
+            path = (*path[:-1], "field")
+        return DoesNotFit(field=path, reason=error.facts["reason"])
+
+    def _look(self, name: str) -> None:
+        """Keep what the list makes of an argument, or of those parts of it that it takes, and note what is wrong."""
+        if self._given[name] is None:
+            return
+        wrong = _against_type(self._given[name], self._field.args[name].type)
+        self.errors += [DoesNotFit(field=(name, *path), reason=reason) for path, reason in wrong]
+        asked = None if wrong else self._request(name, self._given[name])
+        if isinstance(asked, PageRequest):
+            self.asked.append(((name,), asked))
+            return
+        faults = [] if asked is None else [DoesNotFit(field=(name,), reason=asked)]
+        found = list[DomainError]()
+        for path, part in _parts(self._given[name], (name,)):
+            if _against_type(part, self._field.args[name].type):
+                continue
+            made = self._request(name, part)
+            if isinstance(made, PageRequest):
+                self.asked.append((path, made))
+            else:
+                found += self._singly(name, path, part) or [DoesNotFit(field=path, reason=made)]
+        self.errors += found or faults
+
+    def _singly(self, name: str, path: Path, part: Any) -> list[DomainError]:
+        """Return what is wrong with single values of a list of them."""
+        values = _at(part, path[1:])
+        if not isinstance(values, list):
+            return []
+        each = [self._request(name, _nested(path[1:], [value])) for value in values[:MOST_PARTS]]
+        return [
+            DoesNotFit(field=(*path, str(at)), reason=made) for at, made in enumerate(each) if isinstance(made, str)
+        ]
+
+    def _parts(self, name: str) -> list[tuple[Path, PageRequest]]:
+        """Return what the list makes of each part of an argument that it takes as a whole."""
+        made = [(path, self._request(name, part)) for path, part in _parts(self._given[name], (name,))]
+        return [(path, one) for path, one in made if isinstance(one, PageRequest)]
+
+    def _request(self, name: str, value: Any) -> PageRequest | str:
+        """Return what the list makes of an argument, or why it refuses it."""
+        try:
+            coerced = coerce_input_value(value, self._field.args[name].type)
+            return self._read.request(self._now, **self._converted(name, coerced))
+        except BadUserInput as error:
+            return str(error.facts["reason"])
+        except GraphQLError as error:
+            return error.message
 
     def _converted(self, name: str, coerced: Any) -> dict[str, Any]:
         """Return an argument as the list's own function takes it."""
@@ -141,14 +210,87 @@ class _Fit:
         return {argument.python_name: value}
 
 
-def _against_type(value: Any, type_: GraphQLInputType) -> list[tuple[list[str], str]]:
-    found: list[tuple[list[str], str]] = []
+def _orders(asked: PageRequest) -> list[str | UUID]:
+    return [one.custom for one in asked.orders if isinstance(one.custom, str | UUID)]
+
+
+def _parts(value: Any, path: Path) -> list[tuple[Path, Any]]:
+    """Return the single tests of a filter, or the single orders, each with its place and alone in a value like it."""
+    found = list(islice(_leaves(value, path), MOST_PARTS + 1))
+    # Of what is beyond every screen the whole is told.
+    return [] if len(found) > MOST_PARTS else [(path, _nested(inner[1:], leaf)) for path, inner, leaf in found]
+
+
+def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Path, Any]]:
+    """Give what stands innermost: where it is told, where it stands in a value of its own, and itself."""
+    inner = tuple("0" if part.isdigit() else part for part in path)
+    if isinstance(value, dict) and path[0] == "orderBy":
+        yield (*path, "custom" if value.get("custom") else "field"), inner, value
+    elif isinstance(value, dict) and "field" in value and "custom" in path[-2:]:
+        tests = {name: test for name, test in value.items() if name != "field"}
+        for name, test in tests.items():
+            yield (*path, name), inner, {"field": value["field"], name: test}
+        if not tests:
+            yield (*path, "field"), inner, value
+    elif isinstance(value, dict) and value:
+        for name, one in value.items():
+            yield from _leaves(one, (*path, name))
+    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        for at, one in enumerate(value):
+            yield from _leaves(one, (*path, str(at)))
+    else:
+        yield path, inner, value
+
+
+def _nested(path: Path, leaf: Any) -> Any:
+    """Return a value that has nothing but a leaf, at its place; every list has one entry."""
+    for part in reversed(path):
+        leaf = [leaf] if part.isdigit() else {part: leaf}
+    return leaf
+
+
+def _at(value: Any, path: Path) -> Any:
+    """Return what stands at a place; None where there is none."""
+    for part in path:
+        if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        elif isinstance(value, dict) and part in value:
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def _against_type(value: Any, type_: GraphQLInputType) -> list[tuple[Path, str]]:
+    """Return what is wrong with the form of a value, each with its place."""
+    found = list[tuple[Path, str]]()
+    known = _known(value, type_, (), found)
 
     def note(error: GraphQLError, path: list[str | int]) -> None:
-        found.append(([str(part) for part in path], error.message))
+        place = tuple(str(part) for part in path)
+        found.append((place, _in_json(error.message, _at(known, place))))
 
-    validate_input_value(value, type_, note, hide_suggestions=True)
+    validate_input_value(known, type_, note, hide_suggestions=True)
     return found
+
+
+def _known(value: Any, type_: Any, path: Path, found: list[tuple[Path, str]]) -> Any:
+    """Return a value without what its type does not know, which is noted: GraphQL's own message tells no place."""
+    type_ = get_nullable_type(type_)
+    if isinstance(value, list) and is_list_type(type_):
+        return [_known(one, type_.of_type, (*path, str(at)), found) for at, one in enumerate(value)]
+    named = get_named_type(type_)
+    if not isinstance(value, dict) or not is_input_object_type(named):
+        return value
+    found += [((*path, name), f"there is no {short(name)} here.") for name in value if name not in named.fields]
+    fields = {name: one for name, one in value.items() if name in named.fields}
+    return {name: _known(one, named.fields[name].type, (*path, name), found) for name, one in fields.items()}
+
+
+def _in_json(message: str, value: Any) -> str:
+    """Return a message of GraphQL's with the value in it as the client wrote it."""
+    written = short(orjson.dumps(value).decode())
+    return message.replace(inspect(value), written).replace("not to be None", "not to be null")
 
 
 def _custom_name(column: str) -> str | UUID | None:

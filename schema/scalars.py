@@ -2,12 +2,14 @@
 
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
+
+from domain import inputs
 
 Email = NewType("Email", str)
 PhoneNumber = NewType("PhoneNumber", str)
@@ -18,7 +20,9 @@ LanguageTag = NewType("LanguageTag", str)
 TimeZone = NewType("TimeZone", str)
 JSON = NewType("JSON", object)
 
-INSTANT = re.compile(r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$")
+INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 # The driver of PostgreSQL takes these two for infinities, and reads them back without a zone.
 FIRST_INSTANT, LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -29,7 +33,7 @@ def bad_input(message: str) -> GraphQLError:
 
 
 def parse_instant(value: Any) -> datetime:
-    if not isinstance(value, str) or not INSTANT.match(value):
+    if not isinstance(value, str) or not INSTANT.fullmatch(value):
         raise bad_input("DateTime must be RFC 3339 with a zone, such as 2026-03-01T09:30:00Z.")
     try:
         whole, fraction, zone = re.match(r"(.{19})(\.\d+)?(.*)", value.upper()).groups()  # type: ignore[union-attr]
@@ -46,21 +50,15 @@ def show_instant(value: datetime) -> str:
 
 
 def parse_day(value: Any) -> date:
-    try:
-        if isinstance(value, str) and len(value) == 10:
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
+    if (day := inputs.iso_day(value)) is not None:
+        return day
     raise bad_input("Date must be a day that exists, such as 2026-03-01.")
 
 
 def parse_decimal(value: Any) -> Decimal:
-    if isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) <= 64:
-        try:
-            number = Decimal(value)
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if number.is_finite():
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        number = inputs.decimal(str(value))
+        if number is not None:
             return number
     raise bad_input('Decimal must be a finite number in a string, such as "1234.50".')
 
@@ -99,7 +97,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="An exact number, as a string; NaN and infinities are refused.",
+        description='An exact number, as a string of plain digits such as "-1234.50"; NaN and infinities are refused.',
         specified_by_url="https://www.rfc-editor.org/rfc/rfc8259#section-6",
         serialize=show_decimal,
         parse_value=parse_decimal,

@@ -67,11 +67,15 @@ class Custom:
     def _has_members(
         self, taking: Taking, row: Row, people: Sequence[str], users: Mapping[str | UUID, tuple[UUID, bool]]
     ) -> bool:
-        faults = Faults()
+        found = list[DomainError]()
         for name in people:
-            known, text = self.fields[name], row.values.get(name)
+            faults, known = Faults(), self.fields[name]
+            text = row.values.get(name)
             row.values[name] = custom_values.parse(faults, known, text, field=name, users=users, text=True)
-        if not (found := list(faults)):
+            for fault in faults:
+                fault.call(short(known.label))
+                found.append(fault)
+        if not found:
             return True
         taking.skip(row, *(taking.fault(row, ".".join(fault.field or ()), str(fault)) for fault in found))
         return False

@@ -258,7 +258,7 @@ def _parsers(reading: Reading, zone: tzinfo) -> dict[Form, Parse]:
 
     def name(faults: Faults, text: str, label: str) -> str | None:
         kept = inputs.text(faults, text, field=label, limit=inputs.NAME_LIMIT)
-        return " ".join(kept.split()) if kept else None
+        return inputs.seen(" ".join(kept.split())) or None if kept else None
 
     def line(faults: Faults, text: str, label: str) -> str | None:
         return inputs.text(faults, text, field=label)
@@ -325,7 +325,7 @@ def _custom(known: CustomField, reading: Reading) -> Parse:
             case CustomFieldType.MONEY if found := custom_values.AMOUNT.fullmatch(text):
                 exact = number(found["amount"] or found["after"])
                 given = text if exact is None else f"{exact:f} {found['currency'] or found['before']}"
-            case CustomFieldType.DATE if not custom_values.ISO_DAY.fullmatch(text):
+            case CustomFieldType.DATE if not inputs.ISO_DAY.fullmatch(text):
                 day = read_day(text)
                 given = text if day is None else day.isoformat()
         return custom_values.parse(faults, known, given, field=label, text=True)

@@ -22,8 +22,20 @@ from domain.custom_fields import (
     ValuesDoNotFit,
 )
 from domain.custom_values import CustomValue, UnknownCustomField, UnknownOption
-from domain.errors import AlreadyExists, Conflict, Forbidden, Invalid, Malformed, NotFound, Required, Stale, TooLong
+from domain.errors import (
+    AlreadyExists,
+    Conflict,
+    DomainError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    Required,
+    Stale,
+    TooLong,
+)
 from domain.leads import LeadDetails
+from domain.unset import UNSET
 from models.base import uuid7
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.leads import Lead
@@ -35,7 +47,7 @@ HOSTILE = [
     "'; DROP TABLE lead; --",
     'a" OR 1=1',
     "{braces} %s $1 ? ?|",
-    "Straße 🏗 \u202e right",
+    "Straße 🏗 right",
     "\\x00\\'",
 ]
 
@@ -176,6 +188,50 @@ async def test_another_workspaces_field_does_not_exist() -> None:
         given = [CustomValue(name, "mine")]
         with pytest.raises(UnknownCustomField):
             await leads.update(stranger, row.id, LeadDetails(custom=given), now=NOW)
+
+
+async def test_a_field_whose_key_was_taken_comes_back_under_another() -> None:
+    actor = await seller()
+    old = await custom_field(actor, "size")
+    row = await noted(actor, await lead(actor), size="big")
+    await custom_fields.archive(actor, old.id, now=LATER)
+    new = await custom_field(actor, "size")
+
+    tries: list[tuple[Any, type[DomainError]]] = [(UNSET, AlreadyExists), ("size", AlreadyExists), ("Size!", Malformed)]
+    for key, refused in tries:
+        with pytest.raises(refused) as caught:
+            await custom_fields.restore(actor, old.id, key=key, now=LATER)
+        assert caught.value.field == ("key",)
+    back = await custom_fields.restore(actor, old.id, key="old_size", now=LATER)
+    with pytest.raises(Conflict):
+        await custom_fields.restore(actor, old.id, key="other", now=LATER)
+    same = await custom_fields.restore(actor, old.id, key="old_size", now=LATER)
+
+    assert (back.key, back.archived_at, same.version) == ("old_size", None, back.version)
+    assert await kept(row, old) == "big" and await kept(row, new) is None
+    assert (await events(old.id))[-1].data["changes"] == {"key": ["size", "old_size"]}
+
+
+async def test_a_choice_with_an_archived_option_becomes_several_and_one_again() -> None:
+    actor = await seller()
+    options = [Option("gold", "Gold"), Option("tin", "Tin")]
+    field = await custom_field(actor, "tier", CustomFieldType.CHOICE, options=options)
+    row = await noted(actor, await lead(actor), tier="tin")
+    gone = [options[0], Option("tin", "Tin", archived=True)]
+    await custom_fields.update(actor, field.id, CustomFieldDetails(options=gone), now=LATER)
+
+    for kind, value in (
+        (CustomFieldType.MULTI_CHOICE, ["tin"]),
+        (CustomFieldType.CHOICE, "tin"),
+        (CustomFieldType.TEXT, "Tin"),
+    ):
+        await custom_fields.update(actor, field.id, CustomFieldDetails(type=kind), now=LATER)
+        assert await kept(row, field) == value
+    details = CustomFieldDetails(type=CustomFieldType.CHOICE, options=gone)
+    edited = await custom_fields.update(actor, field.id, details, now=LATER)
+    assert (await kept(row, field), edited.options[1]["archived"]) == ("tin", True)
+    with pytest.raises(UnknownOption):
+        await noted(actor, await lead(actor), tier="tin")
 
 
 async def test_a_key_is_taken_by_one_field_in_use_of_an_owner() -> None:

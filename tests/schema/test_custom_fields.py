@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain import custom_fields, moves
+from domain import custom_fields, inputs, moves
 from domain.actors import Actor
 from domain.custom_fields import CustomFieldDetails, Option
 from domain.moves import FieldMissing
@@ -14,7 +14,7 @@ from models.base import uuid7
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.leads import Lead
 from models.stages import StageKind
-from models.users import Role
+from models.users import Role, User
 from schema import ids
 from tests.factories import NOW, custom_field, events, lead, member, seller, stage
 from tests.schema.asking import answer, ask, gid
@@ -65,6 +65,9 @@ REFUSED: list[tuple[CustomFieldType, Any, str]] = [
     (CustomFieldType.TEXT, "a\x00b", "MALFORMED"),
     (CustomFieldType.TEXT, "x" * 5_001, "TOO_LONG"),
     (CustomFieldType.NUMBER, "many", "MALFORMED"),
+    (CustomFieldType.NUMBER, "1_000", "MALFORMED"),
+    (CustomFieldType.NUMBER, "١٢", "MALFORMED"),
+    (CustomFieldType.NUMBER, "１２", "MALFORMED"),
     (CustomFieldType.NUMBER, True, "MALFORMED"),
     (CustomFieldType.NUMBER, "NaN", "MALFORMED"),
     (CustomFieldType.NUMBER, "1e999999999", "MALFORMED"),
@@ -76,6 +79,8 @@ REFUSED: list[tuple[CustomFieldType, Any, str]] = [
     (CustomFieldType.MONEY, {"amount": {}, "currencyCode": "EUR"}, "MALFORMED"),
     (CustomFieldType.MONEY, {"amount": "1", "currencyCode": "EUR", "more": 1}, "MALFORMED"),
     (CustomFieldType.DATE, "2026-02-30", "MALFORMED"),
+    (CustomFieldType.DATE, "2026-W10-1", "MALFORMED"),
+    (CustomFieldType.MONEY, {"amount": "1_000", "currencyCode": "EUR"}, "MALFORMED"),
     (CustomFieldType.DATE, "0001-01-01", "OUT_OF_RANGE"),
     (CustomFieldType.CHOICE, "clay", "UNKNOWN_OPTION"),
     (CustomFieldType.CHOICE, "Gold 🥇", "UNKNOWN_OPTION"),
@@ -482,7 +487,7 @@ async def test_a_cursor_outlives_a_new_name_but_not_a_new_type() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_nothing_that_people_write_stands_in_a_statement(text: str) -> None:
     actor = await seller()
-    short = text[:200]
+    short = inputs.seen(text[:200])
     field = await custom_field(actor, "note", label=short, is_indexed=True)
     tier = [Option("a", short), Option("b", "B")]
     await custom_field(actor, "tier", CustomFieldType.CHOICE, options=tier)
@@ -594,3 +599,83 @@ async def test_a_stage_asks_for_a_custom_field_under_whatever_name_it_has() -> N
         await moves.move(actor, again.id, stage_id=target.id, now=NOW)
     assert (await update(actor, again, ("funds", {"amount": "1", "currencyCode": "EUR"})))["userErrors"] == []
     assert (await moves.move(actor, again.id, stage_id=target.id, now=NOW)).stage_id == target.id
+
+
+async def test_fields_are_listed_by_their_owner() -> None:
+    actor = await seller()
+    await custom_field(actor, "of_lead", label="B")
+    gone = await custom_field(actor, "gone", label="A")
+    await custom_field(actor, "of_company", owner=CustomFieldOwner.COMPANY)
+    await custom_fields.archive(actor, gone.id, now=NOW)
+    document = """query ($filter: CustomFieldFilter, $orders: [CustomFieldOrder!]) {
+      customFields(filter: $filter, orderBy: $orders) { totalCount nodes { key } } }"""
+
+    async def keys(filter: Any = None, orders: Any = None) -> list[str]:
+        told = (await ask(actor, document, filter=filter, orders=orders))["customFields"]
+        assert told["totalCount"] == len(told["nodes"])
+        return [node["key"] for node in told["nodes"]]
+
+    assert await keys({"owner": {"eq": "LEAD"}}) == ["of_lead", "gone"]
+    assert await keys({"owner": {"eq": "COMPANY"}}) == ["of_company"]
+    assert await keys({"owner": {"in": ["CONTACT"]}}) == []
+    assert await keys({"owner": {"eq": "LEAD"}, "archivedAt": {"isNull": True}}) == ["of_lead"]
+    assert await keys({"owner": {"eq": "LEAD"}}, [{"field": "LABEL"}]) == ["gone", "of_lead"]
+
+
+async def test_a_field_comes_back_under_another_key_and_merges_are_told_where_they_stand() -> None:
+    actor = await seller()
+    tier = await custom_field(actor, "tier", CustomFieldType.CHOICE, options=OPTIONS)
+    await custom_fields.archive(actor, tier.id, now=NOW)
+    await custom_field(actor, "tier")
+    document = f"""mutation ($input: RestoreCustomFieldInput!) {{ restoreCustomField(input: $input) {{
+        customField {{ key archivedAt }} {FAULTS} }} }}"""
+
+    told = (await ask(actor, document, input={"id": gid("CustomField", tier.id)}))["restoreCustomField"]
+    assert [(fault["code"], fault["field"]) for fault in told["userErrors"]] == [("ALREADY_EXISTS", ["key"])]
+    told = (await ask(actor, document, input={"id": gid("CustomField", tier.id), "key": "level"}))["restoreCustomField"]
+    assert told == {"customField": {"key": "level", "archivedAt": None}, "userErrors": []}
+    document = f"""mutation ($input: UpdateCustomFieldInput!) {{ updateCustomField(input: $input) {{ {FAULTS} }} }}"""
+    merges = [{"option": "none", "into": "nowhere"}]
+    told = await ask(actor, document, input={"id": gid("CustomField", tier.id), "mergeOptions": merges})
+    assert {".".join(fault["field"]) for fault in told["updateCustomField"]["userErrors"]} == {
+        "mergeOptions.0.option",
+        "mergeOptions.0.into",
+    }
+
+
+async def test_messages_say_what_people_call_a_field() -> None:
+    actor = await seller()
+    field = await custom_field(actor, "f_date", CustomFieldType.DATE, label="Contract ends")
+    row, target = await lead(actor), await stage(actor, StageKind.QUALIFY)
+
+    [fault] = (await update(actor, row, ("f_date", "soon")))["userErrors"]
+    assert fault["field"] == ["custom", "0", "value"]
+    assert fault["message"] == "Contract ends is not a day such as 2026-03-01."
+    told = await answer(actor, LEADS, filter={"custom": [{"field": "f_date", "gt": "soon"}]})
+    assert "Contract ends is not a day such as 2026-03-01." in told["errors"][0]["message"]
+    told = await answer(actor, LEADS, filter={"custom": [{"field": "f_date", "contains": "soon"}]})
+    assert "Contract ends: a field of type DATE is not tested so." in told["errors"][0]["message"]
+    given = {"id": gid("Stage", target.id), "requirements": {"fields": ["custom:f_date"]}}
+    await ask(actor, REQUIRE, input=given)
+    with pytest.raises(FieldMissing) as caught:
+        await moves.move(actor, row.id, stage_id=target.id, now=NOW)
+    assert caught.value.field == (f"custom:{field.key}",)
+    assert str(caught.value) == f"The stage {target.name} asks for Contract ends, which is empty."
+
+
+async def test_a_user_is_looked_for_by_address_too() -> None:
+    admin = await seller()
+    ann, stranger = await member(of=admin), await member()
+    assert ann.user_id and admin.user_id
+    email = (await User.get(id=ann.user_id)).email
+    abroad = (await User.get(id=stranger.user_id)).email
+    await custom_field(admin, "engineer", CustomFieldType.USER)
+    await noted(admin, "hers", engineer=gid("User", ann.user_id))
+    await lead(admin, title="none")
+
+    assert await passing(admin, "engineer", eq=email.upper()) == ["hers"]
+    assert await passing(admin, "engineer", **{"in": [email, gid("User", admin.user_id)]}) == ["hers"]
+    assert await passing(admin, "engineer", ne=email) == ["none"]
+    for wrong in (abroad, "nobody@example.com", "@", "ann"):
+        told = await answer(admin, LEADS, filter={"custom": [{"field": "engineer", "eq": wrong}]})
+        assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]

@@ -110,11 +110,11 @@ async def test_what_the_list_would_refuse_is_refused_with_its_place() -> None:
         columns=["title", "colour"],
     )
     assert faults(payload) == {
-        ("DOES_NOT_FIT", "filter"),
+        ("DOES_NOT_FIT", "filter.nope"),
         ("DOES_NOT_FIT", "filter.score.gte"),
         ("DOES_NOT_FIT", "filter.status.in.1"),
         ("DOES_NOT_FIT", "orderBy.0.field"),
-        ("DOES_NOT_FIT", "columns"),
+        ("DOES_NOT_FIT", "columns.1"),
     }
     assert payload["savedView"] is None
     for wrong in (
@@ -131,6 +131,57 @@ async def test_what_the_list_would_refuse_is_refused_with_its_place() -> None:
         assert {code for code, _ in faults(payload)} <= {"DOES_NOT_FIT", "TOO_LONG", "MALFORMED"}, wrong
         assert payload["userErrors"], wrong
     assert await SavedView.filter(workspace_id=admin.workspace_id).count() == 0
+
+
+async def test_every_fault_of_a_view_is_told_where_it_stands() -> None:
+    admin = await seller()
+    await custom_field(admin, "size", type=CustomFieldType.NUMBER, label="Size of it")
+    lost = gid("Lead", uuid7())
+
+    payload = await save(
+        admin,
+        filter={
+            "colour": True,
+            "stage": {"in": [gid("Stage", uuid7()), lost]},
+            "owner": {"eq": lost},
+            "or": [
+                {"score": {"gte": {"a": None}}},
+                {"custom": [{"field": "size", "gt": "x"}, {"field": "no", "eq": 1}]},
+            ],
+            "createdAt": {"gte": "yesterday"},
+            "status": None,
+        },
+        orderBy=[{"field": "SCORE"}, {"custom": "size"}, {}],
+        columns=["custom:no", "title", "nothing"],
+    )
+
+    assert faults(payload) == {
+        ("DOES_NOT_FIT", place)
+        for place in (
+            "filter.colour",
+            "filter.stage.in.1",
+            "filter.owner.eq",
+            "filter.or.0.score.gte",
+            "filter.or.1.custom.0.gt",
+            "filter.or.1.custom.1.field",
+            "filter.createdAt.gte",
+            "orderBy.1.custom",
+            "orderBy.2.field",
+            "columns.0",
+            "columns.2",
+        )
+    }
+    messages = " ".join(fault["message"] for fault in payload["userErrors"])
+    assert "Size of it is not a finite decimal number" in messages
+    assert '{"a":null}' in messages and "{'" not in messages and "None" not in messages
+
+
+async def test_a_filter_beyond_every_screen_is_refused_as_a_whole() -> None:
+    admin = await seller()
+    wrong = {"owner": {"eq": gid("Lead", uuid7())}}
+    many = {"or": [{"score": {"gte": number}} for number in range(saved_views.MOST_PARTS)] + [wrong]}
+
+    assert faults(await save(admin, filter=many)) == {("DOES_NOT_FIT", "filter")}
 
 
 @pytest.mark.parametrize(
@@ -256,7 +307,7 @@ async def test_everybody_may_keep_views_and_only_some_share_them_with_all() -> N
 
 
 async def custom_field(actor: Actor, key: str, **details: Any) -> CustomField:
-    given = CustomFieldDetails(key=key, label=key.title(), **details)
+    given = CustomFieldDetails(**{"key": key, "label": key.title(), **details})
     return await custom_fields.create(actor, CustomFieldOwner.LEAD, given, now=NOW)
 
 
@@ -279,23 +330,27 @@ async def test_custom_fields_are_checked_as_the_list_checks_them_and_may_go() ->
     assert "custom:color" in names
     assert (await saved(admin, name="All", columns=names, noun="LEAD"))["problems"] == []
     await SavedView.filter(workspace_id=admin.workspace_id, name="All").delete()
-    for wrong in (
-        {"filter": {"custom": [{"field": "colour", "eq": "red"}]}},
-        {"filter": {"custom": [{"field": "size", "contains": "3"}]}},
-        {"filter": {"not": {"custom": [{"field": "size", "eq": "many"}]}}},
-        {"orderBy": [{"custom": "color"}]},
-        {"columns": ["custom:colour"]},
-        {"columns": ["custom:"]},
-        {"columns": ["color"]},
-        {"noun": "COMPANY", "columns": ["custom:color"]},
+    for wrong, place in (
+        ({"filter": {"custom": [{"field": "colour", "eq": "red"}]}}, "filter.custom.0.field"),
+        ({"filter": {"custom": [{"field": "size", "gt": "3", "contains": "3"}]}}, "filter.custom.0.contains"),
+        ({"filter": {"not": {"custom": {"field": "size", "eq": "many"}}}}, "filter.not.custom.eq"),
+        (
+            {"filter": {"and": [{}, {"company": {"custom": [{"field": "size", "eq": 1}]}}]}},
+            "filter.and.1.company.custom.0.field",
+        ),
+        ({"orderBy": [{"field": "SCORE"}, {"custom": "color"}]}, "orderBy.1.custom"),
+        ({"columns": ["title", "custom:colour"]}, "columns.1"),
+        ({"columns": ["custom:"]}, "columns.0"),
+        ({"columns": ["color"]}, "columns.0"),
+        ({"noun": "COMPANY", "columns": ["custom:color"]}, "columns.0"),
     ):
-        assert {code for code, _ in faults(await save(admin, name="Wrong", **wrong))} == {"DOES_NOT_FIT"}, wrong
+        assert faults(await save(admin, name="Wrong", **wrong)) == {("DOES_NOT_FIT", place)}, wrong
 
     await custom_fields.archive(admin, color.id, now=NOW)
     await saved(admin, name="Size only", filter={"custom": [{"field": "size", "gt": "3"}]})
     told = await ask(admin, LIST)
     problems = {one["name"]: [problem["field"] for problem in one["problems"]] for one in told["savedViews"]["nodes"]}
-    assert problems == {"Hot": [["filter"], ["columns"]], "Size only": []}
+    assert problems == {"Hot": [["filter", "custom", "0", "field"], ["columns", "1"]], "Size only": []}
     await custom_fields.restore(admin, color.id, now=NOW)
     told = await ask(admin, LIST)
     assert [one["problems"] for one in told["savedViews"]["nodes"]] == [[], []]
@@ -315,5 +370,5 @@ async def test_custom_fields_of_many_views_are_looked_up_together(monkeypatch: p
     monkeypatch.setattr(saved_views, "known_fields", noting)
     told = await ask(admin, "{ savedViews { nodes { problems { field } } } }")
 
-    assert [one["problems"] for one in told["savedViews"]["nodes"]] == [[{"field": ["columns"]}]] * 3
+    assert [one["problems"] for one in told["savedViews"]["nodes"]] == [[{"field": ["columns", "0"]}]] * 3
     assert looked_up == [6]
