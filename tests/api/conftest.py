@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+from playwright.async_api import Browser
 
 from api.app import create_app
 from settings import Settings, settings
+from tests.api import browser
 from tests.api.door import door as door_schema
 from tests.api.serving import Client, client_of, serving
 
@@ -44,3 +46,10 @@ async def door(server_settings: Settings) -> AsyncIterator[Client]:
         stack.push_async_callback(app.state.redis.aclose)
         address = await stack.enter_async_context(serving(app))
         yield await stack.enter_async_context(client_of(address))
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser for every test of this worker; a test opens its own `browser.screen`."""
+    async with browser.launched() as started:
+        yield started

@@ -1,0 +1,74 @@
+"""A real Chromium: pages as people see them, on a phone and on a desk, without scripts, checked by axe."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}
+SECONDS = 15
+# WCAG 2.2 AA and what comes before it; the rest of axe's rules are good practice and kept, too.
+LOOKED_AT = {"resultTypes": ["violations"]}
+# Where screenshots are kept for somebody to look at; empty: nowhere.
+SCREENSHOTS = "SCREENSHOTS"
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """Start a Chromium of this machine; skips the test where there is none."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(PROGRAMS)} is installed")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def screen(
+    browser: Browser, size: str = "phone", *, scripts: bool = False, dark: bool = False, language: str = "en"
+) -> AsyncIterator[Page]:
+    """Open a window of its own, without scripts, as on a phone or a desk."""
+    width, height = SCREENS[size]
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        java_script_enabled=scripts,
+        has_touch=size == "phone",
+        color_scheme="dark" if dark else "light",
+        locale=language,
+    )
+    context.set_default_timeout(SECONDS * 1000)
+    try:
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+async def faults(page: Page, *, dark: bool = False) -> list[str]:
+    """Return what axe finds wrong with what a page shows, and whether it is wider than its window.
+
+    axe is a script, so it looks at a copy of the page in a window that runs scripts.
+    """
+    assert page.context.browser and page.viewport_size
+    size = next(name for name, width in SCREENS.items() if width[0] == page.viewport_size["width"])
+    async with screen(page.context.browser, size, scripts=True, dark=dark) as copy:
+        await copy.set_content(await page.content())
+        found = (await asyncio.wait_for(Axe().run(copy, options=LOOKED_AT), SECONDS)).response["violations"]
+        width = await copy.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    told = [f"{one['id']}: {one['help']} ({', '.join(str(node['target']) for node in one['nodes'])})" for one in found]
+    return [*told, *([f"wider than the window by {width} px"] if width > 0 else [])]
+
+
+async def kept(page: Page, name: str) -> None:
+    """Keep a screenshot of the whole page where the environment names a folder."""
+    if folder := os.environ.get(SCREENSHOTS):
+        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
