@@ -42,8 +42,19 @@ SECURITY = [
 ]
 HSTS = b"strict-transport-security", b"max-age=31536000; includeSubDomains"
 CODES = {404: "NOT_FOUND", 405: "BAD_USER_INPUT"}
-ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id")
-EXPOSED_HEADERS = ("X-Request-Id", "X-Salescycle-Engine", "Retry-After", "RateLimit", "RateLimit-Policy")
+# Ours, and what clients, gateways and tracing in browsers send along by themselves.
+ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"),
+    *("X-Apollo-Operation-Name", "X-Apollo-Operation-Id", "X-Apollo-Operation-Type", "Apollo-Require-Preflight"),
+    *("ApolloGraphQL-Client-Name", "ApolloGraphQL-Client-Version", "GraphQL-Client-Name", "GraphQL-Client-Version"),
+    *("GraphQL-Preflight", "X-GraphQL-Yoga-CSRF", "X-Requested-With", "Cache-Control", "Last-Event-ID"),
+    *("Range", "If-Range", "If-None-Match"),
+    *("Traceparent", "Tracestate", "Baggage", "Sentry-Trace"),
+)
+EXPOSED_HEADERS = (
+    *("X-Request-Id", "X-Salescycle-Engine", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("Content-Disposition", "Content-Range", "Accept-Ranges", "ETag"),
+)
 
 log = structlog.get_logger("api")
 

@@ -1,6 +1,7 @@
 """Bytes of files, in by a stream to a signed link and out by another."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from schema import ids
 log = structlog.get_logger()
 
 IDLE_SECONDS = 30.0
+RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})", re.ASCII)
 STATUSES = {
     "INVALID_LINK": 404,
     "ENDED_LINK": 410,
@@ -84,17 +86,50 @@ async def _given(request: Request, purpose: Purpose) -> Response:
     if file is None:
         return _missing()
     try:
-        parts = await store.open(file)
+        within = _asked_part(request, file)
+        parts = await store.open(file, within=within)
+    except Refusal as refusal:
+        return refusal.response()
     except store.FileMissing:
         return _missing()
     except store.StoreUnavailable:
         return _unavailable()
-    headers = {"Content-Length": str(file.size), "ETag": f'"{file.sha256}"'}
+    length = file.size if within is None else len(within)
+    headers = {"Content-Length": str(length), "ETag": _etag(file), "Accept-Ranges": "bytes"}
+    if within is not None:
+        headers["Content-Range"] = f"bytes {within.start}-{within.stop - 1}/{file.size}"
     if purpose is Purpose.AVATAR:
         headers |= SHOWN
     else:
         headers |= SAVED | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
-    return StreamingResponse(parts, headers=headers, media_type=served_as(file.content_type))
+    status = 200 if within is None else 206
+    return StreamingResponse(parts, status, headers=headers, media_type=served_as(file.content_type))
+
+
+def _asked_part(request: Request, file: File) -> range | None:
+    """Return the part of a file that a request asks for, None being all of it. Raises Refusal.
+
+    Several parts at once are not given, as RFC 9110 allows, nor a part of a file that is another one by now.
+    """
+    if request.method != "GET" or request.headers.get("if-range", _etag(file)) != _etag(file):
+        return None
+    asked = RANGE.fullmatch(request.headers.get("range", ""))
+    if asked is None or (asked["first"], asked["last"]) == ("", ""):
+        return None
+    if not asked["first"]:
+        within = range(max(0, file.size - int(asked["last"])), file.size)
+    else:
+        last = int(asked["last"] or file.size)
+        if last < int(asked["first"]):
+            return None
+        within = range(int(asked["first"]), min(last + 1, file.size))
+    if not within:
+        raise Refusal(416, f"The file has {file.size} bytes.", Content_Range=f"bytes */{file.size}")
+    return within
+
+
+def _etag(file: File) -> str:
+    return f'"{file.sha256}"'
 
 
 def _missing() -> Response:

@@ -40,11 +40,11 @@ async def write(file: File, parts: AsyncIterable[bytes], *, most: int) -> Writte
     return Written(measured.size, measured.digest.hexdigest(), bytes(measured.head))
 
 
-async def open(file: File) -> AsyncIterator[bytes]:  # noqa: A001
-    """Return the bytes of a file, part by part. Raises FileMissing, StoreUnavailable."""
+async def open(file: File, *, within: range | None = None) -> AsyncIterator[bytes]:  # noqa: A001
+    """Return the bytes of a file, or those `within` it, part by part. Raises FileMissing, StoreUnavailable."""
     if file.object_key is None:
-        return chunks.read(file.id)
-    return await objects.open(file.object_key)
+        return chunks.read(file.id, within)
+    return await objects.open(file.object_key, within)
 
 
 async def delete(file: File) -> None:

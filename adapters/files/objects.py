@@ -18,6 +18,7 @@ from adapters.files.errors import FileMissing, StoreUnavailable
 from settings import settings
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import S3Config
 
 # S3 takes no smaller parts; so many of them wait in memory while one is sent.
@@ -39,10 +40,11 @@ async def write(key: str, parts: AsyncIterable[bytes]) -> None:
         await asyncio.to_thread(_settle, _path(store, key))
 
 
-async def open(key: str) -> AsyncIterator[bytes]:  # noqa: A001
-    """Return the bytes of an object, part by part. Raises FileMissing, StoreUnavailable."""
+async def open(key: str, within: range | None) -> AsyncIterator[bytes]:  # noqa: A001
+    """Return the bytes of an object, or those within it, part by part. Raises FileMissing, StoreUnavailable."""
+    options: GetOptions = {"range": (within.start, within.stop)} if within else {}
     with _told():
-        found = await obstore.get_async(_store(settings().files_url), key)
+        found = await obstore.get_async(_store(settings().files_url), key, options=options)
     return _parts(found.stream(min_chunk_size=READ_BYTES))
 
 

@@ -58,6 +58,25 @@ async def test_pages_of_the_origins_that_are_set_may_ask(db: str, server_setting
         assert "access-control-allow-credentials" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "content-type, x-apollo-operation-name, apollo-require-preflight, apollographql-client-name",
+        "content-type, graphql-client-name, graphql-client-version, x-requested-with",
+        "authorization, content-type, traceparent, tracestate, baggage, sentry-trace",
+        "accept, cache-control, range",
+    ],
+)
+async def test_what_standard_clients_send_along_is_let_in(db: str, server_settings: Settings, sent: str) -> None:
+    async with served(server_settings, cors_origins=PAGE) as client:
+        asked = await client.http.options(
+            "/graphql", headers=preflight(PAGE) | {"Access-Control-Request-Headers": sent}
+        )
+        assert asked.status_code == 200
+        refused = {"Access-Control-Request-Headers": "x-unheard-of"}
+        assert (await client.http.options("/graphql", headers=preflight(PAGE) | refused)).status_code == 400
+
+
 async def test_without_a_setting_no_other_origin_may(db: str, door: Client) -> None:
     answer = await door.send("{hello}", headers={"Origin": PAGE})
 

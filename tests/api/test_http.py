@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from graphql import parse, validate
 
+from schema.schema import graphql_schema
 from tests import factories
 from tests.api.door import gate
 from tests.api.serving import GRAPHQL_RESPONSE, Client, codes
@@ -315,6 +317,13 @@ async def test_graphiql_is_made_of_parts_that_come_from_here_and_of_nothing_else
         assert (await door.http.get(part)).status_code == 200
     for name in ("index.html", "LICENSES.txt", "..%2Fpages.py", "nothing.js"):
         assert (await door.http.get(f"/graphiql/{name}")).status_code == 404
+
+
+async def test_graphiql_begins_with_a_query_that_works_and_can_be_read(db: str, door: Client) -> None:
+    found = re.search(r"defaultQuery: `([^`]+)`", (await door.http.get("/graphiql")).text)
+    assert found
+    assert validate(graphql_schema._schema, parse(found[1])) == []
+    assert max(map(len, found[1].splitlines())) <= 50, "half of a screen of 1,400 pixels, with what stands beside it"
 
 
 async def test_whoever_watches_over_us_is_answered(db: str, door: Client) -> None:

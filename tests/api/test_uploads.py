@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -263,6 +264,66 @@ async def test_a_file_is_fetched_by_a_link_of_its_own(client: Client, admin: Act
     assert answer.headers["x-content-type-options"] == "nosniff"
     upload_token = path.rsplit("/", 1)[1]
     assert (await client.http.get(f"/files/{upload_token}")).status_code == 404
+
+
+PART = CHUNK_BYTES + 1000
+WHOLE = Random(4).randbytes(2 * CHUNK_BYTES + 10)
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ("bytes=0-0", WHOLE[:1]),
+        (f"bytes=5-{PART}", WHOLE[5 : PART + 1]),
+        (f"bytes={PART}-", WHOLE[PART:]),
+        (f"bytes={CHUNK_BYTES}-{2 * CHUNK_BYTES - 1}", WHOLE[CHUNK_BYTES : 2 * CHUNK_BYTES]),
+        ("bytes=3-99999999999", WHOLE[3:]),
+        ("bytes=-7", WHOLE[-7:]),
+        ("bytes=-99999999999", WHOLE),
+    ],
+)
+async def test_a_part_of_a_file_is_given(client: Client, admin: Actor, kind: str, asked: str, part: bytes) -> None:
+    path, key = await announced(client, admin, len(WHOLE))
+    await client.http.put(path, content=WHOLE)
+    link = urlsplit(files.download_url(key, now=datetime.now(UTC))).path
+
+    answer = await client.http.get(link, headers={"Range": asked})
+
+    assert (answer.status_code, answer.content) == (206, part)
+    first = WHOLE.index(part)
+    assert answer.headers["content-range"] == f"bytes {first}-{first + len(part) - 1}/{len(WHOLE)}"
+    same = {"Range": asked, "If-Range": answer.headers["etag"]}
+    assert (await client.http.get(link, headers=same)).status_code == 206
+    another = {"Range": asked, "If-Range": '"another"'}
+    assert (await client.http.get(link, headers=another)).content == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("bytes=10-", 416),
+        ("bytes=-0", 416),
+        ("bytes=4-3", 200),
+        ("bytes=-", 200),
+        ("bytes=0-1,4-5", 200),
+        ("bytes=a-b", 200),
+        ("lines=0-1", 200),
+    ],
+)
+async def test_what_is_no_part_is_refused_and_what_is_not_understood_gives_all(
+    client: Client, admin: Actor, asked: str, status: int
+) -> None:
+    path, key = await announced(client, admin, 10)
+    await client.http.put(path, content=WHOLE[:10])
+
+    link = urlsplit(files.download_url(key, now=datetime.now(UTC))).path
+    answer = await client.http.get(link, headers={"Range": asked})
+
+    assert answer.status_code == status
+    if status == 416:
+        assert answer.headers["content-range"] == "bytes */10"
+    else:
+        assert (answer.content, answer.headers["accept-ranges"]) == (WHOLE[:10], "bytes")
 
 
 @pytest.mark.parametrize(
