@@ -41,6 +41,7 @@ from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView, Sharing
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
+from models.surveys import Referral, Survey, SurveyDispatch, SurveyResponse, SurveyVersion
 from models.teams import Team
 from models.timeline import TimelineEntry
 from models.users import Membership, Role, Visibility
@@ -96,6 +97,8 @@ class Action(StrEnum):
     RESTORE_COMMENT = "comment.restore", "restore deleted comments"
     READ_NOTIFICATIONS = "notification.read", "mark notifications as read"
     SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
+    MANAGE_SURVEYS = "survey.manage", "make, change, publish and archive surveys"
+    DISPATCH_SURVEY = "survey.dispatch", "send surveys to customers, and cancel those that are on their way"
 
     words: str
 
@@ -194,6 +197,8 @@ RULES: dict[Action, list[Rule]] = {
     Action.RESTORE_COMMENT: [roles(ADMIN, MANAGER), deleter(REP, QUALIFIER, MARKETER)],
     Action.READ_NOTIFICATIONS: [roles(*Role)],
     Action.SET_REMINDERS: [roles(*Role)],
+    Action.MANAGE_SURVEYS: [roles(ADMIN, MANAGER, MARKETER)],
+    Action.DISPATCH_SURVEY: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER), owner(REP)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -246,6 +251,11 @@ READ_SCOPES: dict[type[Model], str] = {
     SavedView: "savedview:read",
     Bulk: "lead:read",
     BulkRow: "lead:read",
+    Survey: "survey:read",
+    SurveyVersion: "survey:read",
+    SurveyDispatch: "survey:read",
+    SurveyResponse: "survey:read",
+    Referral: "lead:read",
 }
 # Whose rows exist for those who see some people's only: by a column of their own, or of what they hang on.
 ROW_VISIBILITY: dict[type[Model], str] = {

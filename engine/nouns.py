@@ -31,6 +31,7 @@ from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
+from models.surveys import Referral, Survey, SurveyDispatch, SurveyResponse, SurveyVersion
 from models.teams import Team
 from models.timeline import TimelineEntry
 from models.users import Membership, User
@@ -240,5 +241,27 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Reminder, live=WITH_LEAD),
         Noun(ReminderSettings),
         Noun(Device),
+        Noun(Survey),
+        Noun(SurveyVersion),
+        Noun(
+            SurveyDispatch,
+            links={
+                "survey": Link(Survey, ours="survey_id"),
+                "lead": Link(Lead, ours="lead_id"),
+                "contact": Link(Contact, ours="contact_id"),
+            },
+            live=WITH_LEAD,
+        ),
+        Noun(
+            SurveyResponse,
+            search="search_words({alias}.verbatim)",
+            links={
+                "survey": Link(Survey, ours="survey_id"),
+                "lead": Link(Lead, ours="lead_id"),
+                "contact": Link(Contact, ours="contact_id"),
+            },
+            live=WITH_LEAD,
+        ),
+        Noun(Referral, live=WITH_LEAD),
     )
 }

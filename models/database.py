@@ -46,6 +46,7 @@ MODELS = [
     "models.follow_ups",
     "models.deliveries",
     "models.reminders",
+    "models.surveys",
     "models.timeline",
     "models.saved_views",
     "models.qualification",

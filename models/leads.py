@@ -99,6 +99,10 @@ class Lead(EditableRow):
         "models.Competitor", related_name="lost_leads", null=True, on_delete=fields.SET_NULL
     )
     close_note: str | None = fields.TextField(null=True)
+    referrer_id: UUID | None
+    referrer: fields.ForeignKeyNullableRelation[Contact] = fields.ForeignKeyField(
+        "models.Contact", related_name="referred_leads", null=True, on_delete=fields.SET_NULL
+    )
     expected_close_date: date | None = fields.DateField(null=True)
     term_ends_on: date | None = fields.DateField(null=True)
     next_follow_up_at: datetime | None = fields.DatetimeField(null=True)

@@ -70,6 +70,8 @@ WHO_MAY = {
     "comment.restore": "AMrqk",
     "notification.read": "AMRQKV",
     "notification.set": "AMRQKV",
+    "survey.manage": "AMK",
+    "survey.dispatch": "AMrQK",
 }
 LETTERS = {
     Role.ADMIN: "A",
