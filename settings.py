@@ -42,6 +42,33 @@ class Settings(BaseSettings):
         "", description="smtp://user:password@host:587; empty: mails are written into the data folder as .eml."
     )
     mail_from: str = Field("Salescycle <salescycle@localhost>", description="Sender of mails.")
+    vapid_private_key: str = Field(
+        "",
+        description="Key of this server at browsers' push services: PEM, or 32 bytes as base64url; empty: one is made "
+        "and kept in the database, sealed under SECRET_KEY.",
+    )
+    vapid_contact: str = Field(
+        "", description="mailto: or https: address at which push services reach you; empty: that of MAIL_FROM."
+    )
+    push_origins: str = Field(
+        "",
+        description="Origins of push services that need not be on the public internet nor called by https, separated "
+        "by commas, as http://10.0.0.5:8080; for tests and networks of your own.",
+    )
+    fcm_service_account: str = Field(
+        "", description="Service account of the Firebase project, as JSON or the path of its file; empty: no FCM."
+    )
+    fcm_url: str = Field("https://fcm.googleapis.com", description="Where Firebase Cloud Messaging is reached.")
+    apns_key: str = Field(
+        "", description="Signing key for Apple's push service (.p8), as PEM or the path of its file; empty: no APNs."
+    )
+    apns_key_id: str = Field("", description="Id of APNS_KEY, 10 characters.")
+    apns_team_id: str = Field("", description="Apple's id of your team, 10 characters.")
+    apns_topic: str = Field("", description="Bundle id of the app that APNs pushes to.")
+    apns_url: str = Field(
+        "https://api.push.apple.com",
+        description="Where Apple's push service is reached; https://api.sandbox.push.apple.com while an app is built.",
+    )
     cors_origins: str = Field("", description="Origins of browser apps, separated by commas; * for all.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
@@ -97,6 +124,10 @@ class Settings(BaseSettings):
     @property
     def previous_keys(self) -> list[str]:
         return split(self.previous_secret_keys)
+
+    @property
+    def trusted_push_origins(self) -> list[str]:
+        return split(self.push_origins)
 
     @property
     def direct_url(self) -> str:
