@@ -529,7 +529,13 @@ def kept(request: PageRequest, rows: list[Any]) -> list[Any]:
 
 
 def paged(request: PageRequest, rows: list[Any]) -> Page:
-    """Return a page of the rows that were read for it, of which one too many says that there are more."""
+    """Return a page of the rows that were read for it, of which one too many says that there are more.
+
+    A page of nothing has no cursor to go on from, so that it says of neither side that there is more: a client that
+    went on from null would begin anew, for ever.
+    """
+    if not request.limit:
+        return Page(request)
     more = len(rows) > request.limit
     if request.backward:
         return Page(request, kept(request, rows), has_next=request.before is not None, has_previous=more)

@@ -1,12 +1,16 @@
 """Documents that once went wrong, under both executors."""
 
+import orjson
 import pytest
+from graphql import is_required_argument
 
 from domain.actors import Actor
 from models.imports import ImportFault
+from models.leads import Lead
 from schema import ids
 from tests.oracle.changes import done_and_taken_back
 from tests.oracle.compare import Answer, Case, differences
+from tests.oracle.documents import SCHEMA
 from tests.oracle.world import HOME, World
 
 Actors = dict[str, Actor | None]
@@ -33,6 +37,43 @@ async def test_a_neighbour_that_fails_spoils_no_snapshot_and_no_connection(actor
         told = await same(actors, failing)
         assert [(error.code, error.path) for error in told.errors] == [("BAD_USER_INPUT", ("products",))]
         assert (await same(actors, Case("{ cursor leads { nodes { id title } } }"))).errors == ()
+
+
+async def test_a_page_of_nothing_leads_nowhere(actors: Actors, world: World) -> None:
+    connections = [name for name, each in SCHEMA.query_type.fields.items() if "after" in each.args]  # type: ignore[union-attr]
+    info = "totalCount nodes { __typename } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+    nowhere = {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
+    assert len(connections) > 10
+    for name in connections:
+        if any(is_required_argument(each) for each in SCHEMA.query_type.fields[name].args.values()):  # type: ignore[union-attr]
+            continue
+        first = (await same(actors, Case(f"{{ {name}(first: 1) {{ pageInfo {{ endCursor }} }} }}"))).tree
+        after = orjson.dumps(first[name]["pageInfo"]["endCursor"]).decode()
+        document = f"{{ a: {name}(first: 0) {{ {info} }} b: {name}(last: 0) {{ {info} }} "
+        document += f"c: {name}(first: 0, after: {after}) {{ {info} }} }}"
+        told = await same(actors, Case(document))
+        for page in told.tree.values():
+            assert (page["nodes"], page["pageInfo"]) == ([], nowhere), name
+    key = str(ids.encode("Lead", world.of(HOME, Lead)[0]["id"]))
+    nested = (
+        f"query ($id: ID!) {{ lead(id: $id) {{ timeline(first: 0) {{ {info} }} history(first: 0) {{ {info} }} }} }}"
+    )
+    for page in (await same(actors, Case(nested, {"id": key}))).tree["lead"].values():
+        assert page["pageInfo"] == nowhere
+
+
+async def test_a_wrong_cursor_of_a_list_takes_with_it_what_it_hangs_on_and_nothing_else(
+    actors: Actors, world: World
+) -> None:
+    key = str(ids.encode("Lead", world.of(HOME, Lead)[0]["id"]))
+    document = """query ($id: ID!) {
+      broken: lead(id: $id) { title timeline(after: "x") { nodes { id } } } whole: lead(id: $id) { title }
+      leads(first: 1) { nodes { id } }
+    }"""
+    told = await same(actors, Case(document, {"id": key}))
+    assert [(error.code, error.path) for error in told.errors] == [("BAD_USER_INPUT", ("broken", "timeline"))]
+    assert told.tree["broken"] is None
+    assert told.tree["whole"]["title"] and len(told.tree["leads"]["nodes"]) == 1
 
 
 async def test_a_page_goes_on_after_a_number_beyond_32_bits(actors: Actors, world: World) -> None:
