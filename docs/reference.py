@@ -60,7 +60,8 @@ def permissions_page() -> str:
         "# Permissions",
         "",
         "Who may do what stands in `domain/policy.py`; this page is written from it by `make docs`. **yes**: all that",
-        "they may see; **own**: what they own, or of activities and comments what they did or wrote; empty: no.",
+        "they may see; **own**: what they own, or of activities and comments what they did or wrote, or of follow-ups",
+        "what they planned, or what is on a lead of theirs; empty: no.",
         "",
         "| action | " + " | ".join(role.value for role in Role) + " |",
         "| --- |" + " --- |" * len(Role),
@@ -96,7 +97,8 @@ def _may(role: Role, action: Action) -> str:
 
 
 def _of(user_id: UUID) -> SimpleNamespace:
-    return SimpleNamespace(owner_id=user_id, user_id=user_id, deleted_by_id=user_id, logged_by_id=user_id)
+    columns = ("owner_id", "user_id", "deleted_by_id", "logged_by_id", "created_by_id", "lead_owner_id")
+    return SimpleNamespace(**dict.fromkeys(columns, user_id))
 
 
 def _scopes() -> str:

@@ -9,7 +9,18 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
-from domain import absences, custom_values, edits, external_refs, inputs, policy, ranks, relationships, stages
+from domain import (
+    absences,
+    custom_values,
+    edits,
+    external_refs,
+    inputs,
+    next_steps,
+    policy,
+    ranks,
+    relationships,
+    stages,
+)
 from domain.actors import Actor
 from domain.custom_values import CustomValue
 from domain.edits import referred
@@ -178,7 +189,7 @@ async def change(
     and the hand-over that waits to be accepted, are read unless given.
     """
     tag_ids = await tags_of(lead.id) if tag_ids is None else tag_ids
-    before = live_columns(lead, tag_ids)
+    before, former = live_columns(lead, tag_ids), lead.owner_id
     waiting: Sequence[UUID] = ()
     if ENDS_HAND_OVER & columns.keys():
         waiting = await handed_over(lead) if hand_over_ids is None else hand_over_ids
@@ -189,6 +200,8 @@ async def change(
         if waiting and ENDS_HAND_OVER & changed.keys():
             await end_hand_overs([lead.id], now=now)
             data["obsolete_hand_over_id"] = str(waiting[0])
+        if "owner_id" in changed and (handed := await next_steps.hand_on(lead, former)):
+            data["follow_up_ids"] = handed
         await record(event(actor, lead.id, data), now=now)
     return changed
 

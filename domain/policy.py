@@ -30,6 +30,7 @@ from models.conversations import Comment, Notification
 from models.custom_fields import CustomField
 from models.database import remembered
 from models.exchange_rates import ExchangeRate
+from models.follow_ups import FollowUp, FollowUpPlan, FollowUpPlanStep, Holiday
 from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadCompetitor, LeadContact
@@ -95,6 +96,11 @@ class Action(StrEnum):
     UPDATE_COMMENT = "comment.update", "change comments"
     DELETE_COMMENT = "comment.delete", "delete comments"
     RESTORE_COMMENT = "comment.restore", "restore deleted comments"
+    CREATE_FOLLOW_UP = "followup.create", "plan follow-ups"
+    UPDATE_FOLLOW_UP = "followup.update", "change, complete and cancel follow-ups"
+    APPLY_PLAN = "followup.apply_plan", "lay out plans of follow-ups for leads"
+    MANAGE_PLANS = "followup.manage_plans", "make and change plans of follow-ups"
+    MANAGE_HOLIDAYS = "catalog.holidays", "say on which days the workspace does not work"
     READ_NOTIFICATIONS = "notification.read", "mark notifications as read"
     SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
     MANAGE_SURVEYS = "survey.manage", "make, change, publish and archive surveys"
@@ -135,6 +141,16 @@ def logger(*allowed: Role) -> Rule:
     return lambda actor, subject: (
         actor.role in allowed and (_is(actor, subject, "user_id") or _is(actor, subject, "logged_by_id"))
     )
+
+
+def creator(*allowed: Role) -> Rule:
+    """These roles, on what they made, whosever it is."""
+    return lambda actor, subject: actor.role in allowed and _is(actor, subject, "created_by_id")
+
+
+def lead_owner(*allowed: Role) -> Rule:
+    """These roles, on what hangs on leads that they own."""
+    return lambda actor, subject: actor.role in allowed and _is(actor, subject, "lead_owner_id")
 
 
 def deleter(*allowed: Role) -> Rule:
@@ -195,6 +211,16 @@ RULES: dict[Action, list[Rule]] = {
     Action.UPDATE_COMMENT: [author(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.DELETE_COMMENT: [roles(ADMIN, MANAGER), author(REP, QUALIFIER, MARKETER)],
     Action.RESTORE_COMMENT: [roles(ADMIN, MANAGER), deleter(REP, QUALIFIER, MARKETER)],
+    Action.CREATE_FOLLOW_UP: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
+    Action.UPDATE_FOLLOW_UP: [
+        roles(ADMIN, MANAGER, QUALIFIER),
+        owner(REP, MARKETER),
+        creator(REP, MARKETER),
+        lead_owner(REP, MARKETER),
+    ],
+    Action.APPLY_PLAN: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP, MARKETER)],
+    Action.MANAGE_PLANS: [roles(ADMIN, MANAGER)],
+    Action.MANAGE_HOLIDAYS: [roles(ADMIN, MANAGER)],
     Action.READ_NOTIFICATIONS: [roles(*Role)],
     Action.SET_REMINDERS: [roles(*Role)],
     Action.MANAGE_SURVEYS: [roles(ADMIN, MANAGER, MARKETER)],
@@ -229,6 +255,10 @@ READ_SCOPES: dict[type[Model], str] = {
     Reminder: "notification:read",
     ReminderSettings: "notification:read",
     Device: "notification:read",
+    FollowUp: "followup:read",
+    FollowUpPlan: "followup:read",
+    FollowUpPlanStep: "followup:read",
+    Holiday: "catalog:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -273,6 +303,7 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     HandOver: "lead__owner_id",
     QualificationAnswer: "lead__owner_id",
     Comment: "lead__owner_id",
+    FollowUp: "lead__owner_id",
     Notification: "lead__owner_id",
     Reminder: "lead__owner_id",
 }
@@ -327,6 +358,14 @@ class _Owned:
 
     @property
     def logged_by_id(self) -> UUID | None:
+        return self.owner_id
+
+    @property
+    def created_by_id(self) -> UUID | None:
+        return self.owner_id
+
+    @property
+    def lead_owner_id(self) -> UUID | None:
         return self.owner_id
 
 

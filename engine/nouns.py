@@ -20,6 +20,7 @@ from models.custom_fields import CustomField
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
+from models.follow_ups import FollowUp, FollowUpPlan, FollowUpPlanStep, Holiday
 from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
@@ -113,6 +114,8 @@ WITH_LEAD = (
     "({alias}.lead_id IS NULL OR EXISTS (SELECT FROM lead ll WHERE ll.id = {alias}.lead_id AND ll.deleted_at IS NULL))"
 )
 LIVE_WITH_LEAD = f"{LIVE} AND {WITH_LEAD}"
+# The same of a company and a contact.
+WITH_ITS_SUBJECT = " AND ".join(WITH_LEAD.replace("lead", noun) for noun in ("lead", "company", "contact"))
 
 NOUNS: dict[type[Model], Noun] = {
     noun.model: noun
@@ -137,6 +140,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "needs": Link(Need, theirs="lead_id"),
                 "activities": Link(Activity, theirs="lead_id"),
                 "comments": Link(Comment, theirs="lead_id"),
+                "followUps": Link(FollowUp, theirs="lead_id"),
                 "watchers": Link(User, through=LeadWatcher, through_ours="lead_id", through_theirs="user_id"),
             },
             live=LIVE,
@@ -203,6 +207,21 @@ NOUNS: dict[type[Model], Noun] = {
             live=LIVE_WITH_LEAD,
         ),
         Noun(Notification, live=WITH_LEAD),
+        Noun(
+            FollowUp,
+            search="to_tsvector('simple', {alias}.title || ' ' || coalesce({alias}.note, ''))",
+            searched=("title", "note"),
+            links={
+                "lead": Link(Lead, ours="lead_id"),
+                "company": Link(Company, ours="company_id"),
+                "contact": Link(Contact, ours="contact_id"),
+                "plan": Link(FollowUpPlan, ours="plan_id"),
+            },
+            live=WITH_ITS_SUBJECT,
+        ),
+        Noun(FollowUpPlan),
+        Noun(FollowUpPlanStep, live="{alias}.removed_at IS NULL"),
+        Noun(Holiday),
         Noun(Team, live=LIVE),
         Noun(Membership),
         Noun(

@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.CASCADE,
                     ),
                 ),
+                ("since", fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ("archived_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
@@ -294,6 +295,7 @@ class Migration(migrations.Migration):
                 ("snoozed_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("recurrence", fields.TextField(null=True, description="An RFC 5545 RRULE.", unique=False)),
                 ("series_id", fields.UUIDField(null=True)),
+                ("series", fields.JSONField(null=True)),
                 ("occurrence", fields.IntField(default=1)),
                 (
                     "plan",
@@ -319,6 +321,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.SET_NULL,
                     ),
                 ),
+                ("plan_key", fields.TextField(null=True, unique=False)),
                 ("occasion", fields.TextField(null=True, unique=False)),
                 ("outcome", fields.TextField(null=True, unique=False)),
                 ("cancel_reason", fields.TextField(null=True, unique=False)),

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from tortoise import fields
@@ -57,6 +58,8 @@ class FollowUpPlan(EditableRow):
     stage: fields.ForeignKeyNullableRelation[Stage] = fields.ForeignKeyField(
         "models.Stage", related_name=False, null=True
     )
+    # Leads that have entered the stage, or were won, before then are not laid out for.
+    since = fields.DatetimeField()
     archived_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
@@ -93,6 +96,9 @@ class FollowUp(EditableRow):
     its owner is to be reminded next, `escalate_at` when their manager is; the sweep that does it clears it, and both
     are null once it is no longer open. `occasion` is unique per workspace: what laid it out (a plan's step on a
     lead, the one before it in its series), so that it is laid out once.
+
+    What recurs bears in `series` the local time from which its rule counts and what its next one says; `occurrence`
+    is its number in the rule. What a plan has laid out bears in `plan_key` what it was laid out for.
     """
 
     lead_id: UUID | None
@@ -129,6 +135,7 @@ class FollowUp(EditableRow):
     snoozed_until: datetime | None = fields.DatetimeField(null=True)
     recurrence: str | None = fields.TextField(null=True, description="An RFC 5545 RRULE.")
     series_id: UUID | None = fields.UUIDField(null=True)
+    series: dict[str, Any] | None = fields.JSONField(null=True)
     occurrence = fields.IntField(default=1)
     plan_id: UUID | None
     plan: fields.ForeignKeyNullableRelation[FollowUpPlan] = fields.ForeignKeyField(
@@ -138,6 +145,7 @@ class FollowUp(EditableRow):
     plan_step: fields.ForeignKeyNullableRelation[FollowUpPlanStep] = fields.ForeignKeyField(
         "models.FollowUpPlanStep", related_name=False, null=True, on_delete=fields.SET_NULL
     )
+    plan_key: str | None = fields.TextField(null=True)
     occasion: str | None = fields.TextField(null=True)
     outcome: str | None = fields.TextField(null=True)
     cancel_reason: str | None = fields.TextField(null=True)
@@ -146,6 +154,11 @@ class FollowUp(EditableRow):
     ended_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
     )
+
+    # Whose lead it is on, where an operation has looked; no column.
+    lead_owner_id: UUID | None = None
+    # What the operation that ended it has laid out after it in its series; no column.
+    next: "FollowUp | None" = None
 
     class Meta:
         table = "follow_up"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import events, policy
+from domain import events, next_steps, policy
 from domain.actors import Actor
 from domain.closings import LeadClosed, LeadReopened
 from domain.errors import Forbidden
@@ -80,6 +80,7 @@ class _Edits:
         self._leads: list[Lead] = []
         self._left: list[UUID] = []
         self._given: list[UUID] = []
+        self._handed: list[tuple[Lead, UUID | None]] = []
         self._moves: list[tuple[Any, ...]] = []
         self._events: list[Event] = []
         self.companies: set[UUID] = set()
@@ -103,6 +104,8 @@ class _Edits:
             lead.lifecycle_chosen_at = self._taking.now
         if ENDS_HAND_OVER & differ.keys():
             self._given.append(lead.id)
+        if "owner_id" in differ:
+            self._handed.append((lead, differ["owner_id"][0]))
         lead.version += 1
         lead.updated_at = self._taking.now
         self._follow(lead, *old)
@@ -122,6 +125,8 @@ class _Edits:
             await self._taking.run(OBSOLETE, self._left, self._taking.now)
         if self._given:
             await end_hand_overs(self._given, now=self._taking.now)
+        for lead, former in self._handed:
+            await next_steps.hand_on(lead, former)
         await events.record(*self._events, now=self._taking.now)
 
     def _described(self, lead: Lead, row: Row, said: Sequence[str]) -> dict[str, Any]:

@@ -68,6 +68,11 @@ WHO_MAY = {
     "comment.update": "amrqk",
     "comment.delete": "AMrqk",
     "comment.restore": "AMrqk",
+    "followup.create": "AMRQK",
+    "followup.update": "AMQrk",
+    "followup.apply_plan": "AMQrk",
+    "followup.manage_plans": "AM",
+    "catalog.holidays": "AM",
     "notification.read": "AMRQKV",
     "notification.set": "AMRQKV",
     "survey.manage": "AMK",
@@ -99,6 +104,14 @@ class Owned:
 
     @property
     def logged_by_id(self) -> UUID | None:
+        return self.owner_id
+
+    @property
+    def created_by_id(self) -> UUID | None:
+        return self.owner_id
+
+    @property
+    def lead_owner_id(self) -> UUID | None:
         return self.owner_id
 
 

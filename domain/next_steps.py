@@ -1,0 +1,89 @@
+"""What stands on a lead of its follow-ups: when the next is due, and whose they are when it goes to somebody else.
+
+The system keeps it, so that no version rises by it. A lead without an open follow-up has no `next_follow_up_at`; then
+nothing is read of its follow-ups, so that work on many leads costs no more where nobody plans anything.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain import edits, local_times
+from models.database import connected, read
+from models.leads import Lead
+
+SETTING = "followUps"
+ESCALATE_AFTER_HOURS = 24
+NEXT = "SELECT min(due_at) AS due_at FROM follow_up WHERE lead_id = $1 AND status = 'OPEN'"
+# Those of the former owner, of which days are counted anew where the new one lives elsewhere.
+HAND_ON = """
+UPDATE follow_up SET owner_id = $3 WHERE lead_id = $1 AND status = 'OPEN' AND owner_id = $2
+RETURNING id, due_on, time_zone, remind_minutes_before, remind_at, escalate_at, due_at, snoozed_until
+"""
+ZONE = """
+SELECT coalesce((SELECT u.time_zone FROM user_account u WHERE u.id = $2), w.time_zone) AS zone
+FROM workspace w WHERE w.id = $1
+"""
+REZONE = """
+UPDATE follow_up SET time_zone = $1, due_at = new.due_at, remind_at = new.remind_at, escalate_at = new.escalate_at
+FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
+    AS new(id, due_at, remind_at, escalate_at)
+WHERE follow_up.id = new.id
+"""
+
+
+def reminded(due_at: datetime, *, due_on: Any, time_zone: str, minutes: int | None) -> datetime | None:
+    """Return when to remind of something: so many minutes before it is due or, for a day, before nine in the morning.
+
+    Without minutes nobody is reminded.
+    """
+    if minutes is None:
+        return None
+    begins = due_at if due_on is None else local_times.morning_of(due_on, time_zone)
+    return begins - timedelta(minutes=minutes)
+
+
+async def follow(lead: Lead, *, one_more: datetime | None = None) -> dict[str, Sequence[Any]]:
+    """Let a locked lead follow its open follow-ups, or one more of them; return what changed."""
+    if one_more is None:
+        [found] = await read(NEXT, lead.id)
+        due_at = found["due_at"]
+    else:
+        due_at = min(lead.next_follow_up_at or one_more, one_more)
+    if due_at == lead.next_follow_up_at:
+        return {}
+    changed: dict[str, Sequence[Any]] = {"next_follow_up_at": [lead.next_follow_up_at, due_at]}
+    await edits.write(lead, {"next_follow_up_at": due_at})
+    return changed
+
+
+async def hand_on(lead: Lead, former: UUID | None) -> list[UUID]:
+    """Give the open follow-ups that a lead's former owner has on it to its owner; return their ids.
+
+    A day ends when it does where the new owner lives.
+    """
+    if lead.next_follow_up_at is None or former is None or former == lead.owner_id:
+        return []
+    rows = await connected().fetch(HAND_ON, [lead.id, former, lead.owner_id])
+    days = [row for row in rows if row["due_on"] is not None]
+    if days:
+        [there] = await read(ZONE, lead.workspace_id, lead.owner_id)
+        days = [row for row in days if row["time_zone"] != there["zone"]]
+    if days:
+        moved = [_moved(row, there["zone"]) for row in days]
+        columns = [list(column) for column in zip(*moved, strict=True)]
+        await connected().fetch(REZONE, [there["zone"], [row["id"] for row in days], *columns])
+        await follow(lead)
+    return [UUID(int=row["id"].int) for row in rows]
+
+
+def _moved(row: Any, zone: str) -> tuple[datetime, datetime | None, datetime | None]:
+    """Return the instants of a day in another time zone; what was snoozed or reminded of stays as it is."""
+    due_at = local_times.end_of(row["due_on"], zone)
+    minutes, remind_at, escalate_at = row["remind_minutes_before"], row["remind_at"], row["escalate_at"]
+    if remind_at is not None and row["snoozed_until"] is None:
+        remind_at = reminded(due_at, due_on=row["due_on"], time_zone=zone, minutes=minutes)
+    if escalate_at is not None:
+        escalate_at += due_at - row["due_at"]
+    return due_at, remind_at, escalate_at
