@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     smtp_url: str = Field(
         "", description="smtp://user:password@host:587; empty: mails are written into the data folder as .eml."
     )
+    smtp_connections: int = Field(
+        10,
+        ge=1,
+        description="Most connections of a worker to the mail server, and thus mails it sends at once.",
+    )
     mail_from: str = Field("Salescycle <salescycle@localhost>", description="Sender of mails.")
     vapid_private_key: str = Field(
         "",

@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, passwords, policy, sessions, teams, tokens, unset
+from domain import deliveries, edits, inputs, passwords, policy, sessions, teams, tokens, unset
 from domain.actors import Actor, ActorKind
+from domain.deliveries import Message
 from domain.errors import AlreadyExists, Faults, Required
 from domain.events import Event, record
 from domain.policy import Action
 from domain.sessions import SignedIn
 from domain.unset import UNSET, Unset
 from models.database import transaction
+from models.deliveries import Channel
 from models.sessions import Invitation
 from models.teams import Team
 from models.users import Membership, Role, User
@@ -96,6 +98,15 @@ async def invite(
             else:
                 columns = {"role": Role.REP} | columns
                 row = await Invitation.create(id=key, workspace_id=actor.workspace_id, created_at=now, **columns)
+            link = Message(
+                Channel.MAIL,
+                "invitation",
+                occasion=f"invitation:{row.id}:{now.isoformat()}",
+                due_at=now,
+                address=given,
+                about_id=row.id,
+            )
+            await deliveries.enqueue(row.workspace_id, [link], now=now)
             facts = {"email": given, "role": row.role, "team_id": row.team_id}
             await record(UserInvited(actor, row.id, facts), now=now)
     return row
@@ -110,6 +121,7 @@ async def revoke(actor: Actor, invitation_id: UUID, *, now: datetime) -> Invitat
             raise tokens.EndedLink(field="id")
         if row.revoked_at is None:
             await edits.write(row, {"revoked_at": now})
+            await deliveries.cancel(actor.workspace_id, about_ids=[row.id], reason="It was revoked.", now=now)
             await record(UserInvitationRevoked(actor, row.id, {"email": row.email}), now=now)
     return row
 

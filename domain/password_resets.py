@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from domain import passwords, sessions, tokens
+from domain import deliveries, passwords, sessions, tokens
 from domain.actors import Actor, ActorKind, system
+from domain.deliveries import Message
 from domain.errors import Faults
 from domain.events import Event, record
 from domain.inputs import normalised_email
 from domain.sign_in_attempts import Limit, count, forgive
 from models.database import transaction
+from models.deliveries import Channel
 from models.sessions import PasswordReset
 from models.users import Membership, User
 
@@ -37,6 +39,16 @@ async def request(*, email: str, address: str | None = None, now: datetime) -> N
         return
     async with transaction():
         row = await PasswordReset.create(user_id=user.id, expires_at=now + LASTS, created_at=now)
+        link = Message(
+            Channel.MAIL,
+            "password_reset",
+            occasion=f"password_reset:{row.id}",
+            due_at=now,
+            user_id=user.id,
+            address=user.email,
+            about_id=row.id,
+        )
+        await deliveries.enqueue(membership.workspace_id, [link], now=now)
         actor = system(membership.workspace_id, task="password_reset")
         await record(UserPasswordResetRequested(actor, user.id, {"password_reset": row.id}), now=now)
 

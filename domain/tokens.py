@@ -17,6 +17,7 @@ TOKEN_LENGTH = 64
 class Kind(StrEnum):
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105
+    UNSUBSCRIBE = "unsubscribe"
 
 
 class InvalidLink(DomainError):

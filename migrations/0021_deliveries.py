@@ -13,6 +13,11 @@ from models.deliveries import Channel, DeliveryStatus, SuppressionReason
 INDEXES = {
     "delivery_occasion": (True, "delivery (workspace_id, occasion)", ""),
     "delivery_due": (False, "delivery (due_at)", "status = 'PENDING'"),
+    "delivery_account_mails": (
+        False,
+        "delivery (due_at)",
+        "status = 'PENDING' AND kind IN ('invitation', 'password_reset')",
+    ),
     "delivery_about": (False, "delivery (about_id)", "about_id IS NOT NULL"),
     "delivery_carried": (False, "delivery (carried_by_id)", "carried_by_id IS NOT NULL"),
     "delivery_user": (False, "delivery (workspace_id, user_id, created_at DESC, id DESC)", "user_id IS NOT NULL"),
@@ -97,6 +102,7 @@ class Migration(migrations.Migration):
                 ("lease_until", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("sending_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("attempts", fields.IntField(default=0)),
+                ("claim_id", fields.UUIDField(null=True)),
                 ("at_risk", fields.BooleanField(default=False)),
                 ("reason", fields.TextField(null=True, unique=False)),
                 ("ended_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),

@@ -57,6 +57,8 @@ class Delivery(LogRow):
     lease_until: datetime | None = fields.DatetimeField(null=True)
     sending_at: datetime | None = fields.DatetimeField(null=True)
     attempts = fields.IntField(default=0)
+    # Who has it now: what another worker tells of it since counts for nothing.
+    claim_id: UUID | None = fields.UUIDField(null=True)
     at_risk = fields.BooleanField(default=False)
     reason: str | None = fields.TextField(null=True)
     ended_at: datetime | None = fields.DatetimeField(null=True)

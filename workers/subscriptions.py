@@ -50,7 +50,6 @@ from workers.tasks.bulks import run_bulk
 from workers.tasks.custom_fields import remove_custom_values, settle_custom_index, settle_custom_indexes
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
-from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.notifications import notify
 from workers.tasks.qualification import qualify_all_leads, qualify_leads
 from workers.tasks.scoring import score_faded_leads, score_leads
@@ -126,10 +125,10 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     bulks.BulkCompleted: (notify,),
     bulks.BulkFailed: (notify,),
     bulks.BulkCancelled: (),
-    invitations.UserInvited: (send_invitation,),
+    invitations.UserInvited: (),
     invitations.UserInvitationRevoked: (),
     invitations.UserJoined: (),
-    password_resets.UserPasswordResetRequested: (send_password_reset,),
+    password_resets.UserPasswordResetRequested: (),
     password_resets.UserPasswordReset: (),
     sessions.UserSignedIn: (),
     sessions.UserSignedOut: (),

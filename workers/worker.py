@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,15 +15,16 @@ from arq.worker import Worker, func
 from orjson import loads
 from tortoise.connection import get_connection
 
-from adapters import log
+from adapters import log, mail
 from adapters import redis as redis_adapter
 from domain.jobs import JobLost, Queue
 from models.database import close_database, open_database
 from settings import settings
-from workers import jobs, nightly, queue
+from workers import deliveries, jobs, nightly, queue, sweeps
 from workers.jobs import GiveUp, Job, Task, Unfinished
 from workers.subscriptions import TASKS
 from workers.supervision import SHORTEST_PAUSE, every, keep
+from workers.sweeps import SWEEPS
 
 # How many jobs of a queue one process runs at a time follows from its pool, of which leases and sweeps need a part.
 BULK_AT_ONCE = 3
@@ -185,7 +187,8 @@ async def run() -> None:
     try:
         await _together(_loops(redis, workers))
     finally:
-        await asyncio.gather(*(worker.drain(GRACE_SECONDS) for worker in workers))
+        await asyncio.gather(deliveries.close(), *(worker.drain(GRACE_SECONDS) for worker in workers))
+        await mail.close()
         leases.cancel()
         with suppress(asyncio.CancelledError):
             await leases
@@ -230,6 +233,7 @@ def _loops(redis: redis_adapter.Client, workers: list[WakingWorker]) -> list[Loo
         every(SWEEP_SECONDS, "The sweep", sweep),
         every(HOUSEKEEPING_SECONDS, "Housekeeping", _keep_house),
     ]
+    loops += [every(sweeps.SECONDS, f"The sweep of {sweep.name}", partial(sweeps.drain, sweep)) for sweep in SWEEPS]
     for worker in workers:
         loops += [
             keep(f"The {worker.served} queue", worker.main),

@@ -6,7 +6,6 @@ import pkgutil
 import domain
 from domain.events import EVENTS
 from workers.subscriptions import SUBSCRIPTIONS, TASKS
-from workers.tasks.mails import send_invitation, send_password_reset
 from workers.tasks.scoring import score_faded_leads, score_leads
 
 
@@ -22,7 +21,7 @@ def test_every_event_of_the_domain_is_on_the_page() -> None:
 
 
 def test_a_task_is_known_by_its_name() -> None:
-    for task in (score_leads, score_faded_leads, send_invitation, send_password_reset):
+    for task in (score_leads, score_faded_leads):
         assert TASKS[task.name] is task
     for tasks in SUBSCRIPTIONS.values():
         assert all(TASKS[task.name] is task for task in tasks)

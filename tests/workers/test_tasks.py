@@ -1,28 +1,20 @@
 """What follows from events reaches leads and people, by a relay and a worker as they really run."""
 
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from markupsafe import escape
 
-from domain import invitations, leads, password_resets, scoring, tokens, workspaces
+from domain import leads, scoring, workspaces
 from domain.jobs import Queue
 from domain.leads import LeadDetails
 from domain.lifecycle import Rules, Threshold
 from domain.money import Money
-from domain.tokens import Kind
 from models.leads import Lead, Lifecycle
-from models.users import User
-from tests import factories
-from tests.adapters.letterbox import Letterbox, open_letterbox, parsed, text_of
-from tests.factories import lead, password_of, seller
+from tests.factories import lead, seller
 from tests.workers.conftest import Database, Start, add_job, until
 from workers import jobs
 from workers.tasks.scoring import score_leads
@@ -127,97 +119,3 @@ async def test_a_night_scores_the_leads_that_time_has_changed(database: Database
     await until(faded)
     told = await database.value("SELECT data FROM event WHERE name = 'lead.scored' ORDER BY seq DESC LIMIT 1")
     assert '"bulk": true' in told
-
-
-@pytest.fixture
-async def letterbox() -> AsyncIterator[Letterbox]:
-    async with open_letterbox() as box:
-        yield box
-
-
-async def first_mail(box: Letterbox) -> EmailMessage:
-    async def arrived() -> list[EmailMessage]:
-        return box.mails
-
-    return (await until(arrived))[0]
-
-
-async def test_an_invitation_is_mailed_with_its_link_even_where_the_server_says_later(
-    database: Database, start: Start, letterbox: Letterbox
-) -> None:
-    letterbox.answers = ["451 later"]
-    admin = await seller()
-    await both_ready(start, SMTP_URL=letterbox.url, PUBLIC_URL="https://crm.example/")
-    row = await invitations.invite(admin, email="ada@example.com", now=datetime.now(UTC))
-    mail = await first_mail(letterbox)
-    assert str(mail["To"]) == "ada@example.com"
-    assert str(mail["Subject"]).endswith("invites you to Acme on Salescycle")
-    [link] = [line for line in text_of(mail).split() if line.startswith("https://")]
-    address, _, token = link.partition("?token=")
-    assert address == "https://crm.example/accept-invitation"
-    assert tokens.verify(Kind.INVITATION, token) == row.id
-    job = await until(lambda: _done(database, "send_invitation"))
-    assert job["attempts"] == 2
-    assert mail["Message-ID"] == f"<{job['id']}@localhost>"
-
-
-async def test_names_in_an_invitation_are_text_and_no_html(
-    database: Database, start: Start, letterbox: Letterbox
-) -> None:
-    script, image = "<script>alert('1')</script>", '<img src=x onerror="alert(2)">'
-    admin = await factories.member(of=await factories.workspace(name=script), name=image)
-    await both_ready(start, SMTP_URL=letterbox.url)
-    await invitations.invite(admin, email="ada@example.com", now=datetime.now(UTC))
-    mail = await first_mail(letterbox)
-    seen = text_of(mail, "html")
-    assert "<script" not in seen
-    assert "<img" not in seen
-    for name in (script, image):
-        assert str(escape(name)) in seen
-        assert name in text_of(mail)
-
-
-async def test_a_revoked_invitation_is_not_mailed(database: Database, start: Start, letterbox: Letterbox) -> None:
-    admin = await seller()
-    now = datetime.now(UTC)
-    row = await invitations.invite(admin, email="ada@example.com", now=now)
-    await invitations.revoke(admin, row.id, now=now)
-    await both_ready(start, SMTP_URL=letterbox.url)
-    await until(lambda: _done(database, "send_invitation"))
-    assert letterbox.mails == []
-
-
-async def test_a_refused_mail_ends_its_job_on_record(database: Database, start: Start, letterbox: Letterbox) -> None:
-    letterbox.answers = ["554 we do not like you"]
-    admin = await seller()
-    await invitations.invite(admin, email="ada@example.com", now=datetime.now(UTC))
-    await both_ready(start, SMTP_URL=letterbox.url)
-
-    async def failed() -> Any:
-        return await database.rows("SELECT * FROM job WHERE failed_at IS NOT NULL")
-
-    [job] = await until(failed)
-    assert "we do not like you" in job["last_error"]
-    assert job["attempts"] == 1
-
-
-async def test_a_password_reset_is_a_file_where_no_server_is_set(
-    database: Database, start: Start, tmp_path: Path
-) -> None:
-    admin = await seller()
-    await password_of(admin)
-    user = await User.get(id=admin.user_id)
-    await password_resets.request(email=user.email, now=datetime.now(UTC))
-    await both_ready(start, SMTP_URL="")
-    job = await until(lambda: _done(database, "send_password_reset"))
-    mail = parsed((tmp_path / "data" / "mail" / f"{job['id']}.eml").read_bytes())
-    assert str(mail["To"]) == f"{user.name} <{user.email}>"
-    [link] = [word for word in text_of(mail).split() if word.startswith("http")]
-    assert link.startswith("http://127.0.0.1:8000/reset-password?token=")
-    asked = await database.value("SELECT id FROM password_reset WHERE user_id = $1", user.id)
-    assert tokens.verify(Kind.PASSWORD_RESET, link.partition("=")[2]) == asked
-
-
-async def _done(database: Database, task: str) -> Any:
-    rows = await database.rows("SELECT * FROM job WHERE task = $1 AND done_at IS NOT NULL", task)
-    return rows[0] if rows else None

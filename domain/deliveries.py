@@ -1,0 +1,101 @@
+"""What leaves the house: asked for in the transaction of what it tells of, once for every occasion."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.events import dump
+from models.base import uuid7
+from models.database import joined
+from models.deliveries import Channel, DeliveryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one person by one channel.
+
+    `occasion` says what it is sent for, unique per workspace: asked for again, nothing happens. `kind` names what
+    composes it, from `data` and `about_id`. A mail goes to `address`, or to that of the user or contact. One that is
+    over already (shown in the app, or never to be sent) is given its `status`, and its `reason`.
+    """
+
+    channel: Channel
+    kind: str
+    occasion: str
+    due_at: datetime
+    user_id: UUID | None = None
+    contact_id: UUID | None = None
+    address: str | None = None
+    about_id: UUID | None = None
+    device_id: UUID | None = None
+    carried_by_id: UUID | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    reason: str | None = None
+
+
+COLUMNS = {
+    "id": "uuid",
+    "channel": "text",
+    "kind": "text",
+    "occasion": "text",
+    "due_at": "timestamptz",
+    "user_id": "uuid",
+    "contact_id": "uuid",
+    "address": "text",
+    "about_id": "uuid",
+    "device_id": "uuid",
+    "carried_by_id": "uuid",
+    "data": "jsonb",
+    "status": "text",
+    "reason": "text",
+}
+# Everybody writes them in one order, so that two who ask for the same messages wait for each other and no more.
+ENQUEUE = f"""
+INSERT INTO delivery (workspace_id, created_at, attempts, at_risk, ended_at, {", ".join(COLUMNS)})
+SELECT $1, $2::timestamptz, 0, false, CASE WHEN status <> 'PENDING' THEN $2::timestamptz END, {", ".join(COLUMNS)}
+FROM unnest({", ".join(f"${place}::{kind}[]" for place, kind in enumerate(COLUMNS.values(), 3))})
+     AS new({", ".join(COLUMNS)})
+ORDER BY occasion
+ON CONFLICT (workspace_id, occasion) DO NOTHING
+RETURNING id
+"""
+CANCEL = """
+UPDATE delivery SET status = 'SKIPPED', reason = $3, ended_at = $4, lease_until = NULL
+WHERE workspace_id = $1 AND about_id = ANY($2) AND status = 'PENDING' AND sending_at IS NULL
+  AND ($5::text[] IS NULL OR kind = ANY($5))
+"""
+
+
+async def enqueue(workspace_id: UUID, messages: Sequence[Message], *, now: datetime) -> list[UUID | None]:
+    """Have messages sent when they are due, with the running transaction if one runs.
+
+    Return the id of each in the order given; None for one whose occasion is known already.
+    """
+    if not messages:
+        return []
+    keys = [uuid7() for _ in messages]
+    columns: list[list[Any]] = [keys]
+    for name in list(COLUMNS)[1:]:
+        values = [getattr(message, name) for message in messages]
+        columns.append([dump(value) for value in values] if name == "data" else values)
+    async with joined() as running:
+        written = await running.fetch(ENQUEUE, [workspace_id, now, *columns])
+    new = {row["id"] for row in written}
+    return [key if key in new else None for key in keys]
+
+
+async def cancel(
+    workspace_id: UUID,
+    *,
+    about_ids: Collection[UUID],
+    reason: str,
+    now: datetime,
+    kinds: Collection[str] | None = None,
+) -> None:
+    """End the messages about something that have not been handed over, all of them or those of some kinds."""
+    if about_ids:
+        async with joined() as running:
+            await running.fetch(CANCEL, [workspace_id, list(about_ids), reason, now, kinds and list(kinds)])

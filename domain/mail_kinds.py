@@ -1,0 +1,59 @@
+"""What kinds of mail there are: the one page that names them, with the facts that their templates may speak of.
+
+Each has templates `templates/mail/NAME.txt` (its first line is the subject) and `NAME.html`, whose words
+`locales/` has in every language. A workspace may have its own in their place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+SOON = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class MailKind:
+    """`sample` has an example of every fact: templates are tried and previewed with them.
+
+    `account`: somebody asked for it just now and cannot do without, so it goes to suppressed addresses as well, and
+    cannot be unsubscribed from.
+    """
+
+    name: str
+    about: str
+    sample: Mapping[str, Any]
+    account: bool = False
+
+
+KINDS: Mapping[str, MailKind] = {
+    kind.name: kind
+    for kind in (
+        MailKind(
+            "invitation",
+            "Somebody is invited to the workspace.",
+            {
+                "workspace": "Acme",
+                "inviter": "Grace Hopper",
+                "role": "rep",
+                "expires_at": SOON,
+                "token": "t0ken",
+                "link": "https://crm.example/accept-invitation?token=t0ken",
+            },
+            account=True,
+        ),
+        MailKind(
+            "password_reset",
+            "Somebody has asked for a new password.",
+            {
+                "workspace": "Acme",
+                "name": "Ada Lovelace",
+                "expires_at": SOON,
+                "token": "t0ken",
+                "link": "https://crm.example/reset-password?token=t0ken",
+            },
+            account=True,
+        ),
+    )
+}
+ACCOUNT = frozenset(name for name, kind in KINDS.items() if kind.account)

@@ -1,0 +1,111 @@
+"""What people outside read, in their language: English is the source, `locales/LANGUAGE/*.po` say it in others.
+
+A test goes through everything that is shown and through every catalogue.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.core import Locale
+from babel.dates import format_date, format_datetime, format_time
+from babel.messages.pofile import read_po
+
+FOLDER = Path(__file__).parent.parent / "locales"
+SOURCE = "en"
+LANGUAGES = (SOURCE, "de", "es", "fr", "it", "nl", "pt")
+# English as it is told where nobody has said how: a month's name, and no noon and midnight to confuse.
+LOCALES = {SOURCE: "en_GB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language. Called with English, it says the same with `%(name)s` filled in."""
+
+    language: str
+    locale: Locale
+    _said: Mapping[str, str | tuple[str, ...]]
+    _plural: Callable[[int], int]
+
+    def __call__(self, english: str, **facts: object) -> str:
+        return self.gettext(english) % facts if facts else self.gettext(english)
+
+    def gettext(self, english: str) -> str:
+        """Return a sentence with its placeholders."""
+        said = self._said.get(english, english)
+        return said if isinstance(said, str) else said[0]
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        """Return the form of a sentence that fits a number, with its placeholders."""
+        said = self._said.get(one)
+        if not isinstance(said, tuple):
+            return one if number == 1 else many
+        return said[min(self._plural(number), len(said) - 1)]
+
+    def date(self, value: date) -> str:
+        """Return a day as it is written out: 2 March 2026."""
+        return format_date(value, "long", locale=self.locale)
+
+    def time(self, value: time | datetime, zone: str | None = None) -> str:
+        """Return a time of day: 09:00."""
+        return format_time(value, "short", tzinfo=zone and ZoneInfo(zone), locale=self.locale)  # type: ignore[arg-type]
+
+    def moment(self, value: datetime, zone: str | None = None) -> str:
+        """Return an instant on a clock in a time zone, which it names: 2 March 2026 at 09:00 UTC."""
+        there = value.astimezone(ZoneInfo(zone or "UTC"))
+        told = format_datetime(there, "long", tzinfo=there.tzinfo, locale=self.locale)
+        return told.replace(there.strftime(":%S "), " ")
+
+
+@lru_cache
+def words(language: str) -> Words:
+    """Return what we say in one of LANGUAGES."""
+    locale = Locale.parse(LOCALES.get(language, language))
+    said: dict[str, str | tuple[str, ...]] = {}
+    plural: Callable[[int], int] = locale.plural_form  # type: ignore[assignment]
+    for path in sorted((FOLDER / language).glob("*.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=language)
+        plural = _plural(catalogue.plural_expr)
+        for message in catalogue:
+            key = message.id if isinstance(message.id, str) else message.id[0]
+            if key:
+                said[key] = message.string if isinstance(message.string, str) else tuple(message.string or ())
+    return Words(language, locale, said, plural)
+
+
+def best_language(*wanted: str | None) -> str:
+    """Return that of LANGUAGES which fits the first language tag that one fits: `pt-BR` is fitted by `pt`."""
+    for tag in wanted:
+        language = (tag or "").replace("_", "-").partition("-")[0].lower()
+        if language in LANGUAGES:
+            return language
+    return SOURCE
+
+
+def best_accepted(header: str) -> str | None:
+    """Return that of LANGUAGES which a browser would like best, by its Accept-Language; None where none fits."""
+    fitting = (best for tag in _by_wish(header) if (best := best_language(tag, "")) != SOURCE or tag.startswith(SOURCE))
+    return next(iter(fitting), None)
+
+
+def _by_wish(header: str) -> Iterable[str]:
+    wishes = []
+    for place, part in enumerate(header.split(",")[:20]):
+        tag, _, quality = part.partition(";q=")
+        try:
+            wish = float(quality) if quality else 1.0
+        except ValueError:
+            wish = 0.0
+        if tag.strip() and wish > 0:
+            wishes.append((-wish, place, tag.strip().lower()))
+    return [tag for _, _, tag in sorted(wishes)]
+
+
+def _plural(expression: str) -> Callable[[int], int]:
+    from gettext import c2py  # The standard library reads C's expressions in no public way.
+
+    return c2py(expression)

@@ -1,0 +1,420 @@
+"""Delivers what is due: claims a batch, composes it, hands it over, and records what came of it.
+
+A delivery is marked as being sent, and that is committed, before it is handed over. So whoever finds the mark of a
+dead worker knows that the receiver may have the message, and says so in the row (`at_risk`) when sending it again.
+Leases are told by the database's clock. `now` says what is due.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+
+from adapters.sending import Deferred, Refused, Unavailable
+from domain import mail_kinds, suppressions
+from models.base import uuid7
+from models.deliveries import Channel, DeliveryStatus
+from models.postgres import connected
+from workers.composers import COMPOSERS, PREPARERS, SENDERS
+from workers.messages import Due, Later, Skip
+from workers.supervision import LOST
+
+BATCH = 500
+# So many are marked as being sent by one statement; at most twice as many are at risk where a worker dies.
+GROUP = 25
+LEASE_SECONDS = 15.0
+RECORD_SECONDS = 0.05
+# A batch whose last messages hang is left to itself after so long, and the next one claimed.
+STRAGGLING_SECONDS = 1.0
+GRACE_SECONDS = 3.0
+# Pauses of 2 s, 4 s, ... up to an hour: the last attempt comes about five hours after the first.
+ATTEMPTS = 16
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
+# What waits for a channel that does not work is no fault of the message, but news that nobody needs after so long.
+WAITS_AT_MOST = timedelta(days=3)
+SHORTEST_CHANNEL_PAUSE, LONGEST_CHANNEL_PAUSE = 1.0, 60.0
+REASON_CHARACTERS = 1000
+
+logger = structlog.get_logger(__name__)
+
+CLAIM = """
+WITH free AS (
+    SELECT id FROM delivery
+    WHERE status = 'PENDING' AND due_at <= $1 AND channel <> ALL($2::text[])
+      AND (lease_until IS NULL OR lease_until < clock_timestamp()) {of}
+    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery SET
+    attempts = attempts + 1, claim_id = $4, lease_until = clock_timestamp() + make_interval(secs => $5),
+    at_risk = at_risk OR sending_at IS NOT NULL, sending_at = NULL
+FROM free WHERE delivery.id = free.id
+RETURNING delivery.id, workspace_id, channel, kind, due_at, created_at, user_id, contact_id, address, about_id,
+          device_id, data, attempts, at_risk
+"""
+CLAIM_ANY = CLAIM.format(of="")
+CLAIM_ACCOUNT_MAILS = CLAIM.format(of=f"AND kind IN ({', '.join(repr(kind) for kind in mail_kinds.ACCOUNT)})")
+
+# Neither mark nor renewal waits for a row that somebody else has locked: whoever cancels many would wait for us too.
+MARK = """
+UPDATE delivery SET sending_at = clock_timestamp(), address = new.address,
+    lease_until = clock_timestamp() + make_interval(secs => $4)
+FROM unnest($1::uuid[], $2::text[]) AS new(id, address)
+WHERE delivery.id = new.id AND delivery.id IN (
+    SELECT id FROM delivery WHERE id = ANY($1) AND claim_id = $3 AND status = 'PENDING' FOR UPDATE SKIP LOCKED
+)
+RETURNING delivery.id
+"""
+RENEW = """
+UPDATE delivery SET lease_until = clock_timestamp() + make_interval(secs => $3)
+WHERE id IN (
+    SELECT id FROM delivery WHERE id = ANY($1) AND claim_id = $2 AND status = 'PENDING' FOR UPDATE SKIP LOCKED
+)
+"""
+# What was sent is sent, even where another worker has claimed it since.
+RECORD = """
+WITH held AS (SELECT id FROM delivery WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
+UPDATE delivery SET
+    status = told.status, due_at = coalesce(told.due_at, delivery.due_at),
+    reason = CASE WHEN told.status = 'PENDING' THEN coalesce(told.reason, delivery.reason) ELSE told.reason END,
+    at_risk = delivery.at_risk OR told.at_risk, attempts = delivery.attempts - told.uncounted,
+    sending_at = NULL, lease_until = NULL, claim_id = NULL,
+    ended_at = CASE WHEN told.status = 'PENDING' THEN NULL ELSE $8::timestamptz END
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bool[], $6::int[])
+     AS told(id, status, due_at, reason, at_risk, uncounted)
+     JOIN held ON held.id = told.id
+WHERE delivery.id = told.id AND delivery.status = 'PENDING' AND (delivery.claim_id = $7 OR told.status = 'SENT')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a delivery; one still PENDING is tried again, at once where it has no `due_at`."""
+
+    id: UUID
+    status: DeliveryStatus
+    reason: str | None = None
+    due_at: datetime | None = None
+    at_risk: bool = False
+    counted: bool = True
+
+
+class Pause:
+    """How long this process leaves a channel alone that does not work: longer each time, until it works again."""
+
+    def __init__(self) -> None:
+        self._until = self._seconds = 0.0
+
+    @property
+    def holds(self) -> bool:
+        return time.monotonic() < self._until
+
+    def lengthen(self) -> None:
+        if not self.holds:
+            self._seconds = min(max(self._seconds * 2, SHORTEST_CHANNEL_PAUSE), LONGEST_CHANNEL_PAUSE)
+            self._until = time.monotonic() + self._seconds
+
+    def end(self) -> None:
+        self._until = self._seconds = 0.0
+
+
+PAUSES: Mapping[Channel, Pause] = {channel: Pause() for channel in Channel}
+_batches: set["asyncio.Task[None]"] = set()
+
+
+async def sweep(now: datetime) -> int:
+    """Deliver a batch of what is due; return how many deliveries it held."""
+    return await _swept(CLAIM_ANY, now)
+
+
+async def sweep_account_mails(now: datetime) -> int:
+    """Deliver mails that somebody waits for at a screen, which must not stand behind a hundred thousand others."""
+    return await _swept(CLAIM_ACCOUNT_MAILS, now)
+
+
+async def settle() -> None:
+    """Wait until everything that this process hands over has ended and is recorded."""
+    while _batches:
+        await asyncio.wait(_batches)
+
+
+async def close() -> None:
+    """Let what is being handed over end, for GRACE_SECONDS, and record what came of it."""
+    if _batches:
+        _, late = await asyncio.wait(_batches, timeout=GRACE_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+async def _swept(sql: str, now: datetime) -> int:
+    batch = Batch(now)
+    if not await batch.claim(sql):
+        return 0
+    number = len(batch.open)
+    running = asyncio.create_task(batch.run())
+    _batches.add(running)
+    running.add_done_callback(_batches.discard)
+    try:
+        await batch.begun.wait()
+        await asyncio.wait({running}, timeout=STRAGGLING_SECONDS)
+    except asyncio.CancelledError:
+        batch.stop()
+        raise
+    if running.done():
+        running.result()
+    return number
+
+
+class Batch:
+    """Deliveries that were claimed together. `open` are those whose end is not recorded yet."""
+
+    def __init__(self, now: datetime) -> None:
+        self.id = uuid7()
+        self.open: dict[UUID, Due] = {}
+        self.begun = asyncio.Event()
+        self._now, self._began = now, time.monotonic()
+        self._outcomes: list[Outcome] = []
+        self._told = asyncio.Event()
+        self._stopped = False
+        self._sending: set[asyncio.Task[None]] = set()
+
+    @property
+    def now(self) -> datetime:
+        return self._now + timedelta(seconds=time.monotonic() - self._began)
+
+    async def claim(self, sql: str) -> bool:
+        """Claim what is due; say whether anything was."""
+        paused = [channel.value for channel, pause in PAUSES.items() if pause.holds]
+        found = await _execute(sql, [self._now, paused, BATCH, self.id, LEASE_SECONDS])
+        for row in found:
+            facts = dict(row) | {"channel": Channel(row["channel"]), "data": orjson.loads(row["data"])}
+            self.open[row["id"]] = Due(**facts)
+        return bool(found)
+
+    def stop(self) -> None:
+        """Hand nothing more over; what was not begun is given back."""
+        self._stopped = True
+
+    async def run(self) -> None:
+        """Deliver them all."""
+        try:
+            async with self._kept(), self._recorded():
+                try:
+                    ready = await self._composed()
+                    for rows in _groups(ready):
+                        await self._begin(rows)
+                finally:
+                    self.begun.set()
+                if self._sending:
+                    await asyncio.wait(self._sending)
+                self._tell(*(self._given_back(row) for row in self.open.values()))
+        finally:
+            self.begun.set()
+
+    @asynccontextmanager
+    async def _kept(self) -> AsyncIterator[None]:
+        """Renew the leases of what is open meanwhile."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE_SECONDS / 3)
+                with suppress(*LOST):
+                    await _execute(RENEW, [list(self.open), self.id, LEASE_SECONDS])
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewing
+
+    @asynccontextmanager
+    async def _recorded(self) -> AsyncIterator[None]:
+        """Record outcomes as they come, several by one statement, and the last ones at the end."""
+
+        async def record() -> None:
+            while True:
+                await self._told.wait()
+                await asyncio.sleep(RECORD_SECONDS)
+                await self._record()
+
+        recording = asyncio.create_task(record())
+        try:
+            yield
+        finally:
+            for task in self._sending:
+                task.cancel()
+            if self._sending:
+                await asyncio.wait(self._sending)
+            recording.cancel()
+            with suppress(asyncio.CancelledError):
+                await recording
+            await self._record()
+
+    async def _record(self) -> None:
+        while self._outcomes:
+            self._told.clear()
+            outcomes, self._outcomes = self._outcomes, []
+            try:
+                await _persist(self.id, outcomes, now=self.now)
+            except BaseException:
+                self._outcomes = outcomes + self._outcomes
+                raise
+            for one in outcomes:
+                self.open.pop(one.id, None)
+
+    def _tell(self, *outcomes: Outcome) -> None:
+        self._outcomes += outcomes
+        self._told.set()
+
+    async def _composed(self) -> list[tuple[Due, Any]]:
+        """Return what can be handed over, and tell of what cannot."""
+        ready: dict[UUID, Any] = {}
+        kinds: dict[tuple[Channel, str], list[Due]] = {}
+        for row in self.open.values():
+            if row.attempts > ATTEMPTS:
+                self._tell(_failed(row, f"Its worker ended in the middle of it, {ATTEMPTS} times."))
+            elif row.channel not in SENDERS or row.kind not in COMPOSERS:
+                self._tell(self._again(row, f"Nothing here composes {row.kind} or sends by {row.channel}."))
+            else:
+                kinds.setdefault((row.channel, row.kind), []).append(row)
+        for (channel, kind), rows in kinds.items():
+            try:
+                made = await COMPOSERS[kind](rows, self.now)
+                prepare = PREPARERS.get(channel)
+                ready |= made if prepare is None else await prepare(rows, made)
+            except Exception as error:
+                logger.exception("messages were not composed", kind=kind, channel=channel)
+                self._tell(*(self._again(row, f"It could not be composed: {_words_of(error)}") for row in rows))
+            else:
+                ended = {row.id: _not_now(row, ready.get(row.id)) for row in rows}
+                self._tell(*(outcome for outcome in ended.values() if outcome))
+        told = {one.id for one in self._outcomes}
+        return [(row, ready[row.id]) for row in self.open.values() if row.id in ready and row.id not in told]
+
+    async def _begin(self, group: Sequence[tuple[Due, Any]]) -> None:
+        """Mark a group as being sent once there is room, and hand it over."""
+        while len(self._sending) > GROUP:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+        rows = [(row, message) for row, message in group if not (self._stopped or PAUSES[row.channel].holds)]
+        if not rows:
+            return
+        addresses = [getattr(message, "email", None) or row.address for row, message in rows]
+        found = await _execute(MARK, [[row.id for row, _ in rows], addresses, self.id, LEASE_SECONDS])
+        ours = {marked["id"] for marked in found}
+        for row, message in rows:
+            if row.id not in ours:
+                # It was cancelled, or another worker has it; where neither lasts, its lease ends by itself.
+                self.open.pop(row.id, None)
+                continue
+            task = asyncio.create_task(self._send(row, message))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, row: Due, message: Any) -> None:
+        """Hand one message over, and tell what came of it."""
+        pause = PAUSES[row.channel]
+        try:
+            await SENDERS[row.channel](row, message)
+        except Refused as refused:
+            if refused.bounced and (address := getattr(message, "email", None) or row.address):
+                await suppressions.bounced(row.workspace_id, address, note=str(refused), now=self.now)
+            self._tell(_failed(row, str(refused)))
+        except Unavailable as error:
+            pause.lengthen()
+            logger.warning("a channel does not work", channel=row.channel, error=str(error))
+            self._tell(self._waiting(row, str(error)))
+        except Deferred as deferred:
+            self._tell(self._again(row, str(deferred), at_risk=deferred.uncertain))
+        except Exception as error:
+            logger.exception("a message was not handed over", kind=row.kind, delivery=str(row.id))
+            self._tell(self._again(row, _words_of(error), at_risk=True))
+        else:
+            pause.end()
+            self._tell(Outcome(row.id, DeliveryStatus.SENT))
+
+    def _again(self, row: Due, reason: str, *, at_risk: bool = False) -> Outcome:
+        """Return that a delivery is tried again after a pause, or has failed with its last attempt."""
+        if row.attempts >= ATTEMPTS:
+            return _failed(row, reason, at_risk=at_risk)
+        return Outcome(row.id, DeliveryStatus.PENDING, reason, self.now + pause_after(row.attempts), at_risk)
+
+    def _waiting(self, row: Due, reason: str) -> Outcome:
+        """Return that a delivery waits for its channel."""
+        if self.now - row.due_at > WAITS_AT_MOST:
+            return _failed(row, f"{reason} It was like that for {WAITS_AT_MOST.days} days.")
+        return Outcome(row.id, DeliveryStatus.PENDING, reason, counted=False)
+
+    def _given_back(self, row: Due) -> Outcome:
+        """Return that a claimed delivery was not begun."""
+        return Outcome(row.id, DeliveryStatus.PENDING, counted=False)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long a delivery waits after so many attempts."""
+    return min(timedelta(seconds=FIRST_PAUSE.total_seconds() * 2.0 ** (attempts - 1)), LONGEST_PAUSE)
+
+
+def _not_now(row: Due, message: Any) -> Outcome | None:
+    if message is None:
+        return Outcome(row.id, DeliveryStatus.SKIPPED, "What it was about is gone.")
+    if isinstance(message, Skip):
+        return Outcome(row.id, DeliveryStatus.SKIPPED, message.reason)
+    if isinstance(message, Later):
+        return Outcome(row.id, DeliveryStatus.PENDING, message.reason, message.due_at, counted=False)
+    return None
+
+
+def _failed(row: Due, reason: str, *, at_risk: bool = False) -> Outcome:
+    return Outcome(row.id, DeliveryStatus.FAILED, reason, at_risk=at_risk)
+
+
+def _words_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _storable(reason: str) -> str:
+    """Return what a server has said, which may be anything, as PostgreSQL takes it."""
+    return reason.encode(errors="replace").decode().replace("\0", "?")[:REASON_CHARACTERS]
+
+
+def _groups(ready: Sequence[tuple[Due, Any]]) -> Iterable[Sequence[tuple[Due, Any]]]:
+    waiting = deque(ready)
+    while waiting:
+        yield [waiting.popleft() for _ in range(min(GROUP, len(waiting)))]
+
+
+async def _persist(batch: UUID, outcomes: Sequence[Outcome], *, now: datetime) -> None:
+    """Record outcomes, however long PostgreSQL takes to answer: what was sent must not be forgotten."""
+    values = [
+        [one.id for one in outcomes],
+        [one.status.value for one in outcomes],
+        [one.due_at for one in outcomes],
+        [one.reason and _storable(one.reason) for one in outcomes],
+        [one.at_risk for one in outcomes],
+        [int(not one.counted) for one in outcomes],
+        batch,
+        now,
+    ]
+    pause = 0.1
+    while True:
+        try:
+            await _execute(RECORD, values)
+            return
+        except LOST as error:
+            logger.warning("deliveries wait to be recorded", error=_words_of(error))
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 2.0)
+
+
+async def _execute(sql: str, values: Sequence[Any]) -> Sequence[Any]:
+    return await connected().fetch(sql, values)
