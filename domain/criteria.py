@@ -239,11 +239,15 @@ async def set_preset(actor: Actor, preset: Preset, *, now: datetime) -> list[Qua
         known = await _held(actor)
         by_key = {row.preset_key: row for row in known.values()}
         wanted: list[tuple[QualificationCriterion | None, dict[str, Any]]] = []
-        for key, draft in PRESETS[preset].items():
-            preset_key = f"{preset.value}.{key}"
+        for preset_key, columns in of_preset(preset):
             row = by_key.get(preset_key)
-            wanted.append((row, {} if row else _columns(draft, ()) | {"preset_key": preset_key}))
+            wanted.append((row, {} if row else columns | {"preset_key": preset_key}))
         return await _set(actor, known, wanted, now=now)
+
+
+def of_preset(preset: Preset) -> list[tuple[str, dict[str, Any]]]:
+    """Return the criteria of a preset, each with its key and as columns."""
+    return [(f"{preset.value}.{key}", _columns(draft, ())) for key, draft in PRESETS[preset].items()]
 
 
 async def _held(actor: Actor) -> dict[UUID, QualificationCriterion]:

@@ -11,9 +11,11 @@ from uuid import UUID
 
 import orjson
 
-from domain import catalog, stages
+from domain import catalog, criteria, stages
 from domain.actors import Actor, ActorKind
 from domain.catalog import LostReasonCreated, SourceCreated, TagCreated
+from domain.criteria import Preset, QualificationCriterionCreated
+from domain.custom_fields import CustomFieldCreated
 from domain.demo import words
 from domain.demo.rows import Keys, Rows, fresh
 from domain.events import Event
@@ -25,6 +27,7 @@ from domain.stages import StageCreated
 from domain.teams import TeamCreated
 from domain.workspaces import WorkspaceCreated
 from models.catalog import SourceKind
+from models.custom_fields import CustomField, IndexState
 from models.stages import Stage, StageKind
 from models.users import Role
 
@@ -63,6 +66,14 @@ class Ware:
     weight: int
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A criterion of the checklist, with the keys that there are to choose from."""
+
+    id: UUID
+    choices: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Rates:
     """What currencies were worth, from month to month."""
@@ -91,6 +102,8 @@ class Home:
     lost_reasons: tuple[UUID, ...]
     tags: tuple[UUID, ...]
     wares: tuple[Ware, ...]
+    questions: tuple[Question, ...]
+    custom: tuple[CustomField, ...]
     rates: Rates
 
 
@@ -137,6 +150,8 @@ class _Furnishing:
             lost_reasons=self._lost_reasons(),
             tags=self._tags(),
             wares=self._wares(),
+            questions=self._questions(),
+            custom=self._custom(),
             rates=self._rates(),
         )
 
@@ -252,6 +267,30 @@ class _Furnishing:
             self.rows.put("product", key, *columns.values(), *self.stamps)
             self._happened(ProductCreated, key, fresh(columns))
             made.append(Ware(key, name, price, weight))
+        return tuple(made)
+
+    def _questions(self) -> tuple[Question, ...]:
+        made = []
+        for position, (preset_key, columns) in enumerate(criteria.of_preset(Preset.DISTRIBUTOR)):
+            key, offered = self.rows.keys.take(), columns["choices"]
+            columns |= {"preset_key": preset_key, "position": position}
+            written = columns | {"type": columns["type"].value, "choices": orjson.dumps(offered).decode()}
+            self.rows.put("qualification_criterion", key, *written.values(), *self.stamps)
+            self._happened(QualificationCriterionCreated, key, fresh(columns))
+            made.append(Question(key, tuple(choice["key"] for choice in offered)))
+        return tuple(made)
+
+    def _custom(self) -> tuple[CustomField, ...]:
+        made = []
+        for position, (name, label, kind, options) in enumerate(words.CUSTOM_FIELDS):
+            key = self.rows.keys.take()
+            offered = [{"key": own, "label": words_of, "archived": False} for own, words_of in options]
+            columns = {"owner": "LEAD", "key": name, "label": label, "type": kind.value}
+            written = (*columns.values(), orjson.dumps(offered).decode(), position, False, IndexState.NONE.value)
+            self.rows.put("custom_field", key, *written, *self.stamps)
+            told = columns | {"options": offered, "position": position, "is_indexed": False}
+            self._happened(CustomFieldCreated, key, fresh(told))
+            made.append(CustomField(id=key, key=name, label=label, type=kind, options=offered))
         return tuple(made)
 
     def _rates(self) -> Rates:

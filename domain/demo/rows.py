@@ -39,6 +39,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "product": (
         "id", "workspace_id", "name", "name_normalised", "sku", "family", "price", "price_currency", *STAMPS,
     ),
+    "custom_field": (
+        "id", "workspace_id", "owner", "key", "label", "type", "options", "position", "is_indexed", "index_state",
+        *STAMPS,
+    ),
+    "qualification_criterion": (
+        "id", "workspace_id", "label", "question", "type", "choices", "required_for_mql", "required_for_sql",
+        "preset_key", "position", *STAMPS,
+    ),
     "exchange_rate": ("id", "workspace_id", "currency", "rate", "valid_on", "created_at"),
     "company": (
         "id", "workspace_id", "name", "name_normalised", "domain", "website", "phone", "phone_normalised", "industry",
@@ -53,11 +61,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "id", "workspace_id", "title", "description", "pipeline_id", "stage_id", "rank", "status", "lifecycle", "value",
         "currency", "closing_rate", "probability", "score", "grade", "score_factors", "scored_at", "owner_id",
         "company_id", "product_id", "source_id", "lost_reason_id", "close_note", "expected_close_date", "engaged_at",
-        "stage_entered_at", "last_activity_at", "closed_at", "custom", *STAMPS,
+        "stage_entered_at", "first_activity_at", "last_activity_at", "first_response_seconds", "touches", "closed_at",
+        "custom", *STAMPS,
     ),
     "lead_contact": ("id", "workspace_id", "lead_id", "contact_id", "role", "is_primary", "created_at"),
     "lead_tag": ("id", "workspace_id", "lead_id", "tag_id"),
     "need": ("id", "workspace_id", "lead_id", "kind", "title", "importance", "answer", *STAMPS),
+    "activity": (
+        "id", "workspace_id", "kind", "is_touch", "lead_id", "direction", "outcome", "subject", "text",
+        "duration_seconds", "occurred_at", "user_id", "logged_by_id", *STAMPS,
+    ),
+    "qualification_answer": (
+        "id", "workspace_id", "lead_id", "criterion_id", "value", "source", "user_id", "answered_at",
+    ),
     "stage_transition": (
         "id", "workspace_id", "lead_id", "from_stage_id", "to_stage_id", "user_id", "moved_at", "stayed_seconds",
     ),

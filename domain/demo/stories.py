@@ -1,5 +1,7 @@
 """The story of one lead: where it came from, how far it went, how it ended, and what was written down."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,10 +15,12 @@ from domain.closings import LeadClosed
 from domain.demo import words
 from domain.demo.home import BASE, Person, Way
 from domain.demo.rows import Rows, fresh
+from domain.demo.talks import Said, Talks
 from domain.leads import LeadCaptured
 from domain.moves import LeadMoved
 from domain.needs import NeedCreated
 from models.catalog import SourceKind
+from models.custom_fields import CustomFieldType
 from models.leads import ContactRole, Lead, LeadStatus, Lifecycle
 from models.stages import Stage, StageKind
 
@@ -49,6 +53,10 @@ SOURCES: dict[SourceKind, tuple[int, float]] = {
 STALLS = 0.13
 CHANNEL = 0.15
 HIGHEST = 0.96
+# How likely it is that people wrote down what they did, at most how often, and that they asked their checklist.
+TALKED = {OPEN: 0.8, WON: 0.8, LOST: 0.15, DISQUALIFIED: 0.15}
+MOST_TALKS = 3
+ASKED = 0.6
 LIFECYCLES = {StageKind.PROSPECT: Lifecycle.RAW, StageKind.QUALIFY: Lifecycle.MQL}
 ROLES = (ContactRole.DECISION_MAKER, ContactRole.CHAMPION, ContactRole.USER, ContactRole.PAYER, ContactRole.INFLUENCER)
 
@@ -123,11 +131,12 @@ class Story:
         engaged_at = next((step.at for step in self.steps if not step.stage.is_intake), None)
         expected = self._expected(closed_at)
         entered_at = last.at if last.status in (OPEN, WON) else self.steps[-2].at
-        active_at = self._active_at(closed_at)
+        talks = self._talks(closed_at)
+        active_at = talks.touched.last
         tag_ids = sorted(self.chance.sample(self.home.tags, self.chance.choice((0, 0, 0, 1, 1, 2))))
         needs = self._needs()
         score = self._score(is_reachable, len(needs), expected, max(filter(None, (active_at, entered_at, engaged_at))))
-        rank = self._tell_events(tag_ids, score.points)
+        rank = self._tell_events(tag_ids, score.points, talks.said)
         rate = self.home.rates.on(self.buyer.currency, closed_at.date()) if closed_at else None
         won = last.status is WON
         self.rows.put(
@@ -137,8 +146,8 @@ class Story:
             orjson.dumps([factor.facts() for factor in score.factors]).decode(), closed_at or self.home.now,
             self.owner.user_id if self.owner else None, self.buyer.company_id, self.ware.id, self.source_id,
             self.history.pick(self.home.lost_reasons) if last.status is LOST else None,
-            self._maybe(0.25, words.NOTES) if closed_at else None, expected, engaged_at, entered_at, active_at,
-            closed_at, "{}", len(self.steps), first.at, last.at,
+            self._maybe(0.25, words.NOTES) if closed_at else None, expected, engaged_at, entered_at,
+            *talks.touched.columns.values(), closed_at, self._custom(), len(self.steps), first.at, last.at,
         )  # fmt: skip
         for at, person in enumerate(self.people):
             role = ContactRole.DECISION_MAKER if at == 0 else self.history.pick(ROLES)
@@ -171,7 +180,7 @@ class Story:
                 break
         return steps
 
-    def _tell_events(self, tag_ids: list[UUID], score: int) -> str:
+    def _tell_events(self, tag_ids: list[UUID], score: int, said: Sequence[Said]) -> str:
         """Write the lead's moves and events; return the rank where it ended up."""
         first, owner_id = self.steps[0], self.owner.user_id if self.owner else None
         lead = Walker(
@@ -181,7 +190,10 @@ class Story:
         captured = {"version": 1, "before": None, "after": live, "changes": {}}
         self.rows.happened(LeadCaptured, self.key, captured, by=self.by.facts, at=first.at)
         self.rows.add("stage_transition", self.key, None, first.stage.id, self.by.user_id, first.at, None)
+        waiting = deque(said)
         for version, (here, there) in enumerate(zip(self.steps, self.steps[1:], strict=False), 2):
+            while waiting and waiting[0].at < there.at:
+                self._say(waiting.popleft(), version - 1, live)
             moved = there.stage is not here.stage
             lead.stage_id, lead.status = there.stage.id, there.status
             lead.closed_at = None if there.status is OPEN else there.at
@@ -198,7 +210,13 @@ class Story:
                 self.rows.add(
                     "stage_transition", self.key, here.stage.id, there.stage.id, self.by.user_id, there.at, stayed
                 )
+        for one in waiting:
+            self._say(one, len(self.steps), live)
         return lead.rank
+
+    def _say(self, one: Said, version: int, live: dict[str, Any]) -> None:
+        told = {"version": version, "before": live, "after": live, "changes": one.changes, **one.facts}
+        self.rows.happened(one.event, self.key, told, by=self.by.facts, at=one.at)
 
     def _besides(self, here: Step, there: Step, moved: bool) -> dict[str, list[Any]]:
         """Return what a step changes besides what live filters look at."""
@@ -250,12 +268,38 @@ class Story:
         spread = self.chance.randrange(-15, 16) if closed_at else self.chance.randrange(7, 75)
         return (base + timedelta(days=spread)).date()
 
-    def _active_at(self, closed_at: datetime | None) -> datetime | None:
-        """Return when something last happened: on the last day of a closed lead, lately or not with an open one."""
-        if self.chance.random() < 0.2:
-            return None
-        days = 0 if closed_at else self.chance.expovariate(0.25)
-        return min(self.last.at + timedelta(days=days), self.home.now - timedelta(minutes=5))
+    def _talks(self, closed_at: datetime | None) -> Talks:
+        """Write what people did with the lead, before its end or lately or not, and what they found out."""
+        chance, first = self.chance, self.steps[0].at
+        talks = Talks(self.rows, chance, self.key, first, self.by)
+        if chance.random() < TALKED[self.last.status]:
+            end = (
+                self.last.at - timedelta(minutes=10)
+                if closed_at
+                else min(self.last.at + timedelta(days=chance.expovariate(0.25)), self.home.now - timedelta(minutes=5))
+            )
+            end = max(first, end)
+            others = (first + (end - first) * chance.random() for _ in range(int(chance.random() * MOST_TALKS)))
+            for at in sorted((*others, end)):
+                talks.talk(at)
+        if self.furthest and self.last.status in (OPEN, WON) and chance.random() < ASKED:
+            known = chance.randint(1, len(self.home.questions))
+            talks.answer(self.steps[1].at, self.home.questions[:known])
+        return talks
+
+    def _custom(self) -> str:
+        """Return the values of the workspace's own fields: more of them the further the lead has come."""
+        if self.chance.random() > 0.2 + 0.2 * self.furthest:
+            return "{}"
+        values: dict[CustomFieldType, Any] = {
+            CustomFieldType.NUMBER: str(self.chance.randrange(40, 4000, 10)),
+            CustomFieldType.YES_NO: self.chance.random() < 0.4,
+        }
+        given = {
+            each.id.hex: self.history.pick(each.options)["key"] if each.options else values[each.type]
+            for each in self.home.custom
+        }
+        return orjson.dumps(given).decode()
 
     def _needs(self) -> list[dict[str, Any]]:
         """Return what hurts: little is known of who was never qualified."""

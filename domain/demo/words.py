@@ -1,6 +1,11 @@
 """What names, titles and texts of a demo are made of."""
 
+from models.activities import ActivityDirection, ActivityKind
+from models.custom_fields import CustomFieldType
 from models.needs import NeedKind
+
+CALL, EMAIL, MEETING, NOTE = ActivityKind.CALL, ActivityKind.EMAIL, ActivityKind.MEETING, ActivityKind.NOTE
+IN, OUT = ActivityDirection.INBOUND, ActivityDirection.OUTBOUND
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -136,6 +141,27 @@ NEEDS = (
     (NeedKind.WISH, "Needs financing", "Leasing over seven years."),
     (NeedKind.PAIN, "Has no time for permits", "We apply for them."),
     (NeedKind.WISH, "Wants one contact for everything", "The account manager stays the same."),
+)
+# Its kind and direction, its subject, text and outcome, and between how many minutes it took.
+TALKS: tuple[
+    tuple[ActivityKind, ActivityDirection | None, str | None, str | None, str | None, tuple[int, int] | None], ...
+] = (
+    (CALL, OUT, "First call", "Asked what is to be solved, and by when.", "Reached", (3, 25)),
+    (CALL, OUT, "Call about the offer", None, "Nobody answered", None),
+    (CALL, IN, "Call back", "They want to see a reference nearby.", "Reached", (2, 20)),
+    (EMAIL, OUT, "Brochure and references", "Sent what we built for others of their size.", None, None),
+    (EMAIL, OUT, "Our offer", "Sent the offer as agreed; valid for six weeks.", None, None),
+    (EMAIL, IN, "Question about delivery", "How long from the order to the first day of use?", None, None),
+    (MEETING, OUT, "Visit on site", "Walked through the building with their technician.", "Survey agreed", (45, 120)),
+    (MEETING, IN, "Video call", "Went through the offer line by line.", "Wants changes", (20, 60)),
+    (NOTE, None, "When to call", "Best reached before ten.", None, None),
+    (NOTE, None, None, "The board meets on the first Monday of the month.", None, None),
+)
+# Fields that the demo's workspace adds to leads: key, label, type, and what there is to choose from.
+CUSTOM_FIELDS: tuple[tuple[str, str, CustomFieldType, tuple[tuple[str, str], ...]], ...] = (
+    ("site_area", "Area of the site (m²)", CustomFieldType.NUMBER, ()),
+    ("financing", "Financing", CustomFieldType.CHOICE, (("own", "Own funds"), ("lease", "Leasing"), ("loan", "Loan"))),
+    ("permit_needed", "Needs a permit", CustomFieldType.YES_NO, ()),
 )
 NOTES = (
     "Decided faster than expected.",

@@ -10,14 +10,18 @@ import orjson
 import pytest
 from tortoise.connection import get_connection
 
-from domain import exchange_rates, leads, relationships, scoring, sessions
+from domain import custom_values, exchange_rates, leads, relationships, scoring, sessions, touches
 from domain.actors import ALL, Actor, ActorKind
 from domain.demo import Filled, Plan, fill
-from domain.errors import AlreadyExists, Invalid, OutOfRange
+from domain.errors import AlreadyExists, Faults, Invalid, OutOfRange
+from models.activities import Activity, ActivityKind
 from models.companies import Company
 from models.contacts import Contact
+from models.custom_fields import CustomField
+from models.database import transaction
 from models.events import Event
 from models.leads import Lead, LeadContact, LeadStatus, LeadTag
+from models.qualification import QualificationAnswer, QualificationCriterion
 from models.stages import Stage, StageKind, StageTransition
 from models.teams import Team
 from models.users import Membership, Role, User
@@ -28,6 +32,8 @@ NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 LEADS = 700
 PASSWORD = "eleven quiet boats"
 OPEN, WON = LeadStatus.OPEN, LeadStatus.WON
+TOUCHED = ("first_activity_at", "last_activity_at", "first_response_seconds", "touches")
+UNVERSIONED = {"lead.activity_logged", "lead.qualification_answered"}
 _made: dict[str, Filled] = {}
 
 
@@ -94,13 +100,58 @@ async def test_events_tell_each_lead_from_its_capture_to_what_it_is_now(demo: Fi
     for lead in await Lead.filter(workspace_id=demo.workspace_id):
         told = events[lead.id]
         assert told[0]["name"] == "lead.captured"
-        assert [one["data"]["version"] for one in told] == list(range(1, lead.version + 1))
+        edits = [one["data"]["version"] for one in told if one["name"] not in UNVERSIONED]
+        assert edits == list(range(1, lead.version + 1))
+        assert [one["data"]["version"] for one in told] == sorted(one["data"]["version"] for one in told)
         assert [one["occurred_at"] for one in told] == sorted(one["occurred_at"] for one in told)
         assert all(one["data"]["bulk"] for one in told)
         states = [None, *(one["data"]["after"] for one in told)]
         assert [one["data"]["before"] for one in told] == states[:-1]
         assert states[-1] == leads.live_columns(lead, tags[lead.id])
         assert (told[-1]["name"] == "lead.closed") == (lead.status is not OPEN)
+
+
+async def test_activities_are_logged_and_stand_on_their_leads(demo: Filled) -> None:
+    made = await Activity.filter(workspace_id=demo.workspace_id)
+    logged = await Event.filter(workspace_id=demo.workspace_id, name="lead.activity_logged")
+    assert len(made) == len(logged) > LEADS / 4
+    assert {event.data["activity_id"] for event in logged} == {str(row.id) for row in made}
+    assert {row.kind for row in made} >= {
+        ActivityKind.CALL,
+        ActivityKind.EMAIL,
+        ActivityKind.MEETING,
+        ActivityKind.NOTE,
+    }
+    assert all(row.kind is not ActivityKind.NOTE or row.subject or row.text for row in made)
+    rows = await Lead.filter(workspace_id=demo.workspace_id)
+    stands = {row.id: [getattr(row, name) for name in TOUCHED] for row in rows}
+    async with transaction():
+        for row in rows:
+            await touches.recount(row)
+            assert [getattr(row, name) for name in TOUCHED] == stands[row.id]
+            assert row.last_activity_at is None or row.created_at <= row.last_activity_at <= NOW
+    busy = sum(row.last_activity_at is not None for row in rows if row.status is OPEN)
+    assert busy > 0.6 * sum(row.status is OPEN for row in rows)
+
+
+async def test_answers_and_custom_values_are_such_as_people_give(demo: Filled) -> None:
+    criteria = {row.id: row for row in await QualificationCriterion.filter(workspace_id=demo.workspace_id)}
+    answers = await QualificationAnswer.filter(workspace_id=demo.workspace_id)
+    told: dict[Any, dict[str, Any]] = {}
+    for event in await Event.filter(workspace_id=demo.workspace_id, name="lead.qualification_answered"):
+        told[event.subject_id] = event.data["changes"]["answers"][1]
+    assert len(criteria) == 3 and len(answers) > LEADS / 10
+    for row in answers:
+        assert row.value in {choice["key"] for choice in criteria[row.criterion_id].choices}
+        assert told[row.lead_id][str(row.criterion_id)]["value"] == row.value
+    own = {row.id.hex: row for row in await CustomField.filter(workspace_id=demo.workspace_id)}
+    filled = [row for row in await Lead.filter(workspace_id=demo.workspace_id) if row.custom]
+    assert len(own) == 3 and len(filled) > LEADS / 5
+    for lead in filled:
+        for key, value in lead.custom.items():
+            faults = Faults()
+            assert custom_values.parse(faults, own[key], value, field="value") == value
+            faults.raise_any()
 
 
 async def test_transitions_lead_from_stage_to_stage(demo: Filled) -> None:
