@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 import asyncpg
 import psutil
@@ -120,6 +121,14 @@ async def measure(state: str, actor: Actor, field: CustomField, times: int) -> N
     await page(f"custom_order_falling_{state}", actor, times, request=asked(orders=(down,)))
     after = await middle(actor, field, up)
     await page(f"custom_order_middle_{state}", actor, times, request=asked(orders=(up,), after=after))
+    choice = Order("", custom="tier")
+    await page(f"custom_order_choice_first_{state}", actor, times, request=asked(orders=(choice,)))
+    await page(
+        f"custom_order_choice_falling_{state}", actor, times, request=asked(orders=(Order("", True, custom="tier"),))
+    )
+    every = await pages.resolved(asked(orders=(choice,)), actor)
+    after = pages.cursor_of(every.signature, [2], UUID(int=2**127))
+    await page(f"custom_order_choice_middle_{state}", actor, times, request=asked(orders=(choice,), after=after))
     narrow = asked(tests["number_range"], (up,))
     await page(f"custom_filter_and_order_{state}", actor, times, request=narrow)
 
@@ -140,7 +149,8 @@ async def run(server_url: str, leads: int, times: int) -> None:
         connection = await asyncpg.connect(url)
         fields = await fill(actor, connection, leads)
         # What no list may be ordered by without an index is measured as if it had one.
-        await CustomField.filter(id=fields["size"].id).update(index_state=IndexState.READY)
+        ordered = [fields[key].id for key in ("size", "tier")]
+        await CustomField.filter(id__in=ordered).update(index_state=IndexState.READY)
         await measure("bare", actor, fields["size"], times)
         for key, field in fields.items():
             details = CustomFieldDetails(is_indexed=True)

@@ -285,9 +285,10 @@ def _kept(view: SavedView) -> Any:
 
 
 async def _judge(faults: Faults, judge: Judge, view: SavedView, columns: dict[str, Any]) -> None:
-    """Raise what is wrong with the input by itself, or else with the view as it would be."""
-    faults.raise_any()
+    """Raise what is wrong with the input by itself, and with the view as it would be where that says nothing."""
+    said = {fault.field[0] for fault in faults if fault.field}
     known = {name: columns.get(name, getattr(view, name)) for name in ("passing", "order_by", "search", "columns")}
     for fault in await judge(Content(view.noun, **known)):
-        faults.add(fault)
+        if not fault.field or fault.field[0] not in said:
+            faults.add(fault)
     faults.raise_any()

@@ -72,11 +72,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class CustomKey:
-    """A custom field's values, or the currency of its amounts."""
+    """A custom field's values, or the currency of its amounts; to order by a choice, its options in their order."""
 
     id: UUID
     type: CustomFieldType
     is_currency: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def keys(model: type[Model], names: Iterable[Name], known: Fields) -> dict[Name,
             if field.type not in SORTABLE:
                 reason = f"lists cannot be ordered by {short(field.label)}, which is {field.type.value}."
             raise BadUserInput(reason=reason, field="orderBy")
-        found[name] = CustomKey(field.id, field.type)
+        found[name] = CustomKey(field.id, field.type, options=tuple(option["key"] for option in field.options))
     return found
 
 

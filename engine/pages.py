@@ -22,12 +22,17 @@ from engine.nouns import NOUNS, Noun, columns
 from engine.select import Select, fetch
 from engine.sql import Params, few_owners, visible, where
 from models import custom_values
+from models.custom_fields import CustomFieldType
 
 
 class BadCursor(DomainError):
     """The cursor is not one of this list: it belongs to another order, filter or parent."""
 
     code = "BAD_USER_INPUT"
+
+
+# No row has one of these.
+FIRST_KEY, LAST_KEY = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,19 @@ class Order:
     def within(self) -> str:
         """Return it as SQL where a page's rows are read."""
         if isinstance(self.custom, CustomKey):
-            return custom_values.ordered(self.custom.id, self.custom.type, "r")
+            value = custom_values.ordered(self.custom.id, self.custom.type, "r")
+            return f"array_position({self.options}.keys, {value})" if self.is_choice else value
         return f'o_{self.link}."{self.column}"' if self.link else f'r."{self.column}"'
+
+    @property
+    def is_choice(self) -> bool:
+        """Say whether it is by the places that values have among the options of a custom field."""
+        return isinstance(self.custom, CustomKey) and self.custom.type is CustomFieldType.CHOICE
+
+    @property
+    def options(self) -> str:
+        """Return what the options are called where a page's rows are read."""
+        return f'"options {self.column}"'
 
     @property
     def outside(self) -> str:
@@ -270,6 +286,7 @@ def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = 
     beside = "".join(f', {order.within} AS "{order.name}"' for order in request.orders if order.is_beside)
     links = dict.fromkeys(order.link for order in request.orders if order.link)
     joins = "".join(_joined(noun, name, actor, params) for name in links)
+    joins += "".join(_options(order, params) for order in request.orders if order.is_choice)
     rows = f"SELECT r.*{beside} FROM {_source(request, noun)}{joins} WHERE {link}"
     owners = few_owners(request.model, actor, params)
     if owners is None and not link and isinstance(key := _sole_custom(request), CustomKey):
@@ -280,6 +297,16 @@ def _limited(request: PageRequest, actor: Actor, params: Params, *, link: str = 
     owned = f"{owned} {_tail(request)}" if _indexed_by_owner(request) else f"{owned} OFFSET 0"
     outside = _order(request, within=False)
     return f"SELECT r.* FROM unnest({owners}) AS owner(id), LATERAL ({owned}) r {outside} LIMIT {_limit(request)}"
+
+
+def _options(order: Order, params: Params) -> str:
+    """Return the join of the options of a custom field, one row for all."""
+    return f" CROSS JOIN (SELECT {_keys(order, params)} AS keys) {order.options}"
+
+
+def _keys(order: Order, params: Params) -> str:
+    assert isinstance(order.custom, CustomKey)
+    return params.once(order.options, list(order.custom.options), "text[]")
 
 
 def _sole_custom(request: PageRequest) -> CustomKey | None:
@@ -296,9 +323,13 @@ def _in_parts(request: PageRequest, noun: Noun, actor: Actor, params: Params, ro
     [order] = request.orders
     tests = _tests(request, noun, actor, params, bounded=False)
     there = custom_values.has(key.id, "r")
-    tie = f"r.id {'DESC' if order.descending != request.backward else 'ASC'}"
-    ordered = f"{order.within} {'DESC' if order.descending != request.backward else 'ASC'}, {tie}"
-    valued = f"{rows}{there} AND {tests}{_beyond_valued(request, noun, params)} ORDER BY {ordered}"
+    way = "DESC" if order.descending != request.backward else "ASC"
+    tie = f"r.id {way}"
+    if order.is_choice:
+        valued = _option_by_option(request, noun, params, f"{rows}{there} AND {tests}", way)
+    else:
+        beyond = _beyond_valued(request, noun, params)
+        valued = f"{rows}{there} AND {tests}{beyond} ORDER BY {order.within} {way}, {tie}"
     empty = f"{rows}NOT {there} AND {tests}{_beyond_empty(request, noun, params)} ORDER BY {tie}"
     head, rest = (empty, valued) if request.backward else (valued, empty)
     left = f"greatest(0, {_limit(request)} - (SELECT count(*) FROM head))"
@@ -306,6 +337,25 @@ def _in_parts(request: PageRequest, noun: Noun, actor: Actor, params: Params, ro
         f"WITH head AS MATERIALIZED ({head} LIMIT {_limit(request)}), rest AS ({rest} LIMIT {left})"
         f" SELECT r.* FROM (SELECT * FROM head UNION ALL SELECT * FROM rest) r {_order(request, within=False)}"
     )
+
+
+def _option_by_option(request: PageRequest, noun: Noun, params: Params, rows: str, way: str) -> str:
+    """Return the rows with a choice in the order of the options: the index has those of one by their ids."""
+    [order] = request.orders
+    assert isinstance(order.custom, CustomKey)
+    value = custom_values.value(order.custom.id, order.custom.type, "r")
+    places, beyond = "TRUE", ""
+    for (place, key), forward in _bounds(request, noun):
+        if place is None:
+            places += " AND FALSE" if forward else ""
+            continue
+        at, sign = params.add(place, "bigint"), ">" if forward != order.descending else "<"
+        places += f" AND o.at {sign}= {at}"
+        outermost = FIRST_KEY if sign == ">" else LAST_KEY
+        beyond += f" AND r.id {sign} CASE o.at WHEN {at} THEN {params.add(key, 'uuid')} ELSE '{outermost}'::uuid END"
+    each = f"{rows} AND {value} = o.key{beyond} ORDER BY r.id {way} LIMIT {_limit(request)}"
+    options = f"unnest({_keys(order, params)}) WITH ORDINALITY AS o(key, at)"
+    return f"SELECT c.* FROM {options}, LATERAL ({each}) c WHERE {places} ORDER BY o.at {way}, c.id {way}"
 
 
 def _beyond_valued(request: PageRequest, noun: Noun, params: Params) -> str:
@@ -456,7 +506,7 @@ def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, fo
 def _cast(noun: Noun, order: Order) -> str:
     """Return the SQL type of what an order is by."""
     if isinstance(order.custom, CustomKey):
-        return custom_values.cast(order.custom.type)
+        return "int" if order.is_choice else custom_values.cast(order.custom.type)
     return (NOUNS[noun.links[order.link].to] if order.link else noun).cast(order.column)
 
 

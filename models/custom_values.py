@@ -26,6 +26,7 @@ SORTABLE = frozenset(
         CustomFieldType.NUMBER,
         CustomFieldType.MONEY,
         CustomFieldType.DATE,
+        CustomFieldType.CHOICE,
         CustomFieldType.YES_NO,
         CustomFieldType.URL,
         CustomFieldType.EMAIL,
@@ -68,7 +69,10 @@ def currency(key: UUID, alias: str = "") -> str:
 
 
 def ordered(key: UUID, kind: CustomFieldType, alias: str = "") -> str:
-    """Return what rows are ordered by, and what is indexed: of a text its beginning, in lower case."""
+    """Return what rows are ordered by, and what is indexed: of a text its beginning, in lower case.
+
+    Rows with a choice are ordered by the place of what is indexed, which can change at any time.
+    """
     found = value(key, kind, alias)
     return beginning(found) if kind in TEXTS else found
 

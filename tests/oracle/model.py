@@ -166,6 +166,8 @@ def custom_order(field: Columns) -> Callable[[Columns], Any]:
 
     def held(row: Columns) -> Any:
         value = row.get("custom", {}).get(field["id"].hex)
+        if value is not None and field["type"] is CustomFieldType.CHOICE:
+            return [option["key"] for option in field["options"]].index(value)
         return None if value is None else _typed(field["type"], value)
 
     return held

@@ -301,7 +301,7 @@ class Values:
         known = [value for value in self.known(hint) if isinstance(value, Decimal)]
         if not known or self.chance.random() < 0.25:
             return self.chance.choice(
-                ("0", "-0", "1.50", 3, "1e3", "0.00005", "9" * 40, "1E-30", "-1", "+2", " 3 ", "1E+40", "1_0")
+                ("0", "-0", "1.50", 3, "1e3", "0.00005", "9" * 40, "1E-30", "-1", "+2", "5.", "1E+40", ".5")
             )
         return format(self.chance.choice(known), "f")
 

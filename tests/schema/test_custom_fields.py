@@ -394,6 +394,7 @@ SORTED: dict[CustomFieldType, list[Any]] = {
     CustomFieldType.NUMBER: ["-12.5", "2", "10"],
     CustomFieldType.MONEY: [{"amount": amount, "currencyCode": "EUR"} for amount in ("2", "10", "10.5")],
     CustomFieldType.DATE: ["1999-12-31", "2026-01-01", "2026-01-02"],
+    CustomFieldType.CHOICE: ["gold", "tin"],
     CustomFieldType.YES_NO: [False, True],
     CustomFieldType.URL: ["https://a.example", "https://b.example", "https://c.example"],
     CustomFieldType.EMAIL: ["a@x.example", "b@x.example", "c@x.example"],
@@ -405,7 +406,7 @@ SORTED: dict[CustomFieldType, list[Any]] = {
 @pytest.mark.parametrize("kind", sorted(custom_values.SORTABLE))
 async def test_lists_are_ordered_by_a_field_with_missing_values_last(kind: CustomFieldType, size: int) -> None:
     actor = await seller()
-    field = await custom_field(actor, "thing", kind, is_indexed=True)
+    field = await custom_field(actor, "thing", kind, is_indexed=True, **options(kind))
     await ready(field)
     values = SORTED[kind]
     for at in range(len(values)):
@@ -456,13 +457,46 @@ async def test_an_order_is_refused_where_no_index_serves() -> None:
     actor = await seller()
     await custom_field(actor, "plain", CustomFieldType.NUMBER)
     await custom_field(actor, "building", CustomFieldType.NUMBER, is_indexed=True)
-    await ready(await custom_field(actor, "tier", CustomFieldType.CHOICE, options=OPTIONS, is_indexed=True))
-    for orders in ([{"custom": key}] for key in ("plain", "building", "tier")):
+    await ready(await custom_field(actor, "uses", CustomFieldType.MULTI_CHOICE, options=OPTIONS, is_indexed=True))
+    for orders in ([{"custom": key}] for key in ("plain", "building", "uses")):
         told = await answer(actor, LEADS, orders=orders)
         assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]
     for odd in ({}, {"field": "SCORE", "custom": "plain"}):
         told = await answer(actor, LEADS, orders=[odd])
         assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.REP])
+async def test_choices_are_ordered_by_the_places_of_their_options(role: Role) -> None:
+    admin = await seller()
+    actor = await member(role, of=admin)
+    given = [Option(key, key.title()) for key in ("low", "high", "middle", "never")]
+    field = await custom_field(admin, "urgency", CustomFieldType.CHOICE, options=given, is_indexed=True)
+    await ready(field)
+    for number in range(9):
+        urgency = ("middle", "low", "high")[number % 3]
+        await noted(actor, f"{urgency} {number}", urgency=urgency)
+    await lead(actor, title="none")
+    orders = [{"custom": "urgency"}]
+    low, high, middle = (
+        [f"{key} {at}" for at in (n, n + 3, n + 6)] for key, n in (("low", 1), ("high", 2), ("middle", 0))
+    )
+
+    for size in (1, 2, 4):
+        up, down = [*low, *high, *middle, "none"], [*middle[::-1], *high[::-1], *low[::-1], "none"]
+        assert await paged(actor, orders, size) == await paged_back(actor, orders, size) == up
+        assert await paged(actor, [orders[0] | {"direction": "DESC"}], size) == down
+        assert await paged_back(actor, [orders[0] | {"direction": "DESC"}], size) == down
+    by_time = [{"custom": "urgency", "direction": "DESC"}, {"field": "CREATED_AT", "direction": "ASC"}]
+    assert await titles(actor, orders=by_time) == down
+    told = await ask(actor, LEADS, orders=orders, first=4)
+    moved = [given[0], given[2], Option("high", "High", archived=True), given[3]]
+    await custom_fields.update(admin, field.id, CustomFieldDetails(options=moved), now=NOW)
+
+    assert await paged(actor, orders, 2) == [*low, *middle, *high, "none"]
+    assert (await defined(admin))["custom:urgency"]["sortable"]
+    told = await answer(actor, LEADS, orders=orders, after=told["leads"]["pageInfo"]["endCursor"])
+    assert [error["extensions"]["code"] for error in told["errors"]] == ["BAD_USER_INPUT"]
 
 
 async def test_a_cursor_outlives_a_new_name_but_not_a_new_type() -> None:
@@ -555,8 +589,8 @@ async def test_screens_are_told_of_custom_fields() -> None:
         "noun": None,
         "filterName": "custom",
         "filterOperators": ["eq", "ne", "in", "notIn", "isNull"],
-        "orderName": None,
-        "sortable": False,
+        "orderName": "custom",
+        "sortable": True,
         "searchable": False,
         "writable": True,
         "customField": {"key": "tier"},

@@ -176,6 +176,23 @@ async def test_every_fault_of_a_view_is_told_where_it_stands() -> None:
     assert '{"a":null}' in messages and "{'" not in messages and "None" not in messages
 
 
+async def test_faults_of_the_name_are_told_with_those_of_the_list() -> None:
+    admin = await seller()
+
+    payload = await save(
+        admin, name=" ", search="x" * 201, columns=["title", "title"], filter={"no": 1}, position=-1, visibility="TEAM"
+    )
+
+    assert faults(payload) == {
+        ("REQUIRED", "name"),
+        ("TOO_LONG", "search"),
+        ("MALFORMED", "columns"),
+        ("OUT_OF_RANGE", "position"),
+        ("NO_TEAM", "visibility"),
+        ("DOES_NOT_FIT", "filter.no"),
+    }
+
+
 async def test_a_filter_beyond_every_screen_is_refused_as_a_whole() -> None:
     admin = await seller()
     wrong = {"owner": {"eq": gid("Lead", uuid7())}}
