@@ -29,8 +29,8 @@ def by_custom_field() -> Any:
     """Declare the custom field of an order input."""
     return strawberry.field(
         default=strawberry.UNSET,
-        description="By a custom field: its key, or its id; one that is sortable. Texts are ordered by their first "
-        "300 characters in lower case, amounts whatever their currency.",
+        description="By a custom field: its key, or its id; one that is sortable. Choices are ordered by the places of "
+        "their options, texts by their first 300 characters in lower case, amounts whatever their currency.",
     )
 
 
