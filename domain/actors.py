@@ -50,16 +50,18 @@ class Actor:
     scopes: frozenset[str] | None = None
     key_id: UUID | None = None
     session_id: UUID | None = None
+    # The row that a customer's link is for, which is all that exists for them.
+    link_id: UUID | None = None
     task: str | None = None
 
     @property
     def name(self) -> str:
         """Return what distinguishes the actor from every other."""
-        return f"{self.kind}:{self.workspace_id}:{self.key_id or self.user_id}"
+        return f"{self.kind}:{self.workspace_id}:{self.key_id or self.user_id or self.link_id}"
 
     def facts(self) -> dict[str, Any]:
         """Return what the event log keeps of the actor."""
-        known = {"user": self.user_id, "key": self.key_id, "task": self.task}
+        known = {"user": self.user_id, "key": self.key_id, "link": self.link_id, "task": self.task}
         return {"kind": self.kind.value} | {name: str(value) for name, value in known.items() if value}
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
-from domain import bulks, closings, comments, hand_overs, leads, moves, policy, subjects, users
+from domain import bulks, closings, comments, hand_overs, leads, moves, policy, subjects, survey_answers, users
 from domain.actors import NONE, Actor, system
 from domain.errors import DomainError, Forbidden
 from domain.events import EVENTS, Event, dump, record
@@ -26,6 +26,8 @@ from models.database import transaction
 from models.events import Event as EventRow
 from models.leads import Lead
 from models.postgres import connected
+from models.surveys import Verdict
+from models.users import Role
 
 KEPT = timedelta(days=90)
 FORGOTTEN_AT_ONCE = 5_000
@@ -101,6 +103,16 @@ def nobody(event: EventRow, around: Around) -> Iterable[Any]:
     return ()
 
 
+def managers(event: EventRow, around: Around) -> Iterable[Any]:
+    """Who leads those who own the subject: the managers of their teams, or else every manager, or else the admins."""
+    subject = around.rows.get(event.subject_id)
+    leading = {key: member for key, member in around.members.items() if member.role is Role.MANAGER}
+    owner_id = subject.owner_id if subject else None
+    near = [key for key, member in leading.items() if member.rows.owners and owner_id in member.rows.owners]
+    admins = [key for key, member in around.members.items() if member.role is Role.ADMIN]
+    return near or [key for key, member in leading.items() if member.rows.owners is None] or admins
+
+
 def always(event: EventRow) -> bool:
     return True
 
@@ -108,6 +120,10 @@ def always(event: EventRow) -> bool:
 def changed_stage(event: EventRow) -> bool:
     """Say whether a lead went to another stage, and not only to another place in its own."""
     return "stage_id" in event.data.get("changes", {})
+
+
+def is_detractor(event: EventRow) -> bool:
+    return bool(event.data.get("verdict") == Verdict.DETRACTOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,8 @@ class Telling:
 
 
 KIND = NotificationKind
+# Those that look through all members.
+EVERYBODY = frozenset({approvers, managers})
 # Of several that an event is told as, each person is told the first.
 RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     **{
@@ -147,6 +165,13 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     hand_overs.LeadReturned: (Telling(KIND.HAND_OVER_RETURNED, (named("from_user_id"), owner)),),
     imports.ImportCompleted: (Telling(KIND.IMPORT_DONE, (named("user_id"),), themselves=True),),
     imports.ImportFailed: (Telling(KIND.IMPORT_DONE, (named("user_id"),), themselves=True),),
+    **{
+        event: (
+            Telling(KIND.SURVEY_DETRACTOR, (owner, managers), when=is_detractor),
+            Telling(KIND.SURVEY_ANSWERED, (owner,)),
+        )
+        for event in survey_answers.ANSWERED.values()
+    },
 }
 
 INSERT = """
@@ -208,7 +233,7 @@ async def _around(workspace_id: UUID, events: Sequence[EventRow]) -> Around:
         for row in await LeadWatcher.filter(lead_id__in=keys):
             around.watching.setdefault(row.lead_id, []).append(row)
     told = [(telling, event) for event in events for telling in _how(event)]
-    anybody = any(approvers in telling.to for telling, _ in told)
+    anybody = any(EVERYBODY & set(telling.to) for telling, _ in told)
     wanted = {key for telling, event in told for key in _to(telling, event, around)}
     around.members = await users.members(workspace_id, None if anybody else wanted)
     return around

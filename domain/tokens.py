@@ -18,6 +18,7 @@ class Kind(StrEnum):
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105
     UNSUBSCRIBE = "unsubscribe"
+    SURVEY = "survey"
 
 
 class InvalidLink(DomainError):

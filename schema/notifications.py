@@ -50,6 +50,8 @@ described(
     HAND_OVER_RETURNED="A lead that they handed over came back.",
     BULK_DONE="Work on many leads that they started is done.",
     IMPORT_DONE="An import that they started has ended.",
+    SURVEY_ANSWERED="A customer of theirs answered a survey.",
+    SURVEY_DETRACTOR="A customer of theirs, or of somebody whom they manage, is not satisfied.",
     REMINDER="Something that they are to do is due.",
     ESCALATION="Something that somebody of theirs was to do is overdue.",
     LEAD_ROTTING="A lead of theirs has been in its stage for too long.",

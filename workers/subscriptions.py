@@ -37,6 +37,9 @@ from domain import (
     sessions,
     stage_archive,
     stages,
+    survey_answers,
+    survey_dispatches,
+    surveys,
     teams,
     users,
     watching,
@@ -53,6 +56,7 @@ from workers.tasks.imports import run_import, write_faults
 from workers.tasks.notifications import notify
 from workers.tasks.qualification import qualify_all_leads, qualify_leads
 from workers.tasks.scoring import score_faded_leads, score_leads
+from workers.tasks.surveys import cancel_surveys, dispatch_surveys, follow_detractors
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     leads.LeadCaptured: (score_leads, notify),
@@ -64,8 +68,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     moves.LeadMoveRequested: (notify,),
     moves.LeadMoveApproved: (notify,),
     moves.LeadMoveRejected: (notify,),
-    closings.LeadClosed: (notify,),
-    closings.LeadReopened: (score_leads, notify),
+    closings.LeadClosed: (notify, dispatch_surveys),
+    closings.LeadReopened: (score_leads, notify, cancel_surveys),
     scoring.LeadScored: (qualify_leads,),
     watching.LeadWatched: (),
     watching.LeadUnwatched: (),
@@ -194,6 +198,18 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     saved_views.SavedViewUpdated: (),
     saved_views.SavedViewDeleted: (),
     saved_views.SavedViewRestored: (),
+    surveys.SurveyCreated: (),
+    surveys.SurveyUpdated: (),
+    surveys.SurveyPublished: (),
+    surveys.SurveyArchived: (),
+    surveys.SurveyRestored: (),
+    survey_dispatches.SurveyDispatchCreated: (),
+    survey_dispatches.SurveyDispatchSent: (),
+    survey_dispatches.SurveyDispatchReminded: (),
+    survey_dispatches.SurveyDispatchSkipped: (),
+    survey_dispatches.SurveyDispatchExpired: (),
+    survey_dispatches.SurveyDispatchCancelled: (),
+    **dict.fromkeys(survey_answers.ANSWERED.values(), (notify, follow_detractors)),
     workspaces.WorkspaceCreated: (),
     workspaces.WorkspaceUpdated: (qualify_all_leads,),
 }
