@@ -13,7 +13,7 @@ from uuid import UUID
 import jwt
 from jwt.types import Options
 
-from domain import passwords, tokens
+from domain import devices, passwords, tokens
 from domain.actors import Actor, ActorKind
 from domain.errors import DomainError, Forbidden, NotFound, TokenExpired, Unauthenticated
 from domain.events import Event, record
@@ -171,18 +171,20 @@ async def refresh(refresh_token: str, *, now: datetime) -> SignedIn:
                 if _hash(following) == session.token_hash:
                     return _signed_in(session, following, now=now)
         await _revoke(session, now=now)
+        await devices.end_of_sessions(session.user_id, now=now)
         await record(UserTokenReused(actor_of(session), session.user_id, {"session": session.id}), now=now)
     raise SessionEnded
 
 
 async def sign_out(actor: Actor, *, now: datetime) -> None:
-    """End the session that the actor's access token belongs to; that token stops at once, too."""
+    """End the session that the actor's access token belongs to, with its devices; that token stops at once, too."""
     user_id = person(actor)
     async with transaction():
         live = Session.filter(id=actor.session_id, user_id=user_id, revoked_at=None)
         session = await live.select_for_update().first()
         if session:
             await _revoke(session, now=now)
+            await devices.end_of_sessions(user_id, now=now)
             await record(UserSignedOut(actor, session.user_id, {"session": session.id}), now=now)
 
 
@@ -210,13 +212,15 @@ async def switch_workspace(
 
 
 async def end_all(user_id: UUID, *, workspace_id: UUID | None = None, but: UUID | None = None, now: datetime) -> int:
-    """End the user's sessions, of one workspace or of all, but for the one named; return how many."""
+    """End the user's sessions, of one workspace or of all, but for the one named, with their devices; say how many."""
     live = Session.filter(user_id=user_id, revoked_at=None, expires_at__gt=now)
     if workspace_id:
         live = live.filter(workspace_id=workspace_id)
     if but:
         live = live.exclude(id=but)
-    return await live.update(revoked_at=now)
+    ended = await live.update(revoked_at=now)
+    await devices.end_of_sessions(user_id, now=now)
+    return ended
 
 
 async def forget(*, now: datetime) -> int:

@@ -55,6 +55,16 @@ class ReminderMail(StrEnum):
     OFF = "OFF"
 
 
+class Weekday(StrEnum):
+    MONDAY = "MONDAY"
+    TUESDAY = "TUESDAY"
+    WEDNESDAY = "WEDNESDAY"
+    THURSDAY = "THURSDAY"
+    FRIDAY = "FRIDAY"
+    SATURDAY = "SATURDAY"
+    SUNDAY = "SUNDAY"
+
+
 class ReminderSettings(EditableRow):
     """How a member is reminded; who has no row is reminded as its defaults say. Times of day are HH:MM, local."""
 
@@ -65,8 +75,7 @@ class ReminderSettings(EditableRow):
     push = fields.BooleanField(default=True)
     quiet_from: str | None = fields.TextField(null=True)
     quiet_until: str | None = fields.TextField(null=True)
-    # ISO weekdays: 1 is Monday.
-    quiet_days: list[int] = fields.JSONField(default=list)
+    quiet_days: list[str] = fields.JSONField(default=list)
 
     class Meta:
         table = "reminder_settings"

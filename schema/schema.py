@@ -24,6 +24,8 @@ from schema.contact_mutations import ContactMutations
 from schema.contacts import ContactQueries
 from schema.custom_field_mutations import CustomFieldMutations
 from schema.custom_fields import CustomFieldQueries
+from schema.device_mutations import DeviceMutations
+from schema.devices import DeviceQueries
 from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
 from schema.field_definitions import FieldDefinitionQueries
@@ -44,6 +46,7 @@ from schema.product_mutations import ProductMutations
 from schema.products import ProductQueries
 from schema.qualification import QualificationQueries
 from schema.qualification_mutations import QualificationMutations
+from schema.reminder_settings import ReminderSettingsMutations, ReminderSettingsQueries
 from schema.saved_view_mutations import SavedViewMutations
 from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
@@ -69,6 +72,7 @@ class Query(
     CompetitorQueries,
     ContactQueries,
     CustomFieldQueries,
+    DeviceQueries,
     ExchangeRateQueries,
     FieldDefinitionQueries,
     HandOverQueries,
@@ -79,6 +83,7 @@ class Query(
     NotificationQueries,
     PipelineQueries,
     ProductQueries,
+    ReminderSettingsQueries,
     SavedViewQueries,
     SearchQueries,
     QualificationQueries,
@@ -104,6 +109,7 @@ class Mutation(
     CompetitorMutations,
     ContactMutations,
     CustomFieldMutations,
+    DeviceMutations,
     ExchangeRateMutations,
     FileMutations,
     HandOverMutations,
@@ -113,6 +119,7 @@ class Mutation(
     NotificationMutations,
     PipelineMutations,
     ProductMutations,
+    ReminderSettingsMutations,
     SavedViewMutations,
     QualificationMutations,
     SessionMutations,

@@ -33,6 +33,7 @@ from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import CriterionType, QualificationAnswer, QualificationCriterion
+from models.reminders import Device, DevicePlatform
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -112,6 +113,7 @@ class _Crowd:
         await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)
         await self._views(users, teams)
+        await self._remind(leads)
         await self._activities(leads, companies, contacts, users)
 
     def _row(self, number: int) -> dict[str, Any]:
@@ -279,6 +281,15 @@ class _Crowd:
                     **facts, owner_id=users[at].id, team_id=teams[at].id, name=f"View {at}", position=at, **STAMPS
                 )
                 for at in range(MANY)
+            ]
+        )
+
+    async def _remind(self, leads: Sequence[Lead]) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id, "user_id": self.admin_id, "created_at": NOW}
+        await _made(
+            [
+                Device(**home, platform=DevicePlatform.FCM, address=f"{self.workspace_id}{number}", updated_at=NOW)
+                for number in range(MANY)
             ]
         )
 

@@ -50,6 +50,7 @@ from models.imports import Import, ImportKind
 from models.leads import Lead
 from models.pipelines import Pipeline
 from models.qualification import CriterionType
+from models.reminders import Device, DevicePlatform
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
@@ -187,7 +188,16 @@ async def objects(actor: Actor) -> dict[str, str]:
         workspace_id=actor.workspace_id, lead_id=lead.id, status="RETURNED", to_user_id=actor.user_id, created_at=NOW
     )
     view = await SavedView.create(workspace_id=actor.workspace_id, created_at=NOW, updated_at=NOW, **facts)
+    device = await Device.create(
+        workspace_id=actor.workspace_id,
+        user_id=actor.user_id,
+        platform=DevicePlatform.FCM,
+        address=str(uuid7()),
+        created_at=NOW,
+        updated_at=NOW,
+    )
     rows = {
+        "Device": device,
         "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
         "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
         "Invitation": invitation, "Import": started, "SavedView": view,
@@ -253,7 +263,7 @@ TABLES = (
     *("saved_view", "move_request", "invitation", "membership", "event"),
     *("activity", "activity_type", "comment", "notification"),
     *("competitor", "attachment", "file"),
-    *("qualification_criterion", "qualification_answer", "hand_over"),
+    *("device", "reminder_settings", "qualification_criterion", "qualification_answer", "hand_over"),
 )
 
 
