@@ -1,6 +1,7 @@
 """Every role against every action, as people would be told it, and what exists for whom."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,9 +12,13 @@ from domain.errors import Forbidden, NotFound, Stale
 from domain.policy import Action
 from models.api_keys import ApiKey
 from models.base import uuid7
+from models.custom_fields import CustomField
+from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead
 from models.products import Product
+from models.qualification import QualificationCriterion
+from models.saved_views import SavedView
 from models.sessions import Invitation
 from models.teams import Team
 from models.users import Role
@@ -231,3 +236,20 @@ async def test_a_deleted_row_is_found_only_when_asked_for(db: str) -> None:
     with pytest.raises(NotFound):
         await policy.locked(admin, Team, team.id)
     assert (await policy.locked(admin, Team, team.id, deleted=True)).id == team.id
+
+
+@pytest.mark.parametrize(
+    ("noun", "words"),
+    [
+        (SavedView, "saved view"),
+        (CustomField, "custom field"),
+        (QualificationCriterion, "qualification criterion"),
+        (HandOver, "hand-over"),
+        (ApiKey, "API key"),
+        (Lead, "lead"),
+    ],
+)
+async def test_what_is_not_there_is_called_as_people_call_it(db: str, noun: type[Any], words: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        await policy.get(await factories.member(), noun, uuid7())
+    assert caught.value.message == f"There is no {words} with this id, or you may not see it."
