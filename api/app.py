@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
 from adapters.log import request_id as current_request
-from api import account_pages, pages, uploads
+from api import account_pages, calendars, pages, uploads
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
@@ -96,6 +96,7 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/graphiql/{name}", pages.graphiql_part),
         Route("/accept-invitation", account_pages.accept_invitation, methods=["GET", "POST"]),
         Route("/reset-password", account_pages.reset_password, methods=["GET", "POST"]),
+        Route("/calendar/{token}.ics", calendars.feed, methods=["GET"]),
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),

@@ -22,6 +22,7 @@ from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.bulks import Bulk, BulkRow
+from models.calendar_feeds import CalendarFeed
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -259,6 +260,7 @@ READ_SCOPES: dict[type[Model], str] = {
     FollowUpPlan: "followup:read",
     FollowUpPlanStep: "followup:read",
     Holiday: "catalog:read",
+    CalendarFeed: "notification:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -317,6 +319,7 @@ PERSONAL: dict[type[Model], str] = {
     Reminder: "user_id",
     ReminderSettings: "user_id",
     Device: "user_id",
+    CalendarFeed: "user_id",
 }
 # What only some roles see. A file's faults quote its rows, whose leads the others may not see.
 SEEN_BY: dict[type[Model], frozenset[Role]] = {

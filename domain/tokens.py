@@ -19,6 +19,7 @@ class Kind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105
     UNSUBSCRIBE = "unsubscribe"
     SURVEY = "survey"
+    CALENDAR = "calendar"
 
 
 class InvalidLink(DomainError):

@@ -11,6 +11,7 @@ from models.activities import Activity, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.bulks import Bulk, BulkRow
+from models.calendar_feeds import CalendarFeed
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -180,6 +181,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Workspace),
         Noun(Invitation),
         Noun(ApiKey),
+        Noun(CalendarFeed, live="{alias}.revoked_at IS NULL"),
         Noun(CustomField, live=LIVE),
         Noun(Need, live=LIVE),
         Noun(

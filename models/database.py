@@ -44,6 +44,7 @@ MODELS = [
     "models.custom_fields",
     "models.activities",
     "models.follow_ups",
+    "models.calendar_feeds",
     "models.deliveries",
     "models.reminders",
     "models.surveys",

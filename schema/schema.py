@@ -12,6 +12,7 @@ from schema.attachments import AttachmentQueries
 from schema.building import build_inputs_fast
 from schema.bulk_mutations import BulkMutations
 from schema.bulks import BulkQueries
+from schema.calendar_feeds import CalendarFeedMutations, CalendarFeedQueries
 from schema.catalog import CatalogQueries
 from schema.catalog_mutations import CatalogMutations
 from schema.comment_mutations import CommentMutations
@@ -66,6 +67,7 @@ class Query(
     ApiKeyQueries,
     BulkQueries,
     AttachmentQueries,
+    CalendarFeedQueries,
     CatalogQueries,
     CommentQueries,
     CompanyQueries,
@@ -103,6 +105,7 @@ class Mutation(
     ApiKeyMutations,
     BulkMutations,
     AttachmentMutations,
+    CalendarFeedMutations,
     CatalogMutations,
     CommentMutations,
     CompanyMutations,
