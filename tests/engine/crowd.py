@@ -16,6 +16,7 @@ from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind, BulkRow
+from models.calendar_feeds import CalendarFeed
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -364,6 +365,8 @@ class _Crowd:
                 for comment in comments
             ]
         )
+        feeds = [CalendarFeed(**home, user_id=self.admin_id, name=name, created_at=NOW) for name in ("Phone", "Desk")]
+        await _made(feeds)
 
     async def _compete(self, leads: Sequence[Lead], rivals: Sequence[Competitor], products: Sequence[Product]) -> None:
         home: dict[str, Any] = {"workspace_id": self.workspace_id, "created_at": NOW}

@@ -17,7 +17,7 @@ from tortoise.models import Model
 from domain import policy
 from domain.actors import ALL, Actor
 from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, WITH_LEAD, Link
-from models.conversations import Notification
+from models.calendar_feeds import CalendarFeed
 from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
 from models.saved_views import SavedView
@@ -47,13 +47,16 @@ class Lists:
             return rows
         if NOUNS[model].live in (LIVE, LIVE_WITH_LEAD):
             rows = [row for row in rows if row["deleted_at"] is None]
+        if model is CalendarFeed:
+            rows = [row for row in rows if row["revoked_at"] is None]
         if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
             gone = {lead["id"] for lead in self.world.of(self.at, Lead) if lead["deleted_at"] is not None}
             rows = [row for row in rows if row["lead_id"] not in gone]
         return [row for row in rows if self._is_seen(model, row)]
 
     def _is_seen(self, model: type[Model], row: Columns) -> bool:
-        if model is Notification and row["user_id"] != self.actor.user_id:
+        person = policy.whose(self.actor, model)
+        if person is not None and row[person] != self.actor.user_id:
             return False
         scope = policy.scope(self.actor, model) if model in policy.READ_SCOPES else ALL
         owners = scope.owners

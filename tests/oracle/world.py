@@ -30,6 +30,7 @@ from models.activities import (
 from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.bulks import Bulk, BulkKind, BulkRow, BulkStatus
+from models.calendar_feeds import CalendarFeed
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
 from models.competitors import Competitor, Threat
@@ -274,7 +275,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         LeadCompetitor, LeadContact, LostReason,
         HandOver, QualificationCriterion,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
-        TimelineEntry,
+        TimelineEntry, CalendarFeed,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -286,7 +287,7 @@ ORDER: tuple[type[Model], ...] = (
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
-    HandOver, QualificationAnswer,
+    HandOver, QualificationAnswer, CalendarFeed,
 )  # fmt: skip
 
 
@@ -801,6 +802,12 @@ class _Filling:
                     created_at=self.instant(),
                     read_at=self.maybe(self.instant(), 0.5),
                 )
+
+        for user in self.rows(User):
+            for _ in range(self.chance.randrange(3)):
+                at = self.instant()
+                facts: Columns = {"user_id": user["id"], "name": self.text() or "Phone", "created_at": at}
+                self.add(CalendarFeed, **facts, read_at=self.maybe(at), revoked_at=self.maybe(at, 0.2))
 
     def _comment(self, **on: UUID | None) -> None:
         gone = self.chance.random() < 0.15

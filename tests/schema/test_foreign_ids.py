@@ -44,6 +44,7 @@ from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind
+from models.calendar_feeds import CalendarFeed
 from models.conversations import Notification
 from models.hand_overs import HandOver
 from models.imports import Import, ImportKind
@@ -146,6 +147,9 @@ async def objects(actor: Actor) -> dict[str, str]:
     notification = await Notification.create(
         workspace_id=actor.workspace_id, user_id=actor.user_id, kind="COMMENT", event_id=uuid7(), created_at=NOW
     )
+    feed = await CalendarFeed.create(
+        workspace_id=actor.workspace_id, user_id=actor.user_id, name="Phone", created_at=NOW
+    )
     product = await products.create(actor, ProductDetails(name="Panel"), now=NOW)
     source = await catalog.create_source(actor, name="Fair", now=NOW)
     reason = await catalog.create_lost_reason(actor, name="Price", now=NOW)
@@ -203,7 +207,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Invitation": invitation, "Import": started, "SavedView": view,
         "ActivityType": kind, "Activity": activity, "CustomField": field,
         "Comment": comment, "Notification": notification,
-        "Bulk": bulk,
+        "Bulk": bulk, "CalendarFeed": feed,
         "Competitor": rival, "Attachment": attachment,
         "QualificationCriterion": criterion, "HandOver": over,
     }  # fmt: skip
