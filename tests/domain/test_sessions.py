@@ -386,7 +386,7 @@ class TestAccessTokens:
             "sck_" + "x" * 10_000,
             jwt.encode(self.claims(), "another key of thirty-two characters", algorithm="HS256"),
             jwt.encode(self.claims(), secret, algorithm="HS384"),
-            jwt.encode(self.claims(), None, algorithm="none"),
+            jwt.encode(self.claims(), "", algorithm="none"),
             jwt.encode(self.claims(sub="no id"), secret, algorithm="HS256"),
             jwt.encode(self.claims(sid=7), secret, algorithm="HS256"),
             jwt.encode(self.claims(exp="tomorrow"), secret, algorithm="HS256"),
