@@ -302,7 +302,6 @@ class Values:
         if not known or self.chance.random() < 0.25:
             return self.chance.choice(
                 ("0", "-0", "1.50", 3, "1e3", "0.00005", "9" * 40, "1E-30", "-1", "+2", "5.", "1E+40", ".5")
-                ("0", "-0", "1.50", 3, "1e3", "0.00005", "9" * 40, "1E-30", "-1", "+2", "3", "1E+40")
             )
         return format(self.chance.choice(known), "f")
 
