@@ -11,6 +11,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     ValueNode,
@@ -33,7 +34,11 @@ RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of a document; `roots` are its root fields by name, each with its argument `input`."""
+    """An operation of a document.
+
+    `roots` are its root fields by name, each with what its argument `input` says of an idempotency key: a value, or
+    the variable that is all of the input.
+    """
 
     name: str
     type: OperationType
@@ -137,7 +142,7 @@ def _operations(
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             name = definition.name.value if definition.name else ""
-            roots = tuple((node.name.value, _input(node)) for node in _roots(definition, fragments))
+            roots = tuple((node.name.value, _key(node)) for node in _roots(definition, fragments))
             plans = Plans(schema, document, name)
             yield name, Operation(name, definition.operation, costs[name], roots, plans)
 
@@ -155,5 +160,10 @@ def _roots(operation: OperationDefinitionNode, fragments: limits.Fragments) -> I
                 pending.append(fragments[name.value].selection_set)
 
 
-def _input(field: FieldNode) -> ValueNode | None:
-    return next((argument.value for argument in field.arguments or () if argument.name.value == "input"), None)
+def _key(field: FieldNode) -> ValueNode | None:
+    for argument in field.arguments or ():
+        if argument.name.value == "input" and isinstance(argument.value, ObjectValueNode):
+            return next((one.value for one in argument.value.fields if one.name.value == "idempotencyKey"), None)
+        if argument.name.value == "input":
+            return argument.value
+    return None

@@ -1,7 +1,8 @@
 """Where plans and graphql-core meet.
 
 A query is answered by its plan or, where that meets trouble, from the start by graphql-core, which knows how to tell
-of it. A mutation's or a subscription's root field is resolved by graphql-core, and what it returns is shaped by plan.
+of it. A mutation's root fields are called by its plan, one after the other; where one meets trouble, graphql-core goes
+on from there. A subscription's root field is resolved by graphql-core, and what it returns is shaped by plan.
 """
 
 import json
@@ -10,7 +11,6 @@ from typing import Any
 
 import orjson
 from graphql import ExecutionResult, OperationType, default_field_resolver, default_type_resolver
-from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 from strawberry.execution.is_awaitable import optimized_is_awaitable
@@ -18,31 +18,49 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import Info
 
 from engine.costs import cost_of
-from engine.levels import Run
+from engine.levels import Level, Resolved, Run
 from engine.plans import Plan, Plans, went
 
 # Instants as the scalar writes them; the first instant there is comes from the driver without a zone.
 PLAINLY = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 
-async def answer_query(plans: Plans, context: Any, variables: VariableValues, root: Any = None) -> ExecutionResult:
-    """Answer a query by its plan or, where there is none or it meets trouble, by graphql-core."""
-    plan = plans.of(variables) if context.engine else None
+async def answer(plans: Plans, context: Any, variables: VariableValues, root: Any = None) -> ExecutionResult:
+    """Answer a query or a mutation by its plan; graphql-core does all of it, or what is left, where that cannot."""
+    run, plan = Operation(plans, context, variables, root), plans.of(variables) if context.engine else None
     if plan is None or plan.root is None:
         tell(context, plan.why_not if plan else "the engine is off")
     else:
         try:
-            run = Operation(plans, context, variables, root)
-            [data] = await plan.root.answers([root], run)
+            if plans.operation.operation is OperationType.MUTATION:
+                data = await _done(plan.root, root, run)
+            else:
+                [data] = await plan.root.answers([root], run)
         except Exception as trouble:
             tell(context, trouble)
         else:
             tell(context, None)
             context.cost += run.cost
             return ExecutionResult(data, None)
-    executor = PlanningExecutor.made(plans, context, variables, root)
-    result: Any = executor.execute_operation()
+    result: Any = run.executor.execute_operation()
     return await result if isawaitable(result) else result  # type: ignore[no-any-return]
+
+
+async def _done(level: Level, root: Any, run: "Operation") -> Any:
+    """Call the root fields of a mutation, and note what each has come to, so that nothing is done twice."""
+    executor, loaded = run.executor, []
+    for child in level.children:
+        assert isinstance(child, Resolved)
+        try:
+            executor.said[child.key] = values = await child.values([root], run)
+            loaded.append(await child.finish.answers(values, run))
+        except Exception as trouble:
+            executor.said.setdefault(child.key, trouble)
+            raise
+        executor.answers[child.key] = loaded[-1][0]
+        run.context.cost, run.cost = run.context.cost + run.cost, 0
+    [data] = level.shape([root], *loaded)
+    return data
 
 
 class Operation(Run):
@@ -56,18 +74,28 @@ class Operation(Run):
         self._root = root
         self._executor = executor
 
-    def info(self, parent: Any, definition: Any, nodes: Any, key: str, *, raw: bool) -> Any:
+    @property
+    def executor(self) -> "PlanningExecutor":
         if self._executor is None:
             self._executor = PlanningExecutor.made(self._plans, self.context, self.variables, self._root)
-        info = self._executor.build_resolve_info(definition, nodes, parent, Path(None, key, parent.name))
+        return self._executor  # type: ignore[no-any-return]
+
+    def info(self, parent: Any, definition: Any, nodes: Any, key: str, *, raw: bool) -> Any:
+        info = self.executor.build_resolve_info(definition, nodes, parent, Path(None, key, parent.name))
         return info if raw else Info(_raw_info=info, _field=definition.extensions["strawberry-definition"])
 
 
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Shapes by plan what root fields of mutations and subscriptions return, where there is a plan."""
+    """Shapes by plan what a subscription tells of an event, and does not again what a mutation's plan has done.
+
+    `answers` are those of root fields that are done; `said` is what the resolvers of root fields have returned, in a
+    list of one, or raised.
+    """
 
     plan: Plan | None = None
     plans: Plans
+    answers: dict[str, Any]
+    said: dict[str, Any]
 
     @classmethod
     def made(cls, plans: Plans, context: Any, variables: VariableValues, root: Any) -> "PlanningExecutor":
@@ -75,7 +103,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         made = cls(
             plans.schema,
             plans.fragments,
-            {name: FragmentDetails(fragment) for name, fragment in plans.fragments.items()},
+            plans.details,
             root,
             context,
             plans.operation,
@@ -85,12 +113,24 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
             default_field_resolver,
             is_awaitable=optimized_is_awaitable,
         )
-        made.plans = plans
-        if context.engine and plans.operation.operation is not OperationType.QUERY:
+        made.plans, made.answers, made.said = plans, {}, {}
+        if context.engine and plans.operation.operation is OperationType.SUBSCRIPTION:
             made.plan = plans.of(variables)
             if made.plan.why_not:
                 tell(context, made.plan.why_not)
         return made
+
+    def execute_field(
+        self, parent_type: Any, source: Any, field_details_list: Any, path: Path, position_context: Any
+    ) -> Any:
+        if path.prev is not None or path.key not in self.said:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        if path.key in self.answers:
+            return plain(self.answers[path.key])
+        definition = parent_type.fields[field_details_list[0].node.name.value]
+        info = self.build_resolve_info(definition, [one.node for one in field_details_list], parent_type, path)
+        said = _again(self.said[path.key])
+        return self.complete_awaitable_value(definition.type, field_details_list, info, path, said, position_context)
 
     def complete_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
@@ -116,6 +156,13 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         tell(self.context_value, None)
         self.context_value.cost += run.cost
         return answer
+
+
+async def _again(said: Any) -> Any:
+    if isinstance(said, Exception):
+        raise said
+    [value] = said
+    return value
 
 
 def written(answer: Any) -> bytes:

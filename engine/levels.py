@@ -43,6 +43,8 @@ class Trouble(Exception):
 class Context(Protocol):
     """What an operation runs in, as the engine sees it."""
 
+    cost: int
+
     @property
     def actor(self) -> Actor: ...
 
@@ -223,7 +225,16 @@ class Resolved:
     facts: tuple[Any, ...]
     finish: Finish
 
+    @property
+    def key(self) -> str:
+        """Return the field's response key."""
+        return self.facts[-1]  # type: ignore[no-any-return]
+
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        return await self.finish.answers(await self.values(rows, run), run)
+
+    async def values(self, rows: Sequence[Any], run: Run) -> list[Any]:
+        """Return what the resolver returns for each row."""
         info, arguments = run.info(*self.facts, raw=True), self.arguments.coerced(run.variables)
         values = [self.resolve(row, info, **arguments) for row in self.get(rows)]
         waiting: list[Awaitable[Any]] = [value for value in values if isawaitable(value)]
@@ -232,7 +243,7 @@ class Resolved:
         elif waiting:
             arrived = iter(await asyncio.gather(*waiting))
             values = [next(arrived) if isawaitable(value) else value for value in values]
-        return await self.finish.answers(values, run)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from graphql import (
     VariableNode,
     get_variable_values,
 )
+from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource
 
@@ -42,7 +43,7 @@ went: Counter[str] = Counter()
 
 @dataclass(slots=True)
 class Plan:
-    """How an operation is answered: all of a query, or what each root field of another operation returns."""
+    """How an operation is answered: all of a query or a mutation, or what each root field of a subscription tells."""
 
     root: Level | None = None
     fields: dict[str, Finish] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Plans:
             if isinstance(definition, OperationDefinitionNode)
             and (definition.name.value if definition.name else "") == name
         )
+        self.details = {name: FragmentDetails(fragment) for name, fragment in self.fragments.items()}
         self._flags = tuple(sorted(set(_flags(document))))
         self._signatures = [get_variable_signature(schema, node) for node in self.operation.variable_definitions or ()]
         self._kept: dict[tuple[Any, ...], Plan] = {}
@@ -100,7 +102,7 @@ class Plans:
         root = self.schema.get_root_type(self.operation.operation)
         assert root is not None
         try:
-            if self.operation.operation is OperationType.QUERY:
+            if self.operation.operation is not OperationType.SUBSCRIPTION:
                 return Plan(root=compiler.root(root, self.operation.selection_set))
             fields = Selections(self.schema, self.fragments, flags).of(root, [self.operation.selection_set])
             return Plan(

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from inspect import isawaitable
 from typing import Any
 
 import strawberry
@@ -18,7 +17,8 @@ from strawberry.types.graphql import OperationType as StrawberryOperation
 
 from domain.errors import DomainError
 from engine.documents import Documents, Operation, Prepared, Refused
-from engine.executor import PlanningExecutor, answer_query, plain
+from engine.executor import PlanningExecutor, plain
+from engine.executor import answer as answered
 from schema import idempotency
 from schema.context import Context, Throttle
 from schema.deadlines import Deadline
@@ -143,7 +143,7 @@ async def _executed(
             if mutation:
                 return await _mutated(asked, variables, context, answer, root)
             async with snapshot() if asked.operation.cost.snapshot else nullcontext():
-                result = await answer_query(plans, context, variables, root)
+                result = await answered(plans, context, variables, root)
             answer.extensions["cost"]["actual"] = context.cost
             return result
     except Exception as error:
@@ -164,10 +164,9 @@ async def _mutated(
     asked: Asked, variables: VariableValues, context: Context, answer: Answer, root: Any
 ) -> ExecutionResult:
     async def execute() -> ExecutionResult:
-        result: Any = PlanningExecutor.made(asked.operation.plans, context, variables, root).execute_operation()
-        done = await result if isawaitable(result) else result
+        done = await answered(asked.operation.plans, context, variables, root)
         answer.extensions["cost"]["actual"] = context.cost
-        return done  # type: ignore[no-any-return]
+        return done
 
     key = _key(asked, context)
     if key is None:

@@ -11,6 +11,7 @@ from graphql import ExecutionResult, GraphQLError, value_from_ast_untyped
 
 from domain import idempotency
 from engine.documents import Operation, refused
+from engine.executor import written
 from models.database import transaction
 from schema.context import Context
 from schema.errors import public
@@ -86,11 +87,11 @@ def key_of(operation: Operation, variables: Mapping[str, Any] | None, header: st
     if any(name in SECRET_ANSWERS for name, _ in operation.roots):
         return None
     given = {header} if header else set()
-    known = {**operation.cost.defaults, **(variables or {})}
     for _, node in operation.roots:
-        value = value_from_ast_untyped(node, known) if node else None
-        if isinstance(value, dict) and value.get("idempotencyKey") is not None:
-            given.add(value["idempotencyKey"])
+        value = value_from_ast_untyped(node, {**operation.cost.defaults, **(variables or {})}) if node else None
+        key = value.get("idempotencyKey") if isinstance(value, dict) else value
+        if key is not None:
+            given.add(key)
     if len(given) > 1:
         raise refused("An operation has one idempotency key: send one, in the header or in the input.")
     key = given.pop() if given else None
@@ -102,4 +103,4 @@ def key_of(operation: Operation, variables: Mapping[str, Any] | None, header: st
 async def _keep(claimed: UUID, result: ExecutionResult, context: Context) -> None:
     errors = [public(error, request_id=context.request_id).formatted for error in result.errors or ()]
     answer = {"data": result.data, "errors": errors, "extensions": result.extensions}
-    await idempotency.complete(claimed, orjson.dumps(answer), now=context.now)
+    await idempotency.complete(claimed, written(answer), now=context.now)
