@@ -13,7 +13,7 @@ from domain.actors import Actor
 from engine.conditions import Condition
 from engine.custom import looked_up
 from engine.nouns import NOUNS
-from engine.sql import Params, visible, where
+from engine.sql import Params, Slot, visible, where
 from models.leads import Lead
 
 
@@ -34,9 +34,9 @@ WHERE workspace_id = {workspace} AND valid_on <= {today} ORDER BY currency, vali
 BASE_VALUE = "r.value * coalesce(r.closing_rate, CASE WHEN r.currency = home.base_currency THEN 1 ELSE rate.rate END)"
 
 
-def on_board(params: Params, workspace_id: UUID, now: datetime) -> str:
+def on_board(params: Params, actor: Actor, now: datetime | Slot) -> str:
     """Return the leads of a board as SQL: the open ones, and the wins of the workspace's last days (`r.`)."""
-    days = f"SELECT wins_window_days FROM workspace WHERE id = {params.add(workspace_id, 'uuid')}"
+    days = f"SELECT wins_window_days FROM workspace WHERE id = {params.of(actor, 'workspace')}"
     since = f"{params.add(now, 'timestamptz')} - make_interval(days => ({days}))"
     return f"r.status IN ('OPEN', 'WON') AND (r.status = 'OPEN' OR r.closed_at >= {since})"
 
@@ -45,12 +45,12 @@ async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, 
     """Count and sum the leads on the board in each of these stages; a currency without a rate has no base value."""
     condition = await looked_up(Lead, condition, actor)
     params = Params()
-    workspace = params.add(actor.workspace_id, "uuid")
+    workspace = params.of(actor, "workspace")
     rates = RATES.format(workspace=workspace, today=params.add(now.date(), "date"))
     tests = [
         f"r.stage_id = ANY({params.add(list(stage_ids), 'uuid[]')})",
         visible(Lead, actor, params, "r"),
-        on_board(params, actor.workspace_id, now),
+        on_board(params, actor, now),
         where(NOUNS[Lead], condition, actor, params, "r"),
     ]
     rows = await get_connection("default").execute_query_dict(

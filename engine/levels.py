@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import isawaitable
-from itertools import islice
+from itertools import accumulate, chain, pairwise
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
@@ -316,10 +316,10 @@ class Few:
     level: Level
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
-        parents, places = _distinct(self.get(rows))
+        keys = self.get(rows)
+        parents = list(dict.fromkeys(keys))
         found = await _of_parents(self.request, parents, self.select, run)
-        shaped = await _shaped(self.level, found, run)
-        return [shaped[place] for place in places]
+        return _spread(await _shaped(self.level, found, run), parents, keys)
 
 
 @dataclass(slots=True)
@@ -356,12 +356,12 @@ class Pages:
             records = await page_records(request, run.actor, self.select, cursors=adds)
             totals = [await count(request, run.actor)] if counts_all else []
             return await self._answers(request, [records], totals, cursor, run) * len(rows)
-        parents, places = _distinct(self.get(rows))
+        keys = self.get(rows)
+        parents = list(dict.fromkeys(keys))
         found = await _of_parents(request, parents, self.select, run, cursors=adds)
         counted = await counts(request, parents, run.actor) if counts_all else {}
         totals = [counted[parent] for parent in parents] if counts_all else []
-        shaped = await self._answers(request, found, totals, cursor, run)
-        return [shaped[place] for place in places]
+        return _spread(await self._answers(request, found, totals, cursor, run), parents, keys)
 
     async def _answers(
         self, request: PageRequest, found: list[list[Any]], totals: list[int], cursor: "Cursors | None", run: Run
@@ -371,7 +371,7 @@ class Pages:
             pages = [paged(request, records) for records in found]
             for key, parts in listing.page_infos.items():
                 columns[key] = [_page_info(page, parts, cursor) for page in pages]
-        shown = [kept(request, records) for records in found]
+        shown = kept(request, found)
         for key, level in listing.nodes.items():
             columns[key] = await _shaped(level, shown, run)
         for key, (level, bears_cursors) in listing.edges.items():
@@ -414,11 +414,12 @@ class Cursors:
         return cursor_of(self.signature, values, UUID(bytes=key) if isinstance(key, bytes) else key)
 
 
-def _distinct(keys: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """Return the different ones of these keys, and where each key stands among them."""
-    known: dict[Any, int] = {}
-    places = [known.setdefault(key, len(known)) for key in keys]
-    return list(known), places
+def _spread(answers: list[Any], parents: list[Any], keys: Sequence[Any]) -> list[Any]:
+    """Return the answer of each key's parent; the same parent may have several."""
+    if len(parents) == len(keys):
+        return answers
+    known = dict(zip(parents, answers, strict=True))
+    return [known[key] for key in keys]
 
 
 async def _of_parents(
@@ -435,13 +436,13 @@ async def _shaped(
     level: Level, pages: list[list[Any]], run: Run, cursor: Callable[[Any], str] | None = None
 ) -> list[list[Any]]:
     """Shape the rows of all pages as one level; return them page by page."""
-    rows = [row for page in pages for row in page]
+    rows = pages[0] if len(pages) == 1 else list(chain.from_iterable(pages))
     beside = [[cursor(row) for row in rows]] if cursor else []
     answers = await level.answers(rows, run, *beside)
     if len(pages) == 1:
         return [answers]
-    left = iter(answers)
-    return [list(islice(left, len(page))) for page in pages]
+    ends = accumulate(map(len, pages), initial=0)
+    return [answers[begin:end] for begin, end in pairwise(ends)]
 
 
 def _page_info(page: Page, parts: list[tuple[str, str]], cursor: Callable[[Any], str] | None) -> dict[str, Any]:

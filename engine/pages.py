@@ -2,12 +2,12 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from hashlib import blake2s
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -18,9 +18,10 @@ from domain.errors import DomainError
 from engine.boards import on_board
 from engine.conditions import EVERYTHING, Condition, CustomKey
 from engine.custom import asks, looked_up, looked_up_keys
+from engine.kept import Various, opened, slot, statement
 from engine.nouns import NOUNS, Noun, columns
 from engine.select import Select, fetch
-from engine.sql import Params, few_owners, visible, where
+from engine.sql import Params, Slot, few_owners, visible, where
 from models import custom_values
 from models.custom_fields import CustomFieldType
 
@@ -35,8 +36,7 @@ class BadCursor(DomainError):
 FIRST_KEY, LAST_KEY = UUID(int=0), UUID(int=2**128 - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A column to order by; nulls always come last.
 
     With `link` it is one of the row that this one points to: no index serves that order, so the list is sorted whole.
@@ -83,11 +83,17 @@ class Order:
 
     def looked_up(self, key: CustomKey) -> "Order":
         """Return it with the custom field that it names."""
-        return replace(self, column=f"custom.{key.id.hex}", custom=key)
+        return self._replace(column=f"custom.{key.id.hex}", custom=key)
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class Bound(NamedTuple):
+    """What a cursor says of a row: the values that it is ordered by, and its key."""
+
+    values: tuple[Any, ...]
+    key: Any
+
+
+class PageRequest(NamedTuple):
     """What a client asks of a list. `limit` rows after or before a cursor; `backward` reads from the end.
 
     `by` is the column that holds the parent's key, where the list hangs on a parent; `through` names a table in
@@ -99,13 +105,13 @@ class PageRequest:
     orders: tuple[Order, ...]
     limit: int = 20
     condition: Condition = EVERYTHING
-    after: str | None = None
-    before: str | None = None
+    after: str | Bound | None = None
+    before: str | Bound | None = None
     backward: bool = False
     by: str | None = None
     through: tuple[str, str, str] | None = None
     live: bool = True
-    board_at: datetime | None = None
+    board_at: datetime | Slot | None = None
 
     @property
     def signature(self) -> str:
@@ -124,7 +130,7 @@ async def resolved(request: PageRequest, actor: Actor) -> PageRequest:
         known = order.looked_up(keys[order.custom]) if isinstance(order.custom, str | UUID) else order
         orders.setdefault(known.name, known)
     condition = await looked_up(request.model, request.condition, actor)
-    return replace(request, orders=tuple(orders.values()), condition=condition)
+    return request._replace(orders=tuple(orders.values()), condition=condition)
 
 
 @lru_cache(maxsize=1024)
@@ -184,11 +190,7 @@ async def page_records(
 
     With `cursors`, what rows are ordered by and their ids follow.
     """
-    params = Params()
-    columns, joins = (select or whole(request.model)).rendered(actor, params)
-    columns += _cursor_columns(request) if cursors else ""
-    page = _limited(request, actor, params)
-    return await fetch(f"SELECT {columns} FROM ({page}) r {joins} {_order(request, within=False)}", params)
+    return await fetch(*_statement(_page, request, actor, [], select, cursors))
 
 
 async def pages_records(
@@ -199,27 +201,16 @@ async def pages_records(
     The parent's place, from 1, comes last; each parent has one row more where there is more. With `cursors`, what
     rows are ordered by and their ids follow what is selected.
     """
-    params = Params()
-    keys = params.add(parents, "uuid[]")
-    columns, joins = (select or whole(request.model)).rendered(actor, params)
-    columns += _cursor_columns(request) if cursors else ""
-    page = _limited(request, actor, params, link=f"{_link(request)} AND ")
-    source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({page}) r {joins}"
-    return await fetch(
-        f"SELECT {columns}, parent.place FROM {source} {_order(request, 'parent.place', within=False)}", params
-    )
+    return await fetch(*_statement(_pages, request, actor, [parents], select, cursors))
 
 
 async def key_records(
     model: type[Model], keys: list[UUID], actor: Actor, select: Select | None = None, *, live: bool = True
 ) -> list[Any]:
     """Read what is selected of the rows with these keys, in any order."""
-    params = Params()
     # One key is looked up faster than a list of one.
-    wanted = f"= {params.add(keys[0], 'uuid')}" if len(keys) == 1 else f"= ANY({params.add(keys, 'uuid[]')})"
-    columns, joins = (select or whole(model)).rendered(actor, params)
-    tests = f"r.id {wanted} AND {visible(model, actor, params, 'r', live=live)}"
-    return await fetch(f"SELECT {columns} FROM {NOUNS[model].table} r {joins} WHERE {tests}", params)
+    given: list[Any] = [keys[0] if len(keys) == 1 else keys]
+    return await fetch(*statement(_keyed, actor, given, model, select or whole(model), live, len(keys) == 1))
 
 
 async def count(request: PageRequest, actor: Actor) -> int:
@@ -252,6 +243,65 @@ async def counts(request: PageRequest, parents: list[UUID], actor: Actor) -> dic
         f" WHERE {column} = ANY({keys}) AND {_tests(request, noun, actor, params, bounded=False)} GROUP BY 1"
     )
     return dict.fromkeys(parents, 0) | dict(await fetch(sql, params))
+
+
+def _statement(
+    write: Callable[..., str],
+    request: PageRequest,
+    actor: Actor,
+    given: list[Any],
+    select: Select | None,
+    cursors: bool,
+) -> tuple[str, Params]:
+    """Return the statement of a page, kept by its shape, and its values; what is rarely asked alike is written anew."""
+    select = select or whole(request.model)
+    try:
+        return statement(write, actor, values := [*given], _shape(request, values), select, cursors)
+    except Various:
+        params = Params(given)
+        return write(params, actor, request, select, cursors), params
+
+
+def _shape(request: PageRequest, values: list[Any]) -> PageRequest:
+    """Return what is asked with slots for its values, which are added to those given; raises Various."""
+    if any([order.custom for order in request.orders]):
+        raise Various
+    slots: dict[str, Any] = {}
+    for side, cursor in (("after", request.after), ("before", request.before)):
+        if cursor:
+            bound = _unpack(request, NOUNS[request.model], cursor)
+            slots[side] = Bound(
+                # A null makes another statement.
+                tuple(None if value is None else slot(value, values) for value in bound.values),
+                slot(bound.key, values),
+            )
+    if request.condition is not EVERYTHING:
+        slots["condition"] = opened(request.condition, values)
+    if request.board_at is not None:
+        slots["board_at"] = slot(request.board_at, values)
+    return request._replace(**slots) if slots else request
+
+
+def _page(params: Params, actor: Actor, request: PageRequest, select: Select, cursors: bool) -> str:
+    columns, joins = select.rendered(actor, params)
+    columns += _cursor_columns(request) if cursors else ""
+    return f"SELECT {columns} FROM ({_limited(request, actor, params)}) r {joins} {_order(request, within=False)}"
+
+
+def _pages(params: Params, actor: Actor, request: PageRequest, select: Select, cursors: bool) -> str:
+    keys = params.add(Slot(0), "uuid[]")
+    columns, joins = select.rendered(actor, params)
+    columns += _cursor_columns(request) if cursors else ""
+    page = _limited(request, actor, params, link=f"{_link(request)} AND ")
+    source = f"unnest({keys}) WITH ORDINALITY AS parent(id, place), LATERAL ({page}) r {joins}"
+    return f"SELECT {columns}, parent.place FROM {source} {_order(request, 'parent.place', within=False)}"
+
+
+def _keyed(params: Params, actor: Actor, model: type[Model], select: Select, live: bool, alone: bool) -> str:
+    wanted = f"= {params.add(Slot(0), 'uuid')}" if alone else f"= ANY({params.add(Slot(0), 'uuid[]')})"
+    columns, joins = select.rendered(actor, params)
+    tests = f"r.id {wanted} AND {visible(model, actor, params, 'r', live=live)}"
+    return f"SELECT {columns} FROM {NOUNS[model].table} r {joins} WHERE {tests}"
 
 
 @cache
@@ -438,7 +488,7 @@ def _tests(
         where(noun, request.condition, actor, params, "r"),
     ]
     if request.board_at:
-        tests.append(on_board(params, actor.workspace_id, request.board_at))
+        tests.append(on_board(params, actor, request.board_at))
     if bounded and request.after:
         tests.append(_beyond(request, noun, request.after, params, forward=True))
     if bounded and request.before:
@@ -476,7 +526,7 @@ def _tie(request: PageRequest) -> Order:
     return Order("id", request.orders[0].descending if request.orders else False)
 
 
-def _beyond(request: PageRequest, noun: Noun, cursor: str, params: Params, *, forward: bool) -> str:
+def _beyond(request: PageRequest, noun: Noun, cursor: str | Bound, params: Params, *, forward: bool) -> str:
     """Return the rows strictly after (or before) a cursor in the list's order, nulls last."""
     values, key = _unpack(request, noun, cursor)
     columns = [*zip(request.orders, values, strict=True), (_tie(request), key)]
@@ -510,14 +560,15 @@ def _cast(noun: Noun, order: Order) -> str:
     return (NOUNS[noun.links[order.link].to] if order.link else noun).cast(order.column)
 
 
-def _unpack(request: PageRequest, noun: Noun, cursor: str) -> tuple[list[Any], UUID]:
+def _unpack(request: PageRequest, noun: Noun, cursor: str | Bound) -> Bound:
+    if isinstance(cursor, Bound):
+        return cursor
     try:
         signature, values, key = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if signature != request.signature or len(values) != len(request.orders):
             raise ValueError(cursor)
         orders = zip(request.orders, values, strict=True)
-        typed = [_typed(_cast(noun, order), value) for order, value in orders]
-        return typed, UUID(hex=key)
+        return Bound(tuple(_typed(_cast(noun, order), value) for order, value in orders), UUID(hex=key))
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
         raise BadCursor(field="after" if cursor == request.after else "before") from error
 
@@ -572,10 +623,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def kept(request: PageRequest, rows: list[Any]) -> list[Any]:
-    """Return what is shown of the rows that were read for a page, in the order asked for."""
-    shown = rows[: request.limit] if len(rows) > request.limit else rows
-    return shown[::-1] if request.backward else shown
+def kept(request: PageRequest, pages: Sequence[list[Any]]) -> list[list[Any]]:
+    """Return what is shown of the rows that were read for each page, in the order asked for."""
+    limit = request.limit
+    shown = [rows[:limit] if len(rows) > limit else rows for rows in pages]
+    return [rows[::-1] for rows in shown] if request.backward else shown
 
 
 def paged(request: PageRequest, rows: list[Any]) -> Page:
@@ -586,7 +638,7 @@ def paged(request: PageRequest, rows: list[Any]) -> Page:
     """
     if not request.limit:
         return Page(request)
-    more = len(rows) > request.limit
+    more, [shown] = len(rows) > request.limit, kept(request, [rows])
     if request.backward:
-        return Page(request, kept(request, rows), has_next=request.before is not None, has_previous=more)
-    return Page(request, kept(request, rows), has_next=more, has_previous=request.after is not None)
+        return Page(request, shown, has_next=request.before is not None, has_previous=more)
+    return Page(request, shown, has_next=more, has_previous=request.after is not None)

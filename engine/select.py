@@ -1,5 +1,6 @@
 """What a statement asks of rows: columns of a noun, and of the rows that it points to, joined within the scope."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,6 @@ class Select:
         return ", ".join(self._columns) or "NULL", " ".join(joins)
 
 
-async def fetch(sql: str, params: Params) -> list[Any]:
+def fetch(sql: str, params: Params) -> Awaitable[list[Any]]:
     """Run a statement; return its rows, whose values are taken by place."""
-    return await database.read(sql, *params.values)
+    return database.connected().read(sql, params.values)

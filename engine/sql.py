@@ -1,7 +1,7 @@
 """Conditions and scopes as SQL. Names come from the models; every value is a bound parameter."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from tortoise.models import Model
 
@@ -20,16 +20,35 @@ from models.workspaces import Workspace
 MOST_OWNERS = 50
 
 
-class Params:
-    """The values of one statement, in the order of their placeholders."""
+class Slot(NamedTuple):
+    """Stands for one of the values that a statement is given."""
 
-    def __init__(self) -> None:
+    place: int
+
+
+# What statements ask of their actor: its SQL type, and where it comes from.
+OF_ACTOR: dict[str, tuple[str, Callable[[Actor], Any]]] = {
+    "workspace": ("uuid", lambda actor: actor.workspace_id),
+    "viewer": ("uuid", lambda actor: actor.user_id),
+    "owners": ("uuid[]", lambda actor: sorted(actor.rows.owners or ())),
+    "own": ("uuid[]", lambda actor: [actor.user_id]),
+    "teams": ("uuid[]", lambda actor: sorted(actor.teams)),
+}
+
+
+class Params:
+    """The values of one statement, in the order of their placeholders; `given` are those that slots stand for."""
+
+    def __init__(self, given: Sequence[Any] = ()) -> None:
         self.values: list[Any] = []
+        self._given = given
         self._known: dict[str, str] = {}
 
-    def add(self, value: Any, cast: str) -> str:
-        """Bind a value; return its placeholder."""
-        self.values.append(value)
+    def add(self, value: Any, cast: str, sent: Callable[[Any], Any] | None = None) -> str:
+        """Bind a value, or what `sent` makes of it; return its placeholder."""
+        if isinstance(value, Slot):
+            value = self._given[value.place]
+        self.values.append(value if sent is None else sent(value))
         return f"${len(self.values)}::{cast}"
 
     def once(self, what: str, value: Any, cast: str) -> str:
@@ -37,6 +56,11 @@ class Params:
         if what not in self._known:
             self._known[what] = self.add(value, cast)
         return self._known[what]
+
+    def of(self, actor: Actor, what: str) -> str:
+        """Bind what a statement asks of its actor; return its placeholder."""
+        cast, value = OF_ACTOR[what]
+        return self.once(what, value(actor), cast)
 
 
 def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias: str) -> str:
@@ -70,7 +94,7 @@ def visible(
     noun = NOUNS[model]
     if model is User and policy.scope(actor, Membership).owners is not None:
         return "FALSE"
-    workspace = params.once("workspace", actor.workspace_id, "uuid")
+    workspace = params.of(actor, "workspace")
     if model is Workspace:
         return f"{alias}.id = {workspace}"
     if model is User:
@@ -78,12 +102,12 @@ def visible(
         return f"EXISTS ({member})"
     parts = [f"{alias}.workspace_id = {workspace}"]
     if (person := policy.whose(actor, model)) is not None:
-        parts.append(f"{alias}.{person} = {params.once('viewer', actor.user_id, 'uuid')}")
+        parts.append(f"{alias}.{person} = {params.of(actor, 'viewer')}")
     scope = policy.scope(actor, model) if model in policy.READ_SCOPES else ALL
     if owner is not None:
         parts.append(f"{alias}.owner_id = {owner}")
     elif scope.owners is not None:
-        parts.append(_owned(model, scope, params, alias))
+        parts.append(_owned(model, scope, actor, params, alias))
     if live and noun.live:
         parts.append(noun.live.format(alias=alias))
     return " AND ".join(parts)
@@ -93,15 +117,15 @@ def few_owners(model: type[Model], actor: Actor, params: Params, *, most: int | 
     """Return those whose rows exist for the actor, where they are few enough to be read one by one."""
     owners = policy.scope(actor, model).owners if model is Lead else None
     few = MOST_OWNERS if most is None else most
-    return params.once("owners", sorted(owners), "uuid[]") if owners and len(owners) <= few else None
+    return params.of(actor, "owners") if owners and len(owners) <= few else None
 
 
-def _owned(model: type[Model], scope: Scope, params: Params, alias: str) -> str:
+def _owned(model: type[Model], scope: Scope, actor: Actor, params: Params, alias: str) -> str:
     if scope.owners and model in policy.SHARED:
-        return _shared(scope, params, alias)
+        return _shared(actor, params, alias)
     if not scope.owners or model not in policy.ROW_VISIBILITY:
         return "FALSE"
-    bound = params.once("owners", sorted(scope.owners), "uuid[]")
+    bound = params.of(actor, "owners")
     if (column := policy.own_column(model)) is not None:
         return f"{alias}.{column} = ANY({bound})"
     owned = f"EXISTS (SELECT FROM lead ol WHERE ol.id = {alias}.lead_id AND ol.owner_id = ANY({bound}))"
@@ -110,9 +134,8 @@ def _owned(model: type[Model], scope: Scope, params: Params, alias: str) -> str:
     return owned if policy.needs_lead(model) else f"({alias}.lead_id IS NULL OR {owned})"
 
 
-def _shared(scope: Scope, params: Params, alias: str) -> str:
-    own = params.once("own", sorted(scope.owners or ()), "uuid[]")
-    teams = params.once("teams", sorted(scope.teams), "uuid[]")
+def _shared(actor: Actor, params: Params, alias: str) -> str:
+    own, teams = params.of(actor, "own"), params.of(actor, "teams")
     with_team = f"{alias}.visibility = 'TEAM' AND {alias}.team_id = ANY({teams})"
     return f"({alias}.owner_id = ANY({own}) OR {alias}.visibility = 'ALL' OR ({with_team}))"
 
@@ -124,15 +147,15 @@ def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:
         case Op.IS_NULL:
             return f"{column} IS {'' if condition.value else 'NOT '}NULL"
         case Op.IN:
-            return f"{column} = ANY({params.add(list(condition.value), f'{cast}[]')})"
+            return f"{column} = ANY({params.add(condition.value, f'{cast}[]', list)})"
         case Op.NOT_IN:
-            return f"({column} = ANY({params.add(list(condition.value), f'{cast}[]')})) IS NOT TRUE"
+            return f"({column} = ANY({params.add(condition.value, f'{cast}[]', list)})) IS NOT TRUE"
         case Op.NE:
             return f"{column} IS DISTINCT FROM {params.add(condition.value, cast)}"
         case Op.CONTAINS:
-            return f"{column} ILIKE {params.add(f'%{_literal(condition.value)}%', 'text')}"
+            return f"{column} ILIKE {params.add(condition.value, 'text', _within)}"
         case Op.STARTS_WITH:
-            return f"{column} ILIKE {params.add(f'{_literal(condition.value)}%', 'text')}"
+            return f"{column} ILIKE {params.add(condition.value, 'text', _from_start)}"
         case _:
             return f"{column} {condition.op.value} {params.add(condition.value, cast)}"
 
@@ -155,9 +178,9 @@ def _custom(test: CustomTest, params: Params, alias: str) -> str:
         case Op.NOT_IN:
             return f"({column} = ANY({params.add(list(test.value), f'{cast}[]')})) IS NOT TRUE"
         case Op.CONTAINS:
-            return f"{column} ILIKE {params.add(f'%{_literal(test.value)}%', 'text')}"
+            return f"{column} ILIKE {params.add(test.value, 'text', _within)}"
         case Op.STARTS_WITH:
-            return f"{column} ILIKE {params.add(f'{_literal(test.value)}%', 'text')}"
+            return f"{column} ILIKE {params.add(test.value, 'text', _from_start)}"
         case Op.IN if kind in custom_values.TEXTS:
             same = [_same_text(column, params.add(one, cast)) for one in test.value]
             return f"{there} AND ({' OR '.join(same) or 'FALSE'})"
@@ -172,6 +195,14 @@ def _custom(test: CustomTest, params: Params, alias: str) -> str:
 def _same_text(column: str, bound: str) -> str:
     """Return equality of texts whose beginnings are indexed."""
     return f"({custom_values.beginning(column)} = {custom_values.beginning(bound)} AND {column} = {bound})"
+
+
+def _within(value: str) -> str:
+    return f"%{_literal(value)}%"
+
+
+def _from_start(value: str) -> str:
+    return f"{_literal(value)}%"
 
 
 def _literal(value: str) -> str:
