@@ -6,7 +6,9 @@ on from there. A subscription's root field is resolved by graphql-core, and what
 """
 
 import json
+from collections.abc import Mapping
 from inspect import isawaitable
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -48,18 +50,19 @@ async def answer(plans: Plans, context: Any, variables: VariableValues, root: An
 
 async def _done(level: Level, root: Any, run: "Operation") -> Any:
     """Call the root fields of a mutation, and note what each has come to, so that nothing is done twice."""
-    executor, loaded = run.executor, []
+    said: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
+    run.executor.said, run.executor.answers = said, answers
     for child in level.children:
         assert isinstance(child, Resolved)
         try:
-            executor.said[child.key] = values = await child.values([root], run)
-            loaded.append(await child.finish.answers(values, run))
+            said[child.key] = values = await child.values([root], run)
+            [answers[child.key]] = await child.finish.answers(values, run)
         except Exception as trouble:
-            executor.said.setdefault(child.key, trouble)
+            said.setdefault(child.key, trouble)
             raise
-        executor.answers[child.key] = loaded[-1][0]
         run.context.cost, run.cost = run.context.cost + run.cost, 0
-    [data] = level.shape([root], *loaded)
+    [data] = level.shape([root], *([answer] for answer in answers.values()))
     return data
 
 
@@ -94,8 +97,8 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
 
     plan: Plan | None = None
     plans: Plans
-    answers: dict[str, Any]
-    said: dict[str, Any]
+    answers: Mapping[Any, Any] = MappingProxyType({})
+    said: Mapping[Any, Any] = MappingProxyType({})
 
     @classmethod
     def made(cls, plans: Plans, context: Any, variables: VariableValues, root: Any) -> "PlanningExecutor":
@@ -113,7 +116,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
             default_field_resolver,
             is_awaitable=optimized_is_awaitable,
         )
-        made.plans, made.answers, made.said = plans, {}, {}
+        made.plans = plans
         if context.engine and plans.operation.operation is OperationType.SUBSCRIPTION:
             made.plan = plans.of(variables)
             if made.plan.why_not:
