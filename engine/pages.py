@@ -264,7 +264,7 @@ def _statement(
 
 def _shape(request: PageRequest, values: list[Any]) -> PageRequest:
     """Return what is asked with slots for its values, which are added to those given; raises Various."""
-    if any([order.custom for order in request.orders]):
+    if any(order.custom for order in request.orders):
         raise Various
     slots: dict[str, Any] = {}
     for side, cursor in (("after", request.after), ("before", request.before)):

@@ -19,6 +19,9 @@ from models.leads import Lead
 from models.users import Role
 from tests.factories import NOW
 
+# Columns are known once the models are.
+pytestmark = pytest.mark.usefixtures("db")
+
 
 def people(number: int) -> Scope:
     return Scope(frozenset(uuid7() for _ in range(number)))
