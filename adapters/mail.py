@@ -258,8 +258,8 @@ class Lines:
             raise Unavailable(f"The mail server refuses our name or password: {_told(error)}") from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             client.close()
-            told = _told(error) if isinstance(error, aiosmtplib.SMTPResponseException) else error
-            raise Unavailable(f"The mail server cannot be reached: {told}".removesuffix(": ")) from error
+            told = _told(error) if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
+            raise Unavailable(f"The mail server cannot be reached: {told or type(error).__name__}") from error
         except BaseException:
             client.close()
             raise

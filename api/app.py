@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
 from adapters.log import request_id as current_request
-from api import account_pages, calendars, pages, uploads
+from api import account_pages, calendars, pages, unsubscribe_pages, uploads
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
@@ -97,6 +97,8 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/accept-invitation", account_pages.accept_invitation, methods=["GET", "POST"]),
         Route("/reset-password", account_pages.reset_password, methods=["GET", "POST"]),
         Route("/calendar/{token}.ics", calendars.feed, methods=["GET"]),
+        Route("/unsubscribe/{token}", unsubscribe_pages.unsubscribe, methods=["GET", "POST"]),
+        Route("/unsubscribe/{token}/undo", unsubscribe_pages.resubscribe, methods=["POST"]),
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),

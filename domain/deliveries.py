@@ -2,14 +2,22 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.events import dump
+from domain import edits, policy
+from domain.actors import Actor
+from domain.errors import DomainError
+from domain.events import Event, dump, record
+from domain.policy import Action
 from models.base import uuid7
-from models.database import joined
-from models.deliveries import Channel, DeliveryStatus
+from models.database import joined, transaction
+from models.deliveries import Channel, Delivery, DeliveryStatus
+from models.postgres import connected
+
+KEPT = timedelta(days=400)
+FORGOTTEN_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +71,14 @@ ON CONFLICT (workspace_id, occasion) DO NOTHING
 RETURNING id
 """
 CANCEL = """
+WITH waiting AS (
+    SELECT id FROM delivery
+    WHERE workspace_id = $1 AND about_id = ANY($2) AND status = 'PENDING' AND sending_at IS NULL
+      AND ($5::text[] IS NULL OR kind = ANY($5))
+    ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE delivery SET status = 'SKIPPED', reason = $3, ended_at = $4, lease_until = NULL
-WHERE workspace_id = $1 AND about_id = ANY($2) AND status = 'PENDING' AND sending_at IS NULL
-  AND ($5::text[] IS NULL OR kind = ANY($5))
+FROM waiting WHERE delivery.id = waiting.id
 """
 
 
@@ -99,3 +112,39 @@ async def cancel(
     if about_ids:
         async with joined() as running:
             await running.fetch(CANCEL, [workspace_id, list(about_ids), reason, now, kinds and list(kinds)])
+
+
+class DeliveryRetried(Event):
+    name = "delivery.retried"
+
+
+class NotFailed(DomainError):
+    """Only what has failed is sent again; this delivery is {status}."""
+
+
+async def retry(actor: Actor, delivery_id: UUID, *, now: datetime) -> Delivery:
+    """Have a delivery that failed tried again, as often as a new one. Raises NotFound, Forbidden, NotFailed."""
+    async with transaction():
+        row = await policy.locked(actor, Delivery, delivery_id)
+        policy.require(actor, Action.MANAGE_MAIL, row)
+        if row.status is not DeliveryStatus.FAILED:
+            raise NotFailed(status=row.status.value, field="id")
+        again = {"status": DeliveryStatus.PENDING, "due_at": now, "attempts": 0, "ended_at": None, "lease_until": None}
+        await edits.write(row, again)
+        facts = {"kind": row.kind, "channel": row.channel, "user_id": row.user_id}
+        await record(DeliveryRetried(actor, row.id, facts), now=now)
+    return row
+
+
+FORGET = """
+DELETE FROM delivery WHERE id IN (
+    SELECT id FROM delivery WHERE id < $1 AND status <> 'PENDING' ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+) RETURNING id
+"""
+
+
+async def forget(*, now: datetime) -> None:
+    """Delete what ended more than KEPT ago, a few at a time: ids tell when they were made."""
+    oldest = UUID(int=int((now - KEPT).timestamp() * 1000) << 80)
+    while len(await connected().fetch(FORGET, [oldest, FORGOTTEN_AT_ONCE])) == FORGOTTEN_AT_ONCE:
+        pass

@@ -30,6 +30,7 @@ from models.contacts import Contact
 from models.conversations import Comment, Notification
 from models.custom_fields import CustomField
 from models.database import remembered
+from models.deliveries import Delivery, MailTemplate, Suppression
 from models.exchange_rates import ExchangeRate
 from models.follow_ups import FollowUp, FollowUpPlan, FollowUpPlanStep, Holiday
 from models.hand_overs import HandOver
@@ -103,6 +104,7 @@ class Action(StrEnum):
     MANAGE_PLANS = "followup.manage_plans", "make and change plans of follow-ups"
     MANAGE_HOLIDAYS = "catalog.holidays", "say on which days the workspace does not work"
     READ_NOTIFICATIONS = "notification.read", "mark notifications as read"
+    MANAGE_MAIL = "mail.manage", "manage the words of mails, suppressed addresses and failed deliveries"
     SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
     MANAGE_SURVEYS = "survey.manage", "make, change, publish and archive surveys"
     DISPATCH_SURVEY = "survey.dispatch", "send surveys to customers, and cancel those that are on their way"
@@ -223,6 +225,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.MANAGE_PLANS: [roles(ADMIN, MANAGER)],
     Action.MANAGE_HOLIDAYS: [roles(ADMIN, MANAGER)],
     Action.READ_NOTIFICATIONS: [roles(*Role)],
+    Action.MANAGE_MAIL: [roles(ADMIN, MANAGER)],
     Action.SET_REMINDERS: [roles(*Role)],
     Action.MANAGE_SURVEYS: [roles(ADMIN, MANAGER, MARKETER)],
     Action.DISPATCH_SURVEY: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER), owner(REP)],
@@ -261,6 +264,9 @@ READ_SCOPES: dict[type[Model], str] = {
     FollowUpPlanStep: "followup:read",
     Holiday: "catalog:read",
     CalendarFeed: "notification:read",
+    Delivery: "mail:read",
+    Suppression: "mail:read",
+    MailTemplate: "mail:read",
     Company: "company:read",
     Contact: "contact:read",
     CustomField: "customfield:read",
@@ -320,13 +326,18 @@ PERSONAL: dict[type[Model], str] = {
     ReminderSettings: "user_id",
     Device: "user_id",
     CalendarFeed: "user_id",
+    Delivery: "user_id",
 }
+# Roles for whom the personal rows of everybody exist: who answers for whether messages arrive.
+OVERSEEN: dict[type[Model], frozenset[Role]] = {Delivery: frozenset({ADMIN, MANAGER})}
 # What only some roles see. A file's faults quote its rows, whose leads the others may not see.
 SEEN_BY: dict[type[Model], frozenset[Role]] = {
     ApiKey: frozenset({ADMIN}),
     Invitation: frozenset({ADMIN}),
     Import: frozenset({ADMIN, MANAGER, MARKETER}),
     ImportFault: frozenset({ADMIN, MANAGER, MARKETER}),
+    Suppression: frozenset({ADMIN, MANAGER}),
+    MailTemplate: frozenset({ADMIN, MANAGER}),
 }
 API_SCOPES = frozenset(set(READ_SCOPES.values()) | {f"{action.noun}:write" for action in Action} - {"apikey:write"})
 
@@ -441,7 +452,8 @@ def own_column(noun: type[Model]) -> str | None:
 
 def whose(actor: Actor, noun: type[Model]) -> str | None:
     """Return the column of a personal noun that must name the actor."""
-    return None if actor.kind is ActorKind.SYSTEM else PERSONAL.get(noun)
+    oversees = actor.kind is ActorKind.SYSTEM or actor.role in OVERSEEN.get(noun, ())
+    return None if oversees else PERSONAL.get(noun)
 
 
 def needs_lead(noun: type[Model]) -> bool:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.pofile import read_po
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 FOLDER = Path(__file__).parent.parent / "locales"
 SOURCE = "en"
@@ -103,6 +106,20 @@ def _by_wish(header: str) -> Iterable[str]:
         if tag.strip() and wish > 0:
             wishes.append((-wish, place, tag.strip().lower()))
     return [tag for _, _, tag in sorted(wishes)]
+
+
+def filters(said: Words) -> dict[str, Any]:
+    """Return the filters that tell days and times in a language, on the clock of whoever reads."""
+
+    @pass_context
+    def moment(context: Context, value: datetime) -> str:
+        return said.moment(value, context.get("time_zone"))
+
+    @pass_context
+    def clock(context: Context, value: datetime) -> str:
+        return said.time(value, context.get("time_zone") or "UTC")
+
+    return {"moment": moment, "date": said.date, "time": clock}
 
 
 def _plural(expression: str) -> Callable[[int], int]:

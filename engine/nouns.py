@@ -18,6 +18,7 @@ from models.competitors import Competitor
 from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification
 from models.custom_fields import CustomField
+from models.deliveries import Delivery, MailTemplate, Suppression
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -209,6 +210,9 @@ NOUNS: dict[type[Model], Noun] = {
             live=LIVE_WITH_LEAD,
         ),
         Noun(Notification, live=WITH_LEAD),
+        Noun(Delivery),
+        Noun(Suppression),
+        Noun(MailTemplate),
         Noun(
             FollowUp,
             search="to_tsvector('simple', {alias}.title || ' ' || coalesce({alias}.note, ''))",

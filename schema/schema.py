@@ -25,6 +25,7 @@ from schema.contact_mutations import ContactMutations
 from schema.contacts import ContactQueries
 from schema.custom_field_mutations import CustomFieldMutations
 from schema.custom_fields import CustomFieldQueries
+from schema.deliveries import DeliveryMutations, DeliveryQueries
 from schema.device_mutations import DeviceMutations
 from schema.devices import DeviceQueries
 from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
@@ -38,6 +39,7 @@ from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
 from schema.live import LiveQueries, LiveSubscriptions
 from schema.live_notifications import NotificationSubscriptions
+from schema.mail_templates import MailTemplateMutations, MailTemplateQueries
 from schema.need_mutations import NeedMutations
 from schema.nodes import NodeQueries
 from schema.notifications import NotificationMutations, NotificationQueries
@@ -55,6 +57,7 @@ from schema.search import SearchQueries
 from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
 from schema.summaries import SummaryQueries
+from schema.suppressions import SuppressionMutations, SuppressionQueries
 from schema.teams import TeamMutations, TeamQueries
 from schema.users import UserMutations, UserQueries
 from schema.watching import WatchMutations
@@ -75,12 +78,14 @@ class Query(
     ContactQueries,
     CustomFieldQueries,
     DeviceQueries,
+    DeliveryQueries,
     ExchangeRateQueries,
     FieldDefinitionQueries,
     HandOverQueries,
     ImportQueries,
     LeadQueries,
     LiveQueries,
+    MailTemplateQueries,
     NodeQueries,
     NotificationQueries,
     PipelineQueries,
@@ -92,6 +97,7 @@ class Query(
     SessionQueries,
     StageQueries,
     SummaryQueries,
+    SuppressionQueries,
     TeamQueries,
     UserQueries,
     WorkspaceQueries,
@@ -113,11 +119,13 @@ class Mutation(
     ContactMutations,
     CustomFieldMutations,
     DeviceMutations,
+    DeliveryMutations,
     ExchangeRateMutations,
     FileMutations,
     HandOverMutations,
     ImportMutations,
     LeadMutations,
+    MailTemplateMutations,
     NeedMutations,
     NotificationMutations,
     PipelineMutations,
@@ -127,6 +135,7 @@ class Mutation(
     QualificationMutations,
     SessionMutations,
     StageMutations,
+    SuppressionMutations,
     TeamMutations,
     UserMutations,
     WatchMutations,

@@ -324,7 +324,7 @@ class Batch:
         """Hand one message over, and tell what came of it."""
         pause = PAUSES[row.channel]
         try:
-            await SENDERS[row.channel](row, message)
+            note = await SENDERS[row.channel](row, message)
         except Refused as refused:
             if refused.bounced and (address := getattr(message, "email", None) or row.address):
                 await suppressions.bounced(row.workspace_id, address, note=str(refused), now=self.now)
@@ -340,7 +340,7 @@ class Batch:
             self._tell(self._again(row, _words_of(error), at_risk=True))
         else:
             pause.end()
-            self._tell(Outcome(row.id, DeliveryStatus.SENT))
+            self._tell(Outcome(row.id, DeliveryStatus.SENT, note))
 
     def _again(self, row: Due, reason: str, *, at_risk: bool = False) -> Outcome:
         """Return that a delivery is tried again after a pause, or has failed with its last attempt."""

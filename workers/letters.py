@@ -6,15 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from adapters import mail
 from adapters.mail import Recipient
 from domain import mail_templates, suppressions, tokens
 from domain.mail_kinds import KINDS
+from domain.mail_templates import Source, Text
 from domain.tokens import Kind
 from domain.words import best_language
 from models.deliveries import SuppressionReason
 from settings import settings
 from workers.messages import Due, Letter, Skip
+
+log = structlog.get_logger(__name__)
 
 WHY = {
     SuppressionReason.UNSUBSCRIBED: "unsubscribed",
@@ -26,10 +31,12 @@ WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A letter that may go out; `email` is where it goes."""
+    """A letter that may go out to `email`, in the workspace's own words where it has some."""
 
     letter: Letter
     email: str
+    language: str
+    own: Source | None
 
 
 async def prepare(rows: Sequence[Due], made: Mapping[UUID, Any]) -> dict[UUID, Any]:
@@ -39,24 +46,44 @@ async def prepare(rows: Sequence[Due], made: Mapping[UUID, Any]) -> dict[UUID, A
         row.id: (row.workspace_id, suppressions.key_of(letters[row.id].email)) for row in rows if row.id in letters
     }
     known = await suppressions.known(asked.values())
+    own = await mail_templates.own_of({row.workspace_id for row in rows}, {row.kind for row in rows})
     ready: dict[UUID, Any] = dict(made)
     for row in rows:
         if row.id in letters:
             why = None if KINDS[row.kind].account else _why_not(row, known.get(asked[row.id], {}))
-            ready[row.id] = Skip(why) if why else Ready(letters[row.id], letters[row.id].email)
+            letter, language = letters[row.id], best_language(*letters[row.id].languages)
+            words = own.get((row.workspace_id, row.kind, language))
+            ready[row.id] = Skip(why) if why else Ready(letter, letter.email, language, words)
     return ready
 
 
-async def send(row: Due, ready: Ready) -> None:
-    """Write a letter and hand it to the mail server."""
-    letter, language = ready.letter, best_language(*ready.letter.languages)
+async def send(row: Due, ready: Ready) -> str | None:
+    """Write a letter and hand it to the mail server; return what is to be said of that in the ledger."""
+    letter = ready.letter
     unsubscribe = None if KINDS[row.kind].account else unsubscribe_link(row.id)
-    text = mail_templates.shipped(
-        row.kind, letter.facts, language=language, time_zone=letter.time_zone, unsubscribe_link=unsubscribe
-    )
+    text, note = _words(row, ready, unsubscribe)
     to = Recipient(letter.email, letter.name)
     now = datetime.now(UTC)
-    await mail.send(mail.write(to, text, key=row.id, now=now, unsubscribe=unsubscribe, language=language))
+    await mail.send(mail.write(to, text, key=row.id, now=now, unsubscribe=unsubscribe, language=ready.language))
+    return note
+
+
+def _words(row: Due, ready: Ready, unsubscribe: str | None) -> tuple[Text, str | None]:
+    """Return a letter's words: those that ship with us where the workspace's own fail, which loses no mail."""
+    facts, zone = ready.letter.facts, ready.letter.time_zone
+    note = None
+    if ready.own:
+        try:
+            return mail_templates.own(
+                ready.own, facts, language=ready.language, time_zone=zone, unsubscribe_link=unsubscribe
+            ), None
+        except Exception as error:
+            note = f"Sent in the words that ship with us, since the workspace's own failed: {error}"
+            log.warning("a workspace's own template failed", kind=row.kind, delivery=str(row.id), error=str(error))
+    shipped = mail_templates.shipped(
+        row.kind, facts, language=ready.language, time_zone=zone, unsubscribe_link=unsubscribe
+    )
+    return shipped, note
 
 
 def unsubscribe_link(delivery_id: UUID) -> str:

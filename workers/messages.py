@@ -66,4 +66,5 @@ class Later:
 # Later. One that is missing is skipped, since what it was about is gone.
 Composed = Mapping[UUID, Any]
 Composer = Callable[[Sequence[Due], datetime], Awaitable[Composed]]
-Sender = Callable[[Due, Any], Awaitable[None]]
+# Hands a message over; what it returns is noted beside its being sent.
+Sender = Callable[[Due, Any], Awaitable[str | None]]

@@ -78,6 +78,7 @@ WHO_MAY = {
     "followup.apply_plan": "AMQrk",
     "followup.manage_plans": "AM",
     "catalog.holidays": "AM",
+    "mail.manage": "AM",
     "notification.read": "AMRQKV",
     "notification.set": "AMRQKV",
     "survey.manage": "AMK",

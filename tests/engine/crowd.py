@@ -24,6 +24,7 @@ from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import transaction
+from models.deliveries import Channel, Delivery, Suppression, SuppressionReason
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -82,6 +83,7 @@ class _Crowd:
             ]
         )
         await self._references("contact", contacts)
+        await self._deliver(contacts, users)
         fields = await self._fields()
         leads = await _made(
             [
@@ -282,6 +284,28 @@ class _Crowd:
                     **facts, owner_id=users[at].id, team_id=teams[at].id, name=f"View {at}", position=at, **STAMPS
                 )
                 for at in range(MANY)
+            ]
+        )
+
+    async def _deliver(self, contacts: Sequence[Contact], users: Sequence[User]) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id, "created_at": NOW}
+        await _made(
+            [
+                Suppression(**home, email_normalised=f"gone{number}@example.com", reason=SuppressionReason.BOUNCED)
+                for number in range(MANY)
+            ]
+        )
+        facts: dict[str, Any] = {"channel": Channel.MAIL, "kind": "invitation", "due_at": NOW}
+        await _made(
+            [
+                Delivery(
+                    **home,
+                    **facts,
+                    occasion=f"{number}",
+                    user_id=users[number % len(users)].id,
+                    contact_id=contacts[number % len(contacts)].id,
+                )
+                for number in range(MANY)
             ]
         )
 

@@ -51,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("db")
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
     "Query": "fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
-    "reminderSettings webPushPublicKey",
+    "reminderSettings webPushPublicKey mailTemplates previewMailTemplate",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",

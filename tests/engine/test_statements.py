@@ -47,6 +47,7 @@ BY_HAND = {
 WITHIN_AN_ANSWER = {
     *("LeadMove.unmetRequirements", "SearchHit.highlight"),
     *("LeadQualification.answers", "LeadQualification.open"),
+    *("Query.mailTemplates", "MailTemplateTrial.problems"),
 }
 
 

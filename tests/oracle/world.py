@@ -38,6 +38,7 @@ from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.database import transaction
+from models.deliveries import Channel, Delivery, DeliveryStatus, Suppression, SuppressionReason
 from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -275,7 +276,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         LeadCompetitor, LeadContact, LostReason,
         HandOver, QualificationCriterion,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
-        TimelineEntry, CalendarFeed,
+        TimelineEntry, CalendarFeed, Delivery, Suppression,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -287,7 +288,7 @@ ORDER: tuple[type[Model], ...] = (
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
-    HandOver, QualificationAnswer, CalendarFeed,
+    HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression,
 )  # fmt: skip
 
 
@@ -326,6 +327,8 @@ class _Filling:
         self._bulks()
         self._views()
         self._activities()
+        with self.aside():
+            self._deliveries()
         self._custom(Random(f"custom {self.world.seed} {self.at}"))
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
@@ -1072,6 +1075,38 @@ class _Filling:
                     lead_id=self.one(Lead),
                     errors=self.maybe(refused, 0.6),
                 )
+
+    def _deliveries(self) -> None:
+        """Send messages to members and contacts, not all of which arrive."""
+        kinds, reasons = ("invitation", "reminder", "survey"), ("451 later", "550 nobody", "ünsubscribed", None)
+        for number in range(40):
+            status = self.chance.choice(list(DeliveryStatus))
+            at = self.instant()
+            self.add(
+                Delivery,
+                channel=self.chance.choice(list(Channel)),
+                kind=self.chance.choice(kinds),
+                occasion=f"occasion {number}",
+                user_id=self.maybe(self.one(User), 0.6),
+                contact_id=self.maybe(self.one(Contact), 0.6),
+                address=self.maybe(f"{number}@example.com", 0.6),
+                status=status,
+                due_at=at,
+                attempts=self.chance.randrange(4),
+                at_risk=self.chance.random() < 0.2,
+                reason=self.chance.choice(reasons),
+                ended_at=None if status is DeliveryStatus.PENDING else at,
+                created_at=at,
+            )
+        for number in range(20):
+            self.add(
+                Suppression,
+                email_normalised=f"{self.chance.choice('abc')}{number}@example.com",
+                kind=self.maybe(self.chance.choice(kinds), 0.5),
+                reason=self.chance.choice(list(SuppressionReason)),
+                note=self.maybe(self.text(), 0.5),
+                created_at=self.instant(),
+            )
 
     def _views(self) -> None:
         """Keep views, some of which ask for what no list has (any more)."""

@@ -46,6 +46,7 @@ from models.base import uuid7
 from models.bulks import Bulk, BulkKind
 from models.calendar_feeds import CalendarFeed
 from models.conversations import Notification
+from models.deliveries import Delivery, Suppression
 from models.hand_overs import HandOver
 from models.imports import Import, ImportKind
 from models.leads import Lead
@@ -200,7 +201,20 @@ async def objects(actor: Actor) -> dict[str, str]:
         created_at=NOW,
         updated_at=NOW,
     )
+    bounced = await Suppression.create(
+        workspace_id=actor.workspace_id, email_normalised="gone@example.com", reason="BOUNCED", created_at=NOW
+    )
+    failed = await Delivery.create(
+        workspace_id=actor.workspace_id,
+        channel="MAIL",
+        kind="invitation",
+        occasion=str(uuid7()),
+        status="FAILED",
+        due_at=NOW,
+        created_at=NOW,
+    )
     rows = {
+        "Delivery": failed, "Suppression": bounced,
         "Device": device,
         "Company": company, "Contact": contact, "Lead": lead, "Need": need, "Product": product, "Source": source,
         "LostReason": reason, "Tag": tag, "Team": team, "Stage": first, "MoveRequest": wish, "Pipeline": pipeline,
@@ -267,6 +281,7 @@ TABLES = (
     *("saved_view", "move_request", "invitation", "membership", "event"),
     *("activity", "activity_type", "comment", "notification"),
     *("competitor", "attachment", "file"),
+    *("delivery", "suppression", "mail_template"),
     *("device", "reminder_settings", "qualification_criterion", "qualification_answer", "hand_over"),
 )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import structlog
 
 from adapters import files as store
-from domain import bulks, files, idempotency, notifications, sessions, sign_in_attempts
+from domain import bulks, deliveries, files, idempotency, notifications, sessions, sign_in_attempts
 from workers.jobs import Job, task
 
 FILES_AT_ONCE = 500
@@ -15,11 +15,11 @@ log = structlog.get_logger(__name__)
 
 @task(timeout_seconds=600)
 async def forget_what_ended(job: Job) -> None:
-    """Delete ended sessions, attempts, answers, notifications, rows of work on many and files.
+    """Delete ended sessions, attempts, answers, notifications, rows of work on many, deliveries and files.
 
     A second run finds those that are left.
     """
-    for noun in (sessions, sign_in_attempts, idempotency, notifications, bulks):
+    for noun in (sessions, sign_in_attempts, idempotency, notifications, bulks, deliveries):
         await noun.forget(now=job.now)
     await forget_files(now=job.now)
     async with job.finishing():
