@@ -152,8 +152,8 @@ class Common:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        given = headers_of(scope).get(b"x-request-id", b"")
-        request_id = given.decode() if REQUEST_ID.fullmatch(given) else token_hex(16)
+        given = headers_of(scope).get(b"x-request-id")
+        request_id = given.decode() if given and REQUEST_ID.fullmatch(given) else token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
         before = current_request.set(request_id)
         try:
@@ -172,7 +172,7 @@ class Common:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = message.get("headers", ())
-                names = {name for name, _ in given}
+                names = [name for name, _ in given]
                 common = [header for header in self.headers if header[0] not in names]
                 message["headers"] = [*given, *common, (b"x-request-id", request_id.encode())]
             return send(message)

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import GraphQLError
@@ -18,14 +17,13 @@ MOST_KEPT, LONGEST_KEPT = 1_000, 64 * 1024
 PREFIX = "salescycle:document:"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """What a request asks for, as GraphQL over HTTP names it."""
 
     query: str | None = None
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
-    extensions: dict[str, Any] = field(default_factory=dict)
+    extensions: dict[str, Any] | None = None
     document_id: str | None = None
 
     @classmethod
@@ -37,14 +35,14 @@ class Parameters:
             query=_member(given, "query", str, "a string"),
             operation_name=_member(given, "operationName", str, "a string"),
             variables=_member(given, "variables", dict, "an object"),
-            extensions=_member(given, "extensions", dict, "an object") or {},
+            extensions=_member(given, "extensions", dict, "an object"),
             document_id=_member(given, "documentId", str, "a string"),
         )
 
     @property
     def sha256(self) -> str | None:
         """Return the hash by which the client knows its document."""
-        persisted = self.extensions.get("persistedQuery")
+        persisted = (self.extensions or {}).get("persistedQuery")
         if persisted is None:
             return None
         found = persisted.get("sha256Hash") if isinstance(persisted, dict) else None

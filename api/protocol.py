@@ -18,9 +18,8 @@ class Cycle(RequestResponseCycle):
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start" and not self.response_started:
-            names = [name for name, _ in message.get("headers", ())]
             self._head = None
-            if b"content-length" in names and FRAMING.isdisjoint(names):
+            if _are_usual(tuple([name for name, _ in message.get("headers", ())])):
                 self._head = message
                 return
         elif self._head is not None:
@@ -42,27 +41,27 @@ class Cycle(RequestResponseCycle):
             and self.scope["method"] != "HEAD"
             and head["status"] >= 200
             and (b"content-length", b"%d" % len(body)) in head["headers"]
-            and all(_is_name(name) for name, _ in head["headers"])
             and not CONTROL.search(b"".join([value for _, value in head["headers"]]))
         )
 
     def _answer(self, head: Any, body: bytes) -> None:
-        parts = [STATUS_LINE[head["status"]]]
-        for name, value in (*self.default_headers, *head["headers"]):
-            parts += (name, b": ", value, b"\r\n")
-        parts += (b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", body)
+        lines = map(b": ".join, (*self.default_headers, *head["headers"]))
+        end = b"\r\n\r\n" if self.keep_alive else b"\r\nconnection: close\r\n\r\n"
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
-        self.transport.write(b"".join(parts))
+        self.transport.write(b"".join((STATUS_LINE[head["status"]], b"\r\n".join(lines), end, body)))
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
 
 
-@lru_cache(maxsize=1024)
-def _is_name(name: bytes) -> bool:
-    return HEADER_RE.search(name) is None
+# Answers are of few kinds, and each has the same headers every time.
+@lru_cache(maxsize=256)
+def _are_usual(names: tuple[bytes, ...]) -> bool:
+    """Say whether headers with these names tell the length of their answer, and nothing else of its end."""
+    told = b"content-length" in names and FRAMING.isdisjoint(names)
+    return told and not any(HEADER_RE.search(name) for name in names)
 
 
 class Protocol(HttpToolsProtocol):

@@ -1,10 +1,9 @@
 """What surrounds every operation, through whichever door it came: limits, time, snapshot, idempotency, masks."""
 
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import strawberry
 import structlog
@@ -35,8 +34,7 @@ def documents(schema: GraphQLSchema) -> Documents:
     return Documents(schema, settings())
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """An operation that may run, with what it costs."""
 
     text: str
@@ -142,7 +140,10 @@ async def _executed(
         with deadline:
             if mutation:
                 return await _mutated(asked, variables, context, answer, root)
-            async with snapshot() if asked.operation.cost.snapshot else nullcontext():
+            if asked.operation.cost.snapshot:
+                async with snapshot():
+                    result = await answered(plans, context, variables, root)
+            else:
                 result = await answered(plans, context, variables, root)
             answer.extensions["cost"]["actual"] = context.cost
             return result
