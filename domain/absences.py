@@ -4,6 +4,7 @@ It is asked where a lead is given to somebody by name: when it is assigned and w
 to themselves stays theirs, and an import keeps to what its file says.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,12 @@ WITH RECURSIVE standing (place, user_id, active, substitute_id, away, passed) AS
     WHERE standing.active AND standing.away AND next.active AND next.user_id <> ALL (passed)
 )
 SELECT user_id, active, away AND substitute_id = ANY (passed) AS returns FROM standing ORDER BY place
+"""
+# Those who are away, each with whoever stands in for them and is active.
+AWAY = """
+SELECT m.workspace_id, m.user_id, m.substitute_id FROM membership m
+JOIN membership s ON s.workspace_id = m.workspace_id AND s.user_id = m.substitute_id AND s.active
+WHERE m.workspace_id = ANY($1) AND m.away_from <= $2 AND coalesce(m.away_until > $2, TRUE)
 """
 
 
@@ -75,6 +82,20 @@ async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: st
         return user_id
     stays = user_id == actor.user_id or standing[-1]["returns"]
     return user_id if stays else UUID(int=standing[-1]["user_id"].int)
+
+
+async def standing_in(workspace_ids: Sequence[UUID], *, now: datetime) -> dict[tuple[UUID, UUID], list[UUID]]:
+    """Return who stands in for those who are away, by workspace and user: the last of the line first."""
+    rows = await read(AWAY, list(workspace_ids), now)
+    away = {(row["workspace_id"], row["user_id"]): row["substitute_id"] for row in rows}
+    return {key: _line(away, *key) for key in away}
+
+
+def _line(away: Mapping[tuple[UUID, UUID], UUID], workspace_id: UUID, user_id: UUID) -> list[UUID]:
+    line = [user_id]
+    while (following := away.get((workspace_id, line[-1]))) is not None and following not in line:
+        line.append(following)
+    return line[:0:-1]
 
 
 def instead_of(asked: UUID | None, owner_id: UUID | None) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Message:
 
 COLUMNS = {
     "id": "uuid",
+    "workspace_id": "uuid",
     "channel": "text",
     "kind": "text",
     "occasion": "text",
@@ -62,11 +63,11 @@ COLUMNS = {
 }
 # Everybody writes them in one order, so that two who ask for the same messages wait for each other and no more.
 ENQUEUE = f"""
-INSERT INTO delivery (workspace_id, created_at, attempts, at_risk, ended_at, {", ".join(COLUMNS)})
-SELECT $1, $2::timestamptz, 0, false, CASE WHEN status <> 'PENDING' THEN $2::timestamptz END, {", ".join(COLUMNS)}
-FROM unnest({", ".join(f"${place}::{kind}[]" for place, kind in enumerate(COLUMNS.values(), 3))})
+INSERT INTO delivery (created_at, attempts, at_risk, ended_at, {", ".join(COLUMNS)})
+SELECT $1::timestamptz, 0, false, CASE WHEN status <> 'PENDING' THEN $1::timestamptz END, {", ".join(COLUMNS)}
+FROM unnest({", ".join(f"${place}::{kind}[]" for place, kind in enumerate(COLUMNS.values(), 2))})
      AS new({", ".join(COLUMNS)})
-ORDER BY occasion
+ORDER BY workspace_id, occasion
 ON CONFLICT (workspace_id, occasion) DO NOTHING
 RETURNING id
 """
@@ -87,15 +88,20 @@ async def enqueue(workspace_id: UUID, messages: Sequence[Message], *, now: datet
 
     Return the id of each in the order given; None for one whose occasion is known already.
     """
+    return await enqueue_all([(workspace_id, message) for message in messages], now=now)
+
+
+async def enqueue_all(messages: Sequence[tuple[UUID, Message]], *, now: datetime) -> list[UUID | None]:
+    """Do as `enqueue` does with messages of several workspaces, each beside its own."""
     if not messages:
         return []
     keys = [uuid7() for _ in messages]
-    columns: list[list[Any]] = [keys]
-    for name in list(COLUMNS)[1:]:
-        values = [getattr(message, name) for message in messages]
+    columns: list[list[Any]] = [keys, [workspace_id for workspace_id, _ in messages]]
+    for name in list(COLUMNS)[2:]:
+        values = [getattr(message, name) for _, message in messages]
         columns.append([dump(value) for value in values] if name == "data" else values)
     async with joined() as running:
-        written = await running.fetch(ENQUEUE, [workspace_id, now, *columns])
+        written = await running.fetch(ENQUEUE, [now, *columns])
     new = {row["id"] for row in written}
     return [key if key in new else None for key in keys]
 

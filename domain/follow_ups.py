@@ -10,7 +10,19 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import activities, edits, inputs, leads, local_times, next_steps, policy, recurrence, subjects, users
+from domain import (
+    activities,
+    edits,
+    inputs,
+    leads,
+    local_times,
+    next_steps,
+    policy,
+    recurrence,
+    subjects,
+    unreminded,
+    users,
+)
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor, ActorKind
 from domain.errors import DomainError, Faults, NotFound, OutOfRange, Required
@@ -267,6 +279,7 @@ async def end(
     quiet = {"remind_at": None, "escalate_at": None, "snoozed_until": None}
     ended = {"ended_at": now, "ended_by_id": actor.user_id}
     changed = await edits.apply(row, {**columns, **quiet, **ended}, now=now)
+    await unreminded.let_be(row.workspace_id, [row.id], now=now)
     stands = await next_steps.follow(subject) if isinstance(subject, Lead) else {}
     told = {name: change for name, change in changed.items() if name in columns}
     await tell(event, actor, subject, row, changed=told, stands=stands, now=now)

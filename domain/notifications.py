@@ -21,6 +21,7 @@ from domain.events import EVENTS, Event, dump, record
 from domain.imports import runs as imports
 from domain.policy import Action
 from domain.subjects import COLUMNS, Subject
+from models.base import uuid7
 from models.conversations import Comment, LeadWatcher, Notification, NotificationKind
 from models.database import transaction
 from models.events import Event as EventRow
@@ -191,6 +192,12 @@ COUNTING = INSERT.format(
 )
 
 
+REMIND = """
+INSERT INTO notification (id, workspace_id, user_id, kind, lead_id, event_id, reminder_id, data, created_at)
+SELECT id, workspace_id, user_id, kind, lead_id, reminder_id, reminder_id, '{}', $1
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[])
+     AS new(id, workspace_id, user_id, kind, lead_id, reminder_id)
+"""
 SUBJECTS = frozenset(noun._meta.db_table for noun in COLUMNS)
 
 
@@ -326,6 +333,33 @@ def _facts(one: Notification, around: Around) -> dict[str, Any]:
     lead = around.rows.get(one.lead_id) if one.lead_id else None
     seen = {"owner_id": lead.owner_id, "deleted": False} if lead else None
     return {"user_id": one.user_id, "kind": one.kind, "lead": seen}
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """Somebody who is told of a reminder, perhaps of a lead of `lead_owner_id`."""
+
+    workspace_id: UUID
+    user_id: UUID
+    kind: NotificationKind
+    reminder_id: UUID
+    lead_id: UUID | None
+    lead_owner_id: UUID | None
+
+
+async def remind(told: Sequence[Reminded], *, now: datetime) -> None:
+    """Tell people of new reminders, within the running transaction."""
+    if not told:
+        return
+    keys = [uuid7() for _ in told]
+    names = ("workspace_id", "user_id", "kind", "lead_id", "reminder_id")
+    await connected().fetch(REMIND, [now, keys, *([getattr(one, name) for one in told] for name in names)])
+    created = []
+    for key, one in zip(keys, told, strict=True):
+        seen = {"owner_id": one.lead_owner_id, "deleted": False} if one.lead_id else None
+        facts = {"user_id": one.user_id, "kind": one.kind, "lead": seen}
+        created.append(NotificationCreated(system(one.workspace_id, task="remind"), key, facts))
+    await record(*created, now=now)
 
 
 async def mark_read(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import catalog, edits, inputs, passwords, pipelines, policy, sessions, teams
+from domain import catalog, edits, inputs, lead_reminders, passwords, pipelines, policy, sessions, teams
 from domain.actors import ALL, Actor, ActorKind
 from domain.errors import AlreadyExists, DomainError, Faults, Required, Stale
 from domain.events import Event, changes, record
@@ -107,12 +107,14 @@ async def update(
     wins_window_days: int | Unset = UNSET,
     role_visibility: Mapping[Role, Visibility] | Unset = UNSET,
     lifecycle_rules: Rules | Unset = UNSET,
+    first_response_hours: int | Unset | None = UNSET,
     expected_version: int | None = None,
     now: datetime,
 ) -> Workspace:
     """Change what is set for the whole workspace; roles that `role_visibility` does not name stay as they are.
 
-    New `lifecycle_rules` are then applied to all leads. Raises Forbidden, Stale, BaseCurrencyInUse.
+    New `lifecycle_rules` are then applied to all leads. Leads that nobody has answered after `first_response_hours`
+    remind their owners; None: none do. Raises Forbidden, Stale, BaseCurrencyInUse.
     """
     policy.require(actor, Action.UPDATE_WORKSPACE)
     faults = Faults()
@@ -131,6 +133,8 @@ async def update(
         )
     if not isinstance(lifecycle_rules, Unset):
         lifecycle_rules.check(faults, field="lifecycleRules")
+    if not isinstance(first_response_hours, Unset):
+        inputs.whole(faults, first_response_hours, field="firstResponseHours", least=1, most=lead_reminders.MOST_HOURS)
     faults.raise_any()
     async with transaction():
         row = await _locked(actor.workspace_id, expected_version=expected_version)
@@ -139,6 +143,9 @@ async def update(
             columns["role_visibility"] = row.role_visibility | chosen
         if not isinstance(lifecycle_rules, Unset):
             columns["settings"] = row.settings | {SETTING: lifecycle_rules.to_json()}
+        if not isinstance(first_response_hours, Unset):
+            known: Any = columns.get("settings", row.settings)
+            columns["settings"] = known | {lead_reminders.SETTING: first_response_hours}
         changed = changes({column: getattr(row, column) for column in columns}, columns)
         if "base_currency" in changed and await _has_values(row.id):
             raise BaseCurrencyInUse(field="baseCurrency")

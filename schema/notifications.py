@@ -15,6 +15,7 @@ from models.conversations import Notification as NotificationRow
 from models.conversations import NotificationKind
 from models.events import Event as EventRow
 from models.leads import Lead as LeadRow
+from models.reminders import Reminder as ReminderRow
 from models.users import User as UserRow
 from schema import ids
 from schema.connections import Connection, connection
@@ -31,6 +32,7 @@ from schema.orders import Direction, direction
 if TYPE_CHECKING:
     from schema.comments import Comment
     from schema.leads import Lead
+    from schema.reminders import Reminder
     from schema.users import User
 
 described(
@@ -81,12 +83,16 @@ class Notification(Node):
     comment: Annotated["Comment", strawberry.lazy("schema.comments")] | None = relation(
         CommentRow, "The comment that it is about, if one; null where it was deleted since.", by="comment_id"
     )
+    reminder: Annotated["Reminder", strawberry.lazy("schema.reminders")] | None = relation(
+        ReminderRow, "The reminder that it shows, if one.", by="reminder_id"
+    )
     actor: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
         UserRow, "Who caused it; null where it was Salescycle itself.", by="actor_id"
     )
     event_id: strawberry.ID = computed(
         lambda key: ids.encode("Event", key),
-        "The event that it tells of, as live streams name it; the first of several.",
+        "The event that it tells of, as live streams name it; the first of several. A reminder tells of none, and has "
+        "an id of its own here.",
         needs=("event_id",),
     )
     events: int = computed(
@@ -95,7 +101,7 @@ class Notification(Node):
         needs=("data",),
     )
     event: HistoryEntry | None = batch(
-        _events, "What happened; null where it tells of several events.", needs=("event_id", "data")
+        _events, "What happened; null where it tells of several events, or is a reminder.", needs=("event_id", "data")
     )
 
 

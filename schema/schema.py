@@ -50,6 +50,7 @@ from schema.products import ProductQueries
 from schema.qualification import QualificationQueries
 from schema.qualification_mutations import QualificationMutations
 from schema.reminder_settings import ReminderSettingsMutations, ReminderSettingsQueries
+from schema.reminders import ReminderQueries
 from schema.saved_view_mutations import SavedViewMutations
 from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
@@ -90,6 +91,7 @@ class Query(
     NotificationQueries,
     PipelineQueries,
     ProductQueries,
+    ReminderQueries,
     ReminderSettingsQueries,
     SavedViewQueries,
     SearchQueries,

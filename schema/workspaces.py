@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 import strawberry
 
-from domain import policy, workspaces
+from domain import lead_reminders, policy, workspaces
 from domain.lifecycle import Rules, Threshold
 from domain.pipelines import Template
 from domain.unset import UNSET
@@ -97,6 +97,12 @@ class Workspace(Node):
         role_visibility, "Which leads exist for each role.", needs=("role_visibility",)
     )
     lifecycle_rules: LifecycleRules = computed(lifecycle_rules, "What makes leads MQL and SQL.", needs=("settings",))
+    first_response_hours: int | None = computed(
+        lambda settings: settings.get(lead_reminders.SETTING),
+        "Within how many hours somebody is to answer a captured lead; who owns one that is late is reminded. Null: "
+        "nobody is.",
+        needs=("settings",),
+    )
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")
 
@@ -144,6 +150,9 @@ class UpdateWorkspaceInput(MutationInput):
     lifecycle_rules: LifecycleRulesInput | None = optional(
         "What makes leads MQL and SQL, in place of what did; applied to all leads soon after. Null: nothing does."
     )
+    first_response_hours: int | None = optional(
+        "Within how many hours somebody is to answer a captured lead, 1 to 8760; null: nobody is reminded."
+    )
     expected_version: int | None = expected_version()
 
 
@@ -188,6 +197,7 @@ class WorkspaceMutations:
             if chosen is UNSET
             else {entry.role: entry.visibility for entry in cast(list[RoleVisibilityInput], chosen or [])},
             lifecycle_rules=UNSET if given(input.lifecycle_rules) is UNSET else rules_of(input.lifecycle_rules),
+            first_response_hours=given(input.first_response_hours),
             expected_version=input.expected_version,
             now=info.context.now,
         )

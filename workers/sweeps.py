@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from domain import lead_reminders, reminders
 from workers import deliveries
 
 SECONDS = 1.0
@@ -23,6 +24,9 @@ class Sweep:
 
 SWEEPS: tuple[Sweep, ...] = (
     Sweep("account mails", deliveries.sweep_account_mails),
+    Sweep("reminders", reminders.remind_of_due),
+    Sweep("escalations", reminders.escalate_overdue),
+    Sweep("leads to remind of", lead_reminders.remind_of_leads),
     Sweep("deliveries", deliveries.sweep),
 )
 

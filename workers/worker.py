@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
@@ -17,6 +18,7 @@ from tortoise.connection import get_connection
 
 from adapters import log, mail
 from adapters import redis as redis_adapter
+from domain import lead_reminders
 from domain.jobs import JobLost, Queue
 from models.database import close_database, open_database
 from settings import settings
@@ -251,6 +253,7 @@ def _leases(runner: Runner, workers: list[WakingWorker]) -> list[Loop]:
 
 async def _keep_house() -> None:
     await nightly.schedule_next()
+    await lead_reminders.watch_new(datetime.now(UTC))
     while await jobs.delete_old() == jobs.DELETED_AT_ONCE:
         pass
 

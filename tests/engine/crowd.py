@@ -24,7 +24,7 @@ from models.contacts import Contact
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import transaction
-from models.deliveries import Channel, Delivery, Suppression, SuppressionReason
+from models.deliveries import Channel, Delivery, DeliveryStatus, Suppression, SuppressionReason
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -35,7 +35,7 @@ from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import CriterionType, QualificationAnswer, QualificationCriterion
-from models.reminders import Device, DevicePlatform
+from models.reminders import Device, DevicePlatform, Reminder, ReminderKind
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -112,11 +112,11 @@ class _Crowd:
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
         for subject in (leads, companies, contacts):
             await self._talk(subject, users)
+        await self._remind(leads)
         await self._compete(leads, rivals, products)
         await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)
         await self._views(users, teams)
-        await self._remind(leads)
         await self._activities(leads, companies, contacts, users)
 
     def _row(self, number: int) -> dict[str, Any]:
@@ -317,6 +317,22 @@ class _Crowd:
                 for number in range(MANY)
             ]
         )
+        found = await _made(
+            [
+                Reminder(**home, kind=ReminderKind.LEAD_ROTTING, occasion=f"rot:{lead.id}", lead_id=lead.id, due_at=NOW)
+                for lead in leads[: MANY * FEW]
+            ]
+        )
+        facts: dict[str, Any] = {"kind": "lead_rotting", "status": DeliveryStatus.SENT, "due_at": NOW, **home}
+        await _made(
+            [
+                Delivery(**facts, channel=channel, occasion=f"reminder:{row.id}:{channel}", about_id=row.id)
+                for row in found
+                for channel in Channel
+            ]
+        )
+        for comment, row in zip(await Notification.filter(user_id=self.admin_id), found, strict=False):
+            await Notification.filter(id=comment.id).update(reminder_id=row.id)
 
     async def _activities(
         self, leads: Sequence[Lead], companies: Sequence[Company], contacts: Sequence[Contact], users: Sequence[User]

@@ -50,6 +50,7 @@ from models.needs import Need, NeedKind
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import AnswerSource, CriterionType, QualificationAnswer, QualificationCriterion
+from models.reminders import Device, DeviceEnd, DevicePlatform, Reminder, ReminderKind
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
@@ -276,7 +277,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         LeadCompetitor, LeadContact, LostReason,
         HandOver, QualificationCriterion,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
-        TimelineEntry, CalendarFeed, Delivery, Suppression,
+        TimelineEntry, CalendarFeed, Delivery, Suppression, Device, Reminder,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -288,7 +289,7 @@ ORDER: tuple[type[Model], ...] = (
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
-    HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression,
+    HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression, Device, Reminder,
 )  # fmt: skip
 
 
@@ -811,6 +812,46 @@ class _Filling:
                 at = self.instant()
                 facts: Columns = {"user_id": user["id"], "name": self.text() or "Phone", "created_at": at}
                 self.add(CalendarFeed, **facts, read_at=self.maybe(at), revoked_at=self.maybe(at, 0.2))
+            self._remind(user["id"])
+
+    def _remind(self, user_id: UUID) -> None:
+        """Devices of somebody, some of which have ended, and reminders of leads, some of which they no longer see."""
+        for number in range(self.chance.randrange(1, 4)):
+            at = self.instant()
+            self.add(
+                Device,
+                user_id=user_id,
+                platform=DevicePlatform.FCM,
+                address=f"{user_id}{number}{self.at}",
+                name=self.maybe(self.name()),
+                created_at=at,
+                updated_at=at,
+                ended_at=at if number else None,
+                end_reason=DeviceEnd.GONE if number else None,
+            )
+        for _ in range(self.chance.randrange(1, 5)):
+            at = self.instant()
+            facts: Columns = {"user_id": user_id, "due_at": at, "created_at": at}
+            key = self.add(
+                Reminder,
+                **facts,
+                kind=self.chance.choice(list(ReminderKind)),
+                occasion=str(self.world.take()),
+                lead_id=self.maybe(self.one(Lead), 0.8),
+            )["id"]
+            for channel in Channel:
+                sent = self.chance.random() < 0.7
+                self.add(
+                    Delivery,
+                    **facts,
+                    channel=channel,
+                    kind="reminder",
+                    occasion=f"reminder:{key}:{channel}",
+                    about_id=key,
+                    status=DeliveryStatus.SENT if sent else DeliveryStatus.SKIPPED,
+                    reason=None if sent else self.text(),
+                    ended_at=at,
+                )
 
     def _comment(self, **on: UUID | None) -> None:
         gone = self.chance.random() < 0.15
