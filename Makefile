@@ -12,11 +12,12 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz check format docs bench bench-peers lock upgrade clean
+.PHONY: help run test torture fuzz check format docs bench bench-peers lock upgrade clean
 
 help:
 	@echo "make run      start Salescycle (ARGS='--port 8001' for options of salescycle up)"
 	@echo "make test     run every test on servers of its own"
+	@echo "make torture  kill workers a hundred times in the middle of their deliveries (make test: ten times)"
 	@echo "make fuzz     try documents under both executors (ARGS='--minutes 10 --seed 1')"
 	@echo "make check    lint, types, import rules, schema snapshot, migrations"
 	@echo "make format   let ruff write the code as it should look"
@@ -30,6 +31,9 @@ run: $(RUN_STAMP)
 
 test: $(DEV_STAMP)
 	@$(PY) -m pytest $(ARGS)
+
+torture: $(DEV_STAMP)
+	@KILLS=100 $(PY) -m pytest tests/workers/test_deliveries_killed.py -n 0 $(ARGS)
 
 fuzz: $(DEV_STAMP)
 	@$(PY) -m tests.oracle $(ARGS)

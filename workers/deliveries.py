@@ -182,6 +182,7 @@ class Batch:
         self.begun = asyncio.Event()
         self._now, self._began = now, time.monotonic()
         self._outcomes: list[Outcome] = []
+        self._untold: set[UUID] = set()
         self._told = asyncio.Event()
         self._stopped = False
         self._sending: set[asyncio.Task[None]] = set()
@@ -197,6 +198,7 @@ class Batch:
         for row in found:
             facts = dict(row) | {"channel": Channel(row["channel"]), "data": orjson.loads(row["data"])}
             self.open[row["id"]] = Due(**facts)
+        self._untold = set(self.open)
         return bool(found)
 
     def stop(self) -> None:
@@ -207,15 +209,20 @@ class Batch:
         """Deliver them all."""
         try:
             async with self._kept(), self._recorded():
+                wrong: Exception | None = None
                 try:
                     ready = await self._composed()
                     for rows in _groups(ready):
                         await self._begin(rows)
+                except Exception as error:
+                    wrong = error
                 finally:
                     self.begun.set()
                 if self._sending:
                     await asyncio.wait(self._sending)
-                self._tell(*(self._given_back(row) for row in self.open.values()))
+                self._tell(*(self._given_back(self.open[key]) for key in self._untold))
+                if wrong:
+                    raise wrong
         finally:
             self.begun.set()
 
@@ -251,7 +258,7 @@ class Batch:
         try:
             yield
         finally:
-            for task in self._sending:
+            for task in list(self._sending):
                 task.cancel()
             if self._sending:
                 await asyncio.wait(self._sending)
@@ -261,8 +268,8 @@ class Batch:
             await self._record()
 
     async def _record(self) -> None:
+        self._told.clear()
         while self._outcomes:
-            self._told.clear()
             outcomes, self._outcomes = self._outcomes, []
             try:
                 await _persist(self.id, outcomes, now=self.now)
@@ -274,6 +281,7 @@ class Batch:
 
     def _tell(self, *outcomes: Outcome) -> None:
         self._outcomes += outcomes
+        self._untold.difference_update(one.id for one in outcomes)
         self._told.set()
 
     async def _composed(self) -> list[tuple[Due, Any]]:
@@ -298,8 +306,7 @@ class Batch:
             else:
                 ended = {row.id: _not_now(row, ready.get(row.id)) for row in rows}
                 self._tell(*(outcome for outcome in ended.values() if outcome))
-        told = {one.id for one in self._outcomes}
-        return [(row, ready[row.id]) for row in self.open.values() if row.id in ready and row.id not in told]
+        return [(self.open[key], ready[key]) for key in self.open if key in ready and key in self._untold]
 
     async def _begin(self, group: Sequence[tuple[Due, Any]]) -> None:
         """Mark a group as being sent once there is room, and hand it over."""
@@ -315,6 +322,7 @@ class Batch:
             if row.id not in ours:
                 # It was cancelled, or another worker has it; where neither lasts, its lease ends by itself.
                 self.open.pop(row.id, None)
+                self._untold.discard(row.id)
                 continue
             task = asyncio.create_task(self._send(row, message))
             self._sending.add(task)

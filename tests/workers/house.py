@@ -14,7 +14,7 @@ from tortoise.connection import get_connection
 
 from domain.events import Event
 from settings import settings
-from workers import relay, subscriptions, worker
+from workers import deliveries, relay, subscriptions, worker
 from workers.jobs import GiveUp, Job, Task, task
 
 PR_SET_PDEATHSIG = 1
@@ -115,5 +115,6 @@ def live(role: str, log: str, env: Mapping[str, str]) -> None:
     for stream in (1, 2):
         os.dup2(output, stream)
     add_tasks()
+    deliveries.LEASE_SECONDS = float(env.get("LEASE_SECONDS", deliveries.LEASE_SECONDS))
     worker.GRACE_SECONDS = float(env.get("GRACE_SECONDS", worker.GRACE_SECONDS))
     asyncio.run({"relay": relay.run, "worker": worker.run}[role]())
