@@ -34,6 +34,11 @@ class Settings(BaseSettings):
         "", description="Keys before SECRET_KEY, separated by commas: what they signed is still accepted."
     )
     public_url: str = Field("http://127.0.0.1:8000", description="Where clients reach the server; links begin with it.")
+    app_url: str = Field(
+        "",
+        description="Where people work with a lead in your app, as https://crm.example/leads/{lead}; what they are "
+        "reminded of links to it. Empty: it has no links.",
+    )
     environment: Literal["development", "production"] = Field(
         "development", description="production: introspection, GraphiQL and suggestions are off unless set."
     )

@@ -10,11 +10,12 @@ class Refused(Exception):
 
 
 class Deferred(Exception):
-    """The receiver may take this message later. `uncertain`: it may have it already."""
+    """The receiver may take this message later, not before `seconds`. `uncertain`: it may have it already."""
 
-    def __init__(self, reason: str, *, uncertain: bool = False) -> None:
+    def __init__(self, reason: str, *, uncertain: bool = False, seconds: float = 0.0) -> None:
         super().__init__(reason)
         self.uncertain = uncertain
+        self.seconds = seconds
 
 
 class Unavailable(Exception):

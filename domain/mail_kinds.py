@@ -26,6 +26,13 @@ class MailKind:
     account: bool = False
 
 
+def _reminder(title: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an example of the facts that every reminder has; those that one lacks are None."""
+    known = dict.fromkeys(("about", "due_at", "due_on", "owner", "stage", "since", "link"))
+    told = {"workspace": "Acme", "name": "Ada Lovelace", "title": title, "about": "Solar roof"}
+    return known | told | {"link": "https://crm.example/leads/1"} | dict(more)
+
+
 KINDS: Mapping[str, MailKind] = {
     kind.name: kind
     for kind in (
@@ -53,6 +60,45 @@ KINDS: Mapping[str, MailKind] = {
                 "link": "https://crm.example/reset-password?token=t0ken",
             },
             account=True,
+        ),
+        *(
+            MailKind(name, about, _reminder(title, more))
+            for name, about, title, more in (
+                ("reminder", "A follow-up is due.", "Call Ada", {"due_at": SOON}),
+                (
+                    "escalation",
+                    "A follow-up of somebody whom they lead is overdue.",
+                    "Call Ada",
+                    {"due_at": SOON, "owner": "Grace Hopper"},
+                ),
+                (
+                    "lead_rotting",
+                    "A lead has been in its stage for too long.",
+                    "Solar roof",
+                    {"stage": "Qualification", "since": SOON},
+                ),
+                (
+                    "first_response_missed",
+                    "Nobody has answered a lead in time.",
+                    "Solar roof",
+                    {"since": SOON},
+                ),
+            )
+        ),
+        MailKind(
+            "reminder_digest",
+            "What somebody is reminded of, once a day.",
+            {
+                "workspace": "Acme",
+                "name": "Ada Lovelace",
+                "day": SOON.date(),
+                "items": [
+                    {"kind": "reminder"} | _reminder("Call Ada", {"due_at": SOON}),
+                    {"kind": "lead_rotting"} | _reminder("Solar roof", {"stage": "Qualification", "since": SOON}),
+                ],
+                "more": 0,
+                "link": None,
+            },
         ),
     )
 }

@@ -48,7 +48,7 @@ logger = structlog.get_logger(__name__)
 CLAIM = """
 WITH free AS (
     SELECT id FROM delivery
-    WHERE status = 'PENDING' AND due_at <= $1 AND channel <> ALL($2::text[])
+    WHERE status = 'PENDING' AND due_at <= $1 AND carried_by_id IS NULL AND channel <> ALL($2::text[])
       AND (lease_until IS NULL OR lease_until < clock_timestamp()) {of}
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
 )
@@ -92,6 +92,22 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bool[], $
      JOIN held ON held.id = told.id
 WHERE delivery.id = told.id AND delivery.status = 'PENDING' AND (delivery.claim_id = $7 OR told.status = 'SENT')
 """
+# What a message carries along goes with it, and ends as it does.
+CARRIERS = frozenset({"reminder_digest"})
+RECORD_CARRIERS = (
+    RECORD.replace("UPDATE delivery SET", ", ended AS (UPDATE delivery SET", 1)
+    + """
+    RETURNING delivery.id, delivery.status, delivery.reason, delivery.at_risk, delivery.ended_at
+), carried AS (
+    SELECT c.id, ended.status, ended.reason, ended.at_risk, ended.ended_at FROM ended CROSS JOIN LATERAL (
+        SELECT id FROM delivery WHERE carried_by_id = ended.id AND status = 'PENDING' ORDER BY id FOR NO KEY UPDATE
+    ) c
+)
+UPDATE delivery SET status = carried.status, reason = carried.reason, at_risk = delivery.at_risk OR carried.at_risk,
+    ended_at = carried.ended_at, sending_at = NULL
+FROM carried WHERE delivery.id = carried.id
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +288,8 @@ class Batch:
         while self._outcomes:
             outcomes, self._outcomes = self._outcomes, []
             try:
-                await _persist(self.id, outcomes, now=self.now)
+                carrying = any(row.kind in CARRIERS for one in outcomes if (row := self.open.get(one.id)))
+                await _persist(self.id, outcomes, carrying=carrying, now=self.now)
             except BaseException:
                 self._outcomes = outcomes + self._outcomes
                 raise
@@ -342,7 +359,8 @@ class Batch:
             logger.warning("a channel does not work", channel=row.channel, error=str(error))
             self._tell(self._waiting(row, str(error)))
         except Deferred as deferred:
-            self._tell(self._again(row, str(deferred), at_risk=deferred.uncertain))
+            after = timedelta(seconds=deferred.seconds)
+            self._tell(self._again(row, str(deferred), at_risk=deferred.uncertain, after=after))
         except Exception as error:
             logger.exception("a message was not handed over", kind=row.kind, delivery=str(row.id))
             self._tell(self._again(row, _words_of(error), at_risk=True))
@@ -350,11 +368,17 @@ class Batch:
             pause.end()
             self._tell(Outcome(row.id, DeliveryStatus.SENT, note))
 
-    def _again(self, row: Due, reason: str, *, at_risk: bool = False) -> Outcome:
+    def _again(self, row: Due, reason: str, *, at_risk: bool = False, after: timedelta = timedelta()) -> Outcome:
         """Return that a delivery is tried again after a pause, or has failed with its last attempt."""
         if row.attempts >= ATTEMPTS:
             return _failed(row, reason, at_risk=at_risk)
-        return Outcome(row.id, DeliveryStatus.PENDING, reason, self.now + pause_after(row.attempts), at_risk)
+        return Outcome(
+            row.id,
+            DeliveryStatus.PENDING,
+            reason,
+            self.now + max(pause_after(row.attempts), min(after, WAITS_AT_MOST)),
+            at_risk,
+        )
 
     def _waiting(self, row: Due, reason: str) -> Outcome:
         """Return that a delivery waits for its channel."""
@@ -401,7 +425,7 @@ def _groups(ready: Sequence[tuple[Due, Any]]) -> Iterable[Sequence[tuple[Due, An
         yield [waiting.popleft() for _ in range(min(GROUP, len(waiting)))]
 
 
-async def _persist(batch: UUID, outcomes: Sequence[Outcome], *, now: datetime) -> None:
+async def _persist(batch: UUID, outcomes: Sequence[Outcome], *, carrying: bool, now: datetime) -> None:
     """Record outcomes, however long PostgreSQL takes to answer: what was sent must not be forgotten."""
     values = [
         [one.id for one in outcomes],
@@ -416,7 +440,7 @@ async def _persist(batch: UUID, outcomes: Sequence[Outcome], *, now: datetime) -
     pause = 0.1
     while True:
         try:
-            await _execute(RECORD, values)
+            await _execute(RECORD_CARRIERS if carrying else RECORD, values)
             return
         except LOST as error:
             logger.warning("deliveries wait to be recorded", error=_words_of(error))

@@ -22,7 +22,7 @@ from domain import lead_reminders
 from domain.jobs import JobLost, Queue
 from models.database import close_database, open_database
 from settings import settings
-from workers import deliveries, jobs, nightly, queue, sweeps
+from workers import deliveries, jobs, nightly, pushes, queue, sweeps
 from workers.jobs import GiveUp, Job, Task, Unfinished
 from workers.subscriptions import TASKS
 from workers.supervision import SHORTEST_PAUSE, every, keep
@@ -191,6 +191,7 @@ async def run() -> None:
     finally:
         await asyncio.gather(deliveries.close(), *(worker.drain(GRACE_SECONDS) for worker in workers))
         await mail.close()
+        await pushes.close()
         leases.cancel()
         with suppress(asyncio.CancelledError):
             await leases

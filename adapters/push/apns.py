@@ -7,7 +7,7 @@ import httpx
 import jwt
 import orjson
 
-from adapters.push.errors import DeviceGone, PushLater, PushRefused, retry_after
+from adapters.push.errors import DeviceGone, PushLater, PushRefused, broken_off, retry_after
 from adapters.push.messages import Push, fitting
 from settings import settings
 
@@ -48,7 +48,7 @@ class Apns:
         try:
             answer = await self._client.post(f"/3/device/{push.to.address}", content=content, headers=headers)
         except httpx.HTTPError as error:
-            raise PushLater(f"{type(error).__name__}: {error}") from error
+            raise broken_off(error) from error
         self._read(answer)
 
     def _bearer(self) -> str:

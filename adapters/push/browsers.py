@@ -18,7 +18,7 @@ from webpush import WebPush
 from webpush.types import WebPushKeys, WebPushSubscription
 
 from adapters import web
-from adapters.push.errors import DeviceGone, PushLater, PushRefused, retry_after
+from adapters.push.errors import DeviceGone, PushLater, PushRefused, broken_off, retry_after
 from adapters.push.messages import Push, fitting
 from adapters.web import AddressRefused
 from settings import settings
@@ -57,7 +57,7 @@ class Browsers:
         except AddressRefused as error:
             raise PushRefused(str(error)) from error
         except httpx.HTTPError as error:
-            raise PushLater(f"{type(error).__name__}: {error}") from error
+            raise broken_off(error) from error
         _read(answer)
 
     def _headers(self, push: Push) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import httpx
+
 
 class DeviceGone(Exception):
     """The push service knows this device no more: nothing will ever reach it."""
@@ -13,11 +15,17 @@ class PushRefused(Exception):
 
 
 class PushLater(Exception):
-    """The push service takes it later: not before `seconds`, where it says when."""
+    """The push service takes it later: not before `seconds`, where it says when. `uncertain`: it may have it."""
 
-    def __init__(self, reason: str, *, seconds: float | None = None) -> None:
-        self.seconds = seconds
+    def __init__(self, reason: str, *, seconds: float | None = None, uncertain: bool = False) -> None:
+        self.seconds, self.uncertain = seconds, uncertain
         super().__init__(reason)
+
+
+def broken_off(error: httpx.HTTPError) -> PushLater:
+    """Return what a connection that did not hold means."""
+    unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return PushLater(f"{type(error).__name__}: {error}", uncertain=not unsent)
 
 
 def retry_after(value: str | None, *, now: datetime | None = None) -> float | None:

@@ -9,7 +9,7 @@ import httpx
 import jwt
 import orjson
 
-from adapters.push.errors import DeviceGone, PushLater, PushRefused, retry_after
+from adapters.push.errors import DeviceGone, PushLater, PushRefused, broken_off, retry_after
 from adapters.push.messages import Push, fitting
 from settings import settings
 
@@ -43,7 +43,7 @@ class Fcm:
             headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
             answer = await self._client.post(self._url, content=content, headers=headers)
         except httpx.HTTPError as error:
-            raise PushLater(f"{type(error).__name__}: {error}") from error
+            raise broken_off(error) from error
         if answer.status_code == 401 and token == self._token:
             self._ends = 0.0
         _read(answer)
