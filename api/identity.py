@@ -7,9 +7,11 @@ from typing import Any
 from starlette.types import Scope
 
 from api.requests import headers_of, text_of
-from domain import users
+from domain import survey_answers, users
 from domain.actors import Actor
+from domain.api_keys import PREFIX
 from domain.errors import Unauthenticated
+from domain.tokens import TOKEN_LENGTH, InvalidLink
 from schema.context import Context
 
 LONGEST_CREDENTIAL = 4096
@@ -38,7 +40,7 @@ async def context_for(
     if header is not None:
         try:
             known = _bearer(header)
-            context.identity = await users.load_actor(known, now=context.now)
+            context.identity = await _actor(known, now=context.now)
             context.renew = partial(_again, known)
         except Unauthenticated as error:
             context.refused = error
@@ -46,7 +48,17 @@ async def context_for(
 
 
 async def _again(known: str) -> Actor:
-    return await users.load_actor(known, now=datetime.now(UTC))
+    return await _actor(known, now=datetime.now(UTC))
+
+
+async def _actor(credential: str, *, now: datetime) -> Actor:
+    """Return who acts with an access token, an API key or the token of a customer's link."""
+    if len(credential) != TOKEN_LENGTH or "." in credential or credential.startswith(PREFIX):
+        return await users.load_actor(credential, now=now)
+    try:
+        return await survey_answers.load_actor(credential)
+    except InvalidLink as error:
+        raise Unauthenticated from error
 
 
 def _bearer(header: str) -> str:

@@ -128,6 +128,7 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         ),
         _reference("product", "Product", Product, required=True),
         _reference("source", "Source", Source, required=True),
+        Field("referrer", "Recommended by", FieldType.REFERENCE, ("referrer_id",), refers=Contact),
         Field("tags", "Tags", FieldType.MULTI_CHOICE, refers=Tag, link="tags", required_as=("tags",)),
         Field("needs", "Needs", FieldType.REFERENCE, refers=Need, link="needs", required_as=("needs",)),
         Field(

@@ -100,6 +100,25 @@ KINDS: Mapping[str, MailKind] = {
                 "link": None,
             },
         ),
+        MailKind(
+            "survey",
+            "A customer is asked, or reminded that they are.",
+            {
+                "workspace": "Acme",
+                "name": "Ada Lovelace",
+                "title": "How are we doing?",
+                "intro": "",
+                "question": "How likely are you to recommend Acme to a friend or colleague?",
+                "answers": [
+                    {"label": str(value), "link": f"https://crm.example/s/t0ken?a={value}"} for value in range(11)
+                ],
+                "least_label": "Not at all likely",
+                "most_label": "Extremely likely",
+                "reminder": False,
+                "expires_at": SOON,
+                "link": "https://crm.example/s/t0ken",
+            },
+        ),
     )
 }
 ACCOUNT = frozenset(name for name, kind in KINDS.items() if kind.account)

@@ -13,6 +13,8 @@ NEWEST = "DESC NULLS LAST, id DESC"
 # name -> (unique, table and columns, condition)
 INDEXES = {
     "survey_name": (True, "survey (workspace_id, lower(name))", "archived_at IS NULL"),
+    "survey_list": (False, "survey (workspace_id, name, id)", ""),
+    "survey_version_published": (False, f"survey_version (workspace_id, published_at {NEWEST})", ""),
     "survey_pipeline": (False, "survey (pipeline_id)", "pipeline_id IS NOT NULL"),
     "survey_dispatch_occasion": (True, "survey_dispatch (workspace_id, occasion)", "occasion IS NOT NULL"),
     "survey_dispatch_due": (False, "survey_dispatch (due_at)", "due_at IS NOT NULL"),

@@ -36,6 +36,7 @@ from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.permissions import ObjectPermissions, viewer_can
 from schema.scalars import Email, LanguageTag, PhoneNumber
+from schema.surveys import dispatches_by
 
 if TYPE_CHECKING:
     from schema.activities import Activity
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
     from schema.leads import Lead, LeadFilter
+    from schema.surveys import SurveyDispatch
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
@@ -84,6 +86,9 @@ class Contact(Node):
         description="What was done with them, the latest first.",
     )
     custom: list[CustomValue] = custom_values_of(CustomFieldOwner.CONTACT)
+    survey_dispatches: Connection[Annotated["SurveyDispatch", strawberry.lazy("schema.surveys")]] = dispatches_by(
+        "contact_id", "The surveys for them, the newest first."
+    )
     comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
         "contact_id", "What people say about them, the newest first."
     )

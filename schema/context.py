@@ -11,7 +11,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 from tortoise.models import Model
 
-from domain.actors import Actor
+from domain.actors import Actor, ActorKind
 from domain.errors import Unauthenticated
 from engine.live import Watch
 from engine.pages import Page, PageRequest, by_keys, counts, pages
@@ -89,8 +89,11 @@ class Context:
 
     @property
     def actor(self) -> Actor:
-        """Return who asks; raises Unauthenticated, or why their credential was refused."""
-        if self.identity is None:
+        """Return who asks; raises Unauthenticated, or why their credential was refused.
+
+        A customer's link signs in to what it is for, and to nothing that asks who acts.
+        """
+        if self.identity is None or self.identity.kind is ActorKind.LINK:
             raise self.refused or Unauthenticated()
         return self.identity
 

@@ -63,6 +63,7 @@ from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.qualification import LeadQualification, qualification_of
 from schema.scalars import Money
+from schema.surveys import dispatches_by
 from schema.watching import viewer_watches, watchers_of_lead
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from schema.pipelines import Pipeline
     from schema.products import Product
     from schema.stages import Stage
+    from schema.surveys import SurveyDispatch
     from schema.timeline import TimelineEntry
     from schema.users import User
 
@@ -308,6 +310,12 @@ class Lead(Node):
         default=LATEST,
         description="What was done about it, the latest first.",
     )
+    referrer: Annotated["Contact", strawberry.lazy("schema.contacts")] | None = relation(
+        ContactRow, "The customer who recommended us to them.", by="referrer_id"
+    )
+    survey_dispatches: Connection[Annotated["SurveyDispatch", strawberry.lazy("schema.surveys")]] = dispatches_by(
+        "lead_id", "The surveys about it, the newest first."
+    )
     comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
         "lead_id", "What people say about it, the newest first."
     )
@@ -409,6 +417,7 @@ class LeadFilter:
     owner: IDFilter | None = on("By owner.", "owner_id", noun="User")
     product: IDFilter | None = on("By product.", "product_id", noun="Product")
     source: IDFilter | None = on("By source.", "source_id", noun="Source")
+    referrer: IDFilter | None = on("By who recommended us to them.", "referrer_id", noun="Contact")
     lost_reason: IDFilter | None = on("By lost reason.", "lost_reason_id", noun="LostReason")
     lost_to: IDFilter | None = on("By the competitor that it was lost to.", "lost_to_id", noun="Competitor")
     company_id: IDFilter | None = on("By company.", "company_id", noun="Company")

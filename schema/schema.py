@@ -59,6 +59,9 @@ from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
 from schema.summaries import SummaryQueries
 from schema.suppressions import SuppressionMutations, SuppressionQueries
+from schema.survey_forms import SurveyFormMutations, SurveyFormQueries
+from schema.survey_mutations import SurveyMutations
+from schema.surveys import SurveyQueries
 from schema.teams import TeamMutations, TeamQueries
 from schema.users import UserMutations, UserQueries
 from schema.watching import WatchMutations
@@ -100,6 +103,8 @@ class Query(
     StageQueries,
     SummaryQueries,
     SuppressionQueries,
+    SurveyFormQueries,
+    SurveyQueries,
     TeamQueries,
     UserQueries,
     WorkspaceQueries,
@@ -138,6 +143,8 @@ class Mutation(
     SessionMutations,
     StageMutations,
     SuppressionMutations,
+    SurveyFormMutations,
+    SurveyMutations,
     TeamMutations,
     UserMutations,
     WatchMutations,

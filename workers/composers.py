@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain import reminders
 from models.deliveries import Channel
-from workers import account_mails, letters, pushes, reminder_messages
+from workers import account_mails, letters, pushes, reminder_messages, survey_mails
 from workers.messages import Composer, Due, Sender
 
 COMPOSERS: Mapping[str, Composer] = {
@@ -14,6 +14,7 @@ COMPOSERS: Mapping[str, Composer] = {
     "password_reset": account_mails.compose_password_resets,
     **dict.fromkeys(reminders.COMPOSED.values(), reminder_messages.compose),
     reminders.DIGEST: reminder_messages.compose_digests,
+    "survey": survey_mails.compose_surveys,
 }
 SENDERS: Mapping[Channel, Sender] = {Channel.MAIL: letters.send, Channel.PUSH: pushes.send}
 # What is asked for all of a batch together, of what was composed, before any of it is handed over.

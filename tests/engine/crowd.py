@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from tortoise.models import Model
 
+from domain import questionnaires, survey_presets
 from domain.actors import Actor
 from models.activities import Activity, ActivityKind, ActivityParticipant, ActivityType
 from models.api_keys import ApiKey
@@ -39,6 +40,16 @@ from models.reminders import Device, DevicePlatform, Reminder, ReminderKind
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+from models.surveys import (
+    DispatchStatus,
+    DispatchTrigger,
+    Referral,
+    Survey,
+    SurveyDispatch,
+    SurveyKind,
+    SurveyResponse,
+    SurveyVersion,
+)
 from models.teams import Team
 from models.users import Membership, Role, User
 from tests.factories import NOW, member
@@ -103,6 +114,7 @@ class _Crowd:
                     lost_reason_id=reasons[number % MANY].id,
                     custom={field.id.hex: f"{number}" for field in fields[CustomFieldOwner.LEAD]},
                     lost_to_id=rivals[number % MANY].id,
+                    referrer_id=contacts[number % MANY].id,
                     score_factors=[{"label": "Near", "points": 1, "direction": "UP"}] * FEW,
                 )
                 for number in range(LEADS)
@@ -118,6 +130,84 @@ class _Crowd:
         await self._settings(users, teams)
         await self._views(users, teams)
         await self._activities(leads, companies, contacts, users)
+        await self._surveys(leads, contacts, users)
+
+    async def _surveys(self, leads: Sequence[Lead], contacts: Sequence[Contact], users: Sequence[User]) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id}
+        pipelines = await Pipeline.filter(**home).order_by("id")
+        content = questionnaires.dump(survey_presets.preset(SurveyKind.NPS))
+        made = await _made(
+            [
+                Survey(**self._named(number), kind=SurveyKind.NPS, content=content, pipeline_id=pipelines[number].id)
+                for number in range(MANY)
+            ]
+        )
+        versions = await _made(
+            [
+                SurveyVersion(
+                    **home,
+                    survey_id=survey.id,
+                    number=number,
+                    content=content,
+                    published_at=NOW,
+                    published_by_id=users[(place + number) % len(users)].id,
+                )
+                for place, survey in enumerate(made)
+                for number in range(1, FEW + 2)
+            ]
+        )
+        dispatches = await _made(
+            [
+                SurveyDispatch(
+                    **home,
+                    survey_id=versions[(place + number) % len(versions)].survey_id,
+                    survey_version_id=versions[(place + number) % len(versions)].id,
+                    lead_id=lead.id,
+                    contact_id=contacts[(place + number) % len(contacts)].id,
+                    created_by_id=users[number].id,
+                    trigger=DispatchTrigger.MANUAL,
+                    status=DispatchStatus.SENT,
+                    created_at=NOW - timedelta(minutes=place * FEW + number),
+                )
+                for place, lead in enumerate(leads)
+                for number in range(FEW + 1)
+            ]
+        )
+        await _made(
+            [
+                SurveyResponse(
+                    **home,
+                    dispatch_id=one.id,
+                    survey_id=one.survey_id,
+                    survey_version_id=one.survey_version_id,
+                    lead_id=one.lead_id,
+                    contact_id=one.contact_id,
+                    answers={"score": 9, "reason": "Kind"},
+                    score=9,
+                    language="en",
+                    started_at=one.created_at,
+                    updated_at=one.created_at,
+                    submitted_at=one.created_at,
+                )
+                for one in dispatches
+            ]
+        )
+        first = {one.lead_id: one for one in dispatches}
+        await _made(
+            [
+                Referral(
+                    **home,
+                    dispatch_id=first[lead.id].id,
+                    referrer_id=first[lead.id].contact_id,
+                    referrer_lead_id=lead.id,
+                    lead_id=lead.id,
+                    identity=f"{place}@example.com",
+                    consent="Yes",
+                    created_at=NOW - timedelta(minutes=place),
+                )
+                for place, lead in enumerate(leads)
+            ]
+        )
 
     def _row(self, number: int) -> dict[str, Any]:
         """Return what every row has; those that are made first are the newest."""

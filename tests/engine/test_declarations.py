@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("db")
 # Resolvers written by hand. Each runs once a row of what is above it, so that there must be a reason for it: they are
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
-    "Query": "fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
+    "Query": "surveyForm fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
     "reminderSettings webPushPublicKey mailTemplates previewMailTemplate",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",

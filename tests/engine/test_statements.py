@@ -48,6 +48,8 @@ WITHIN_AN_ANSWER = {
     *("LeadMove.unmetRequirements", "SearchHit.highlight"),
     *("LeadQualification.answers", "LeadQualification.open"),
     *("Query.mailTemplates", "MailTemplateTrial.problems"),
+    *("Questionnaire.questions", "SurveyQuestion.choices", "SurveyQuestion.conditions", "SurveyForm.questions"),
+    *("FormQuestion.choices", "SurveyForm.answers"),
 }
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
+from domain import questionnaires, survey_presets
 from domain.actors import Actor, ActorKind
 from domain.demo.rows import Keys
 from domain.policy import API_SCOPES
@@ -54,6 +55,18 @@ from models.reminders import Device, DeviceEnd, DevicePlatform, Reminder, Remind
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
+from models.surveys import (
+    DispatchStatus,
+    DispatchTrigger,
+    Referral,
+    SkipReason,
+    Survey,
+    SurveyDispatch,
+    SurveyKind,
+    SurveyResponse,
+    SurveyVersion,
+    Verdict,
+)
 from models.teams import Team
 from models.timeline import TimelineEntry, TimelineKind
 from models.users import Membership, Role, User
@@ -278,6 +291,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         HandOver, QualificationCriterion,
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
         TimelineEntry, CalendarFeed, Delivery, Suppression, Device, Reminder,
+        Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -290,6 +304,7 @@ ORDER: tuple[type[Model], ...] = (
     ActivityType, Activity, ActivityParticipant, CustomField,
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
     HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression, Device, Reminder,
+        Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
 )  # fmt: skip
 
 
@@ -331,6 +346,8 @@ class _Filling:
         with self.aside():
             self._deliveries()
         self._custom(Random(f"custom {self.world.seed} {self.at}"))
+        with self.aside():
+            self._surveys()
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
         """Add a row of the workspace under a key of its own."""
@@ -852,6 +869,83 @@ class _Filling:
                     reason=None if sent else self.text(),
                     ended_at=at,
                 )
+
+    def _surveys(self) -> None:
+        """Surveys with and without versions, for leads that may be deleted and for contacts, answered and not."""
+        content = questionnaires.dump(survey_presets.preset(SurveyKind.NPS))
+        for number in range(5):
+            numbers = range(1, number + 1)
+            survey = self.add(
+                Survey,
+                name=f"{self.name()} {number}",
+                kind=self.chance.choice(list(SurveyKind)),
+                content=content,
+                draft_number=number + self.chance.randrange(2),
+                published_number=number or None,
+                published_at=self.instant() if number else None,
+                pipeline_id=self.maybe(self.one(Pipeline), 0.5),
+                archived_at=self.maybe(self.instant(), 0.2),
+                **self.stamps(),
+            )
+            for at in numbers:
+                self.add(
+                    SurveyVersion,
+                    survey_id=survey["id"],
+                    number=at,
+                    content=content,
+                    published_at=self.instant(),
+                    published_by_id=self.maybe(self.one(User)),
+                )
+        for number in range(60):
+            self._dispatch(number)
+
+    def _dispatch(self, number: int) -> None:
+        version, lead = self.chance.choice(self.rows(SurveyVersion)), self.maybe(self.one(Lead), 0.8)
+        score = self.maybe(self.chance.randrange(11), 0.8)
+        alike = {
+            "survey_id": version["survey_id"],
+            "survey_version_id": version["id"],
+            "lead_id": lead,
+            "contact_id": self.one(Contact) if lead is None else self.maybe(self.one(Contact), 0.8),
+        }
+        asked = self.add(
+            SurveyDispatch,
+            **alike,
+            created_by_id=self.maybe(self.one(User), 0.5),
+            trigger=self.chance.choice(list(DispatchTrigger)),
+            status=self.chance.choice(list(DispatchStatus)),
+            skip_reason=self.maybe(self.chance.choice(list(SkipReason)), 0.3),
+            language=self.maybe("de", 0.5),
+            due_at=None,
+            sent_at=self.maybe(self.instant(), 0.5),
+            created_at=self.instant(),
+        )
+        if number % 2:
+            self.add(
+                SurveyResponse,
+                **alike,
+                dispatch_id=asked["id"],
+                answers={} if score is None else {"score": score, "reason": self.text()},
+                score=score,
+                verdict=None if score is None else self.chance.choice(list(Verdict)),
+                verbatim=self.maybe(self.text(), 0.5),
+                language=self.chance.choice(("en", "de")),
+                started_at=self.instant(),
+                updated_at=self.instant(),
+                submitted_at=self.maybe(self.instant(), 0.7),
+            )
+        if number % 7 == 0 and number < len(self.rows(Lead)):
+            self.add(
+                Referral,
+                dispatch_id=asked["id"],
+                referrer_id=self.maybe(self.one(Contact), 0.8),
+                referrer_lead_id=lead,
+                lead_id=self.rows(Lead)[number]["id"],
+                identity=f"{number}@example.com",
+                note=self.maybe(self.text(), 0.5),
+                consent="They agreed.",
+                created_at=self.instant(),
+            )
 
     def _comment(self, **on: UUID | None) -> None:
         gone = self.chance.random() < 0.15

@@ -31,7 +31,7 @@ NO_FIELDS = {
         *("id", "rank", "version", "scoreFactors", "externalRefs", "transitions", "moveRequests", "history"),
         *("viewerCan", "moves", "activities", "timeline", "attachments", "custom"),
         *("comments", "watchers", "viewerWatches"),
-        *("handOvers", "qualification"),
+        *("handOvers", "qualification", "surveyDispatches"),
     },
     "COMPANY": {
         "attachments",
@@ -48,6 +48,7 @@ NO_FIELDS = {
     },
     "CONTACT": {
         "attachments",
+        "surveyDispatches",
         "comments",
         "id",
         "version",

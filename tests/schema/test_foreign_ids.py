@@ -56,9 +56,11 @@ from models.reminders import Device, DevicePlatform
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
+from models.surveys import SurveyDispatch
 from schema.schema import graphql_schema
 from tests.factories import NOW, custom_field, seller, stage, upload
 from tests.schema.asking import answer, gid
+from tests.surveying import published
 
 pytestmark = pytest.mark.usefixtures("db")
 CORE = graphql_schema._schema
@@ -86,6 +88,8 @@ NOUNS = {
     "serviceUserId": "User",
     "mentionIds": "User",
     "subjectId": "Lead",
+    "contactIds": "Contact",
+    "leadIds": "Lead",
 }
 OF_MUTATION = {
     "approveMove": "MoveRequest",
@@ -192,6 +196,10 @@ async def objects(actor: Actor) -> dict[str, str]:
     over = await HandOver.create(
         workspace_id=actor.workspace_id, lead_id=lead.id, status="RETURNED", to_user_id=actor.user_id, created_at=NOW
     )
+    survey = await published(actor)
+    asked = await SurveyDispatch.create(
+        workspace_id=actor.workspace_id, survey_id=survey.id, lead_id=lead.id, trigger="MANUAL", created_at=NOW
+    )
     view = await SavedView.create(workspace_id=actor.workspace_id, created_at=NOW, updated_at=NOW, **facts)
     device = await Device.create(
         workspace_id=actor.workspace_id,
@@ -222,6 +230,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "ActivityType": kind, "Activity": activity, "CustomField": field,
         "Comment": comment, "Notification": notification,
         "Bulk": bulk, "CalendarFeed": feed,
+        "Survey": survey, "SurveyDispatch": asked,
         "Competitor": rival, "Attachment": attachment,
         "QualificationCriterion": criterion, "HandOver": over,
     }  # fmt: skip
