@@ -119,10 +119,10 @@ def _asked_part(request: Request, file: File) -> range | None:
     if not asked["first"]:
         within = range(max(0, file.size - int(asked["last"])), file.size)
     else:
-        last = int(asked["last"] or file.size)
-        if last < int(asked["first"]):
+        first = int(asked["first"])
+        if asked["last"] and int(asked["last"]) < first:
             return None
-        within = range(int(asked["first"]), min(last + 1, file.size))
+        within = range(first, min(int(asked["last"] or file.size) + 1, file.size))
     if not within:
         raise Refusal(416, f"The file has {file.size} bytes.", Content_Range=f"bytes */{file.size}")
     return within

@@ -114,8 +114,13 @@ class Known:
         for known in {known.id: known for known in self.fields.values()}.values():
             was, becomes = before.get(known.id.hex), after.get(known.id.hex)
             if was != becomes:
-                others[f"custom.{known.key}"] = [was, becomes]
+                others[f"custom.{known.key}"] = [_told(known, was), _told(known, becomes)]
         return others
+
+
+def _told(known: CustomField, value: Any) -> Any:
+    """Return a value as events tell it: a member by what says that it is one."""
+    return {"user": value} if known.type is CustomFieldType.USER and value is not None else value
 
 
 def short(name: object) -> str:

@@ -35,8 +35,6 @@ CONTENT_TYPE = re.compile(
 )
 ID_BYTES, UNTIL_BYTES = 16, 8
 NAME_LIMIT = 255
-# They let a name end in another way than it is read.
-REVERSED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 
 class Purpose(StrEnum):
@@ -100,10 +98,7 @@ async def create_upload(
 
 def file_name(faults: Faults, value: str | None, *, field: str) -> str:
     """Check a file's name: a line that is read in the way in which it is written."""
-    kept = inputs.name(faults, value, field=field, limit=NAME_LIMIT)
-    if REVERSED.search(kept):
-        faults.add(Malformed(field=field, what="a name without characters that turn it round"))
-    return kept
+    return inputs.name(faults, value, field=field, limit=NAME_LIMIT)
 
 
 def _require(actor: Actor, purpose: UploadPurpose) -> None:

@@ -61,8 +61,8 @@ def seen(line: str) -> str:
 
 
 def text(faults: Faults, value: str | None, *, field: str, limit: int = TEXT_LIMIT) -> str | None:
-    """Check an optional text; an empty one is none, and control characters are refused."""
-    if value is None or not (kept := value.strip()):
+    """Check an optional text; one in which nothing is seen is none, and control characters are refused."""
+    if value is None or not (kept := value.strip()) or not DIRECTION.sub("", seen(kept)).strip():
         return None
     if len(kept) > limit:
         faults.add(TooLong(field=field, length=len(kept), limit=limit))

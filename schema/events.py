@@ -40,7 +40,11 @@ REFERENCES = {
     "tag_ids": "Tag",
     "parent_id": "Company",
     "answers": "QualificationCriterion",
+    "competitors": "Competitor",
+    "contacts": "Contact",
 }
+# How changes of custom fields begin; what follows is the key that the field had then.
+CUSTOM = "custom."
 
 
 # What hangs on a lead, company or contact, by the fact of its events that is its key.
@@ -51,8 +55,8 @@ ABOUT = {
     "hand_over_id": "HandOver",
     "request_id": "MoveRequest",
 }
-# What has events of its own, which bear the key of the lead that it hangs on.
-SUBJECTS = {"need": "Need"}
+# What has events of its own, beside leads, companies and contacts.
+SUBJECTS = {"need": "Need", "bulk": "Bulk", "import": "Import"}
 
 
 @strawberry.type(description="Who did something.")
@@ -87,7 +91,7 @@ def event_changes(data: dict[str, Any]) -> list[Change]:
     """Return what an event says has changed, in the order of the names."""
     changed = data.get("changes") or {}
     return [
-        Change(field=camel(name), before=_public(name, was), after=_public(name, becomes))
+        Change(field=_shown(name), before=_public(name, was), after=_public(name, becomes))
         for name, (was, becomes) in sorted(changed.items())
     ]
 
@@ -104,8 +108,15 @@ def instead_of(data: dict[str, Any]) -> str | None:
     return ids.encode("User", UUID(data["instead_of"])) if data.get("instead_of") else None
 
 
+def _shown(name: str) -> str:
+    """Return the name of what changed as the API writes it; keys of custom fields are written as they are."""
+    return name if name.startswith(CUSTOM) else camel(name)
+
+
 def _public(name: str, value: Any) -> JSON | None:
     """Return a column's value as the API shows it: keys as global ids."""
+    if name.startswith(CUSTOM) and isinstance(value, dict) and "user" in value:
+        return JSON(ids.encode("User", UUID(value["user"])))
     noun = REFERENCES.get(name)
     if noun is None or value is None:
         return JSON(value) if value is not None else None
@@ -131,8 +142,8 @@ class HistoryEntry:
     changes: list[Change] = computed(event_changes, "What changed.", needs=("data",))
     about_id: strawberry.ID | None = computed(
         about,
-        "The comment, activity, file, need, hand-over or asked move that it is about, deleted ones included; null "
-        "where it is about nothing but the object itself.",
+        "The comment, activity, file, need, hand-over, asked move, bulk or import that it is about, deleted ones "
+        "included; null where it is about nothing but the object itself.",
         needs=("subject_type", "subject_id", "data"),
     )
     instead_of_id: strawberry.ID | None = computed(

@@ -302,6 +302,8 @@ async def test_a_part_of_a_file_is_given(client: Client, admin: Actor, kind: str
     ("asked", "status"),
     [
         ("bytes=10-", 416),
+        ("bytes=99-", 416),
+        ("bytes=99-100", 416),
         ("bytes=-0", 416),
         ("bytes=4-3", 200),
         ("bytes=-", 200),

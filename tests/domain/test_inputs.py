@@ -76,3 +76,11 @@ def test_a_day_is_written_in_plain_digits() -> None:
     assert inputs.iso_day("2026-03-01") == date(2026, 3, 1)
     for text in ("2026-W10-1", "20260301", "2026-060", "2026-02-30", "\uff12026-03-01", "2026-03-01\n", "", 7, None):
         assert inputs.iso_day(text) is None
+
+
+@pytest.mark.parametrize("blank", ["", " \n", "\u200b", "\u200d \ufeff", "\u200e"])
+def test_a_text_in_which_nothing_is_seen_is_none(blank: str) -> None:
+    faults = Faults()
+
+    assert inputs.text(faults, blank, field="text") is None
+    faults.raise_any()

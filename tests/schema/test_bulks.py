@@ -8,7 +8,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from api.app import create_app
-from domain import bulks, closings
+from domain import bulks, closings, notifications
 from domain.actors import Actor
 from domain.bulks import Chosen, Work
 from models.base import uuid7
@@ -190,6 +190,9 @@ async def test_more_than_fit_are_worked_on_and_can_be_followed(monkeypatch: pyte
         ],
     }  # fmt: skip
     assert (await events(rows[0].id))[-1].client_mutation_id == "m2"
+    await notifications.notify(admin.workspace_id, [event.id for event in await events(row.id)], now=LATER)
+    bell = (await ask(admin, "{ notifications { nodes { kind event { aboutId } } } }"))["notifications"]["nodes"]
+    assert bell == [{"kind": "BULK_DONE", "event": {"aboutId": bulk["id"]}}]
     cancel = "mutation($id: ID!) { cancelBulk(input: {id: $id}) { bulk { status } userErrors { code } } }"
     assert (await ask(admin, cancel, id=bulk["id"]))["cancelBulk"]["userErrors"] == [{"code": "BULK_ENDED"}]
 

@@ -52,6 +52,21 @@ async def test_a_competitor_is_named_on_a_lead_and_taken_off() -> None:
     assert gone == {"lead": {"competitors": {"totalCount": 0}}, "userErrors": []}
 
 
+async def test_the_history_names_a_competitor_by_its_id() -> None:
+    actor = await seller()
+    row = await lead(actor)
+    rival = (await created(actor, "Rival"))["competitor"]
+    await ask(actor, SET, input={"leadId": gid("Lead", row.id), "competitorId": rival["id"]})
+    document = "query ($id: ID!) { lead(id: $id) { history(first: 1) { nodes { changes { field before after } } } } }"
+
+    [entry] = (await ask(actor, document, id=gid("Lead", row.id)))["lead"]["history"]["nodes"]
+
+    [change] = entry["changes"]
+    assert (change["field"], change["before"], list(change["after"])) == (
+        "competitors", {rival["id"]: None}, [rival["id"]],
+    )  # fmt: skip
+
+
 async def test_who_won_is_told_filtered_and_summed() -> None:
     actor = await seller()
     reason = gid("LostReason", (await catalog.create_lost_reason(actor, name="Too dear", now=NOW)).id)

@@ -178,6 +178,28 @@ async def test_all_faults_are_told_together_with_those_of_the_other_fields() -> 
     ]
 
 
+async def test_the_history_calls_a_field_by_its_key_and_a_member_by_their_id() -> None:
+    actor = await seller()
+    ann = await member(Role.REP, of=actor)
+    assert ann.user_id
+    await custom_field(actor, "roof_area", CustomFieldType.NUMBER)
+    await custom_field(actor, "site_engineer", CustomFieldType.USER)
+    await custom_field(actor, "said_by", CustomFieldType.TEXT)
+    row, key = await lead(actor), gid("User", ann.user_id)
+    await update(actor, row, ("roof_area", 5), ("site_engineer", key), ("said_by", str(ann.user_id)))
+    await update(actor, row, ("site_engineer", None))
+    document = "query ($id: ID!) { lead(id: $id) { history(first: 2) { nodes { changes { field before after } } } } }"
+
+    [cleared, given] = (await ask(actor, document, id=gid("Lead", row.id)))["lead"]["history"]["nodes"]
+
+    assert given["changes"] == [
+        {"field": "custom.roof_area", "before": None, "after": "5"},
+        {"field": "custom.said_by", "before": None, "after": str(ann.user_id)},
+        {"field": "custom.site_engineer", "before": None, "after": key},
+    ]
+    assert cleared["changes"] == [{"field": "custom.site_engineer", "before": key, "after": None}]
+
+
 async def test_a_user_is_a_member_by_id_or_address_and_shown_by_name() -> None:
     actor = await seller()
     await custom_field(actor, "engineer", CustomFieldType.USER)
