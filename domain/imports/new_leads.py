@@ -29,8 +29,8 @@ COLUMNS = (
     "expected_close_date", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
 UNSCORED = (None, None, "[]", None)
-# Tasks that no imported lead asks for: it has its score, and people are told of the whole import.
-DONE = (scoring.TASK, "notify")
+# Tasks that no imported lead asks for: it has its score, people are told of the whole import, and its sale is history.
+DONE = (scoring.TASK, "notify", "dispatch_surveys")
 Record = tuple[Any, ...]
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from api.protocol import Protocol
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
+LONGEST_SECONDS = 20
 
 
 @dataclass
@@ -80,7 +81,16 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            await task
+            await _ended(server, task)
+
+
+async def _ended(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    """Wait until a server has ended; a request that never does fails the test instead of holding up the run."""
+    _, late = await asyncio.wait([serving], timeout=LONGEST_SECONDS)
+    left = [*server.server_state.tasks, *server.server_state.connections]
+    server.force_exit = bool(late)
+    await serving
+    assert not late, f"these did not end with the server: {left}"
 
 
 @asynccontextmanager
