@@ -4,6 +4,7 @@ They are looked up each time, since another process may have changed one a momen
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,8 @@ from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType,
 from models.custom_values import SORTABLE
 from models.leads import Lead
 
+# What people put between the digits of a number, which is kept without.
+PHONE_SIGNS = re.compile(r"[\s()/.-]")
 OWNERS: dict[type[Model], CustomFieldOwner] = {
     Lead: CustomFieldOwner.LEAD,
     Company: CustomFieldOwner.COMPANY,
@@ -176,7 +179,7 @@ def _test(field: CustomField, op: Op, written: str, users: Users) -> Condition:
     if op in (Op.CONTAINS, Op.STARTS_WITH) and field.type is not CustomFieldType.MULTI_CHOICE:
         if not isinstance(given, str) or len(given) > custom_values.TEXT_LIMIT or inputs.CONTROL.search(given):
             raise _refused(field, f"a text of at most {custom_values.TEXT_LIMIT} plain characters is wanted")
-        return CustomTest(key, op, given)
+        return CustomTest(key, op, PHONE_SIGNS.sub("", given) if field.type is CustomFieldType.PHONE else given)
     value = _operand(field, given, users)
     return _amount(key, op, value) if field.type is CustomFieldType.MONEY else CustomTest(key, op, value)
 

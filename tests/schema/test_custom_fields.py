@@ -325,6 +325,8 @@ TESTS: list[tuple[CustomFieldType, dict[str, Any], dict[str, Any], list[str]]] =
     (CustomFieldType.YES_NO, {"A": True, "B": False}, {"ne": True}, ["B", "none"]),
     (CustomFieldType.EMAIL, {"A": "ann@a.example"}, {"eq": "Ann@A.example"}, ["A"]),
     (CustomFieldType.PHONE, {"A": "+49 30 901820"}, {"eq": "+4930901820"}, ["A"]),
+    (CustomFieldType.PHONE, {"A": "+49 30 901820", "B": "+49 89 901820"}, {"startsWith": "+49 (30) 90"}, ["A"]),
+    (CustomFieldType.PHONE, {"A": "+49 30 901820", "B": "+49 30 901821"}, {"contains": "90-18 20"}, ["A"]),
 ]
 
 
