@@ -98,7 +98,8 @@ async def set_own(
     known_kind = _checked(faults, kind, language)
     columns = {"subject": source.subject, "text": source.text, "html": source.html or None}
     if known_kind:
-        faults.add(*problems(known_kind, source))
+        for fault in problems(known_kind, source):
+            faults.add(fault)
     faults.raise_any()
     assert known_kind
     async with transaction():

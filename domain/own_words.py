@@ -40,7 +40,7 @@ FILTERS = frozenset(
 # Facts that every mail has, whatever its kind.
 EVERYWHERE = frozenset({"language", "unsubscribe_link"})
 LONGEST, LONGEST_RESULT = 100_000, 1_000_000
-DEEPEST_LOOP, DEEPEST = 2, 60
+DEEPEST_LOOP, DEEPEST, MOST_PARTS = 2, 60, 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def faults(source: str, sample: Mapping[str, Any], *, html: bool) -> list[Fault]
     except RecursionError:
         return [Fault(1, "it is nested too deeply")]
     except Exception as error:
-        return [Fault(_line(error), str(error) or type(error).__name__)]
+        return [Fault(_line(error), str(error) or "a filter does not take this fact")]
     return found
 
 
@@ -87,8 +87,12 @@ def fill(source: str, facts: Mapping[str, Any], *, language: str, html: bool) ->
 def _forbidden(tree: nodes.Template, known: frozenset[str]) -> Iterable[Fault]:
     """Return what a template must not use; `known` are the names that it may."""
     waiting: list[tuple[nodes.Node, frozenset[str], int, int]] = [(tree, known, 0, 0)]
+    parts = 0
     while waiting:
         node, names, loops, depth = waiting.pop()
+        if (parts := parts + 1) > MOST_PARTS:
+            yield Fault(node.lineno, f"it has more than {MOST_PARTS:,} parts")
+            return
         if not isinstance(node, ALLOWED):
             yield Fault(node.lineno, f"{_called(node)} cannot be used in mails")
             continue

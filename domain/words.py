@@ -57,7 +57,7 @@ class Words:
         return format_time(value, "short", tzinfo=zone and ZoneInfo(zone), locale=self.locale)  # type: ignore[arg-type]
 
     def moment(self, value: datetime, zone: str | None = None) -> str:
-        """Return an instant on a clock in a time zone, which it names: 2 March 2026 at 09:00 UTC."""
+        """Return an instant on a clock in a time zone, which it names: 2 March 2026, 09:00 UTC."""
         there = value.astimezone(ZoneInfo(zone or "UTC"))
         told = format_datetime(there, "long", tzinfo=there.tzinfo, locale=self.locale)
         return told.replace(there.strftime(":%S "), " ")

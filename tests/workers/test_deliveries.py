@@ -51,8 +51,8 @@ def note(monkeypatch: pytest.MonkeyPatch) -> dict[UUID, Any]:
         letters = {row.id: Letter(row.address or "", {"workspace": "Acme"}) for row in rows}
         return {key: said.get(key, letter) for key, letter in letters.items() if said.get(key) != "gone"}
 
-    monkeypatch.setitem(mail_kinds.KINDS, "note", MailKind("note", "A note.", {"workspace": "Acme"}))  # type: ignore[arg-type]
-    monkeypatch.setitem(composers.COMPOSERS, "note", compose)  # type: ignore[arg-type]
+    monkeypatch.setitem(mail_kinds.KINDS, "note", MailKind("note", "A note.", {"workspace": "Acme"}))
+    monkeypatch.setitem(composers.COMPOSERS, "note", compose)
     return said
 
 
@@ -330,7 +330,7 @@ async def test_a_composer_that_fails_fails_for_its_kind_only(
     async def fail(_rows: Sequence[Due], _now: datetime) -> dict[UUID, Any]:
         raise ValueError("no words")
 
-    monkeypatch.setitem(composers.COMPOSERS, "note", fail)  # type: ignore[arg-type]
+    monkeypatch.setitem(composers.COMPOSERS, "note", fail)
     admin = await seller()
     [key] = await send_note(admin, "a@example.com")
     [strange] = await asked.enqueue(
