@@ -9,6 +9,7 @@ from domain import mail_templates, own_words
 from domain.errors import Forbidden, Invalid, Stale
 from domain.mail_kinds import KINDS
 from domain.mail_templates import Source
+from domain.words import words
 from models.events import Event
 from models.users import Role
 from tests.factories import NOW, member, seller
@@ -39,7 +40,7 @@ def test_what_templates_are_for() -> None:
         filled("{% for row in rows %}{{ loop.index }}. {{ row.title }}" + tags + ";{% endfor %}")
         == "1. One #a #b;2. Two;"
     )
-    assert filled("{{ rows | length }} {{ at | date }}") == f"2 {own_words.words('de').date(NOW)}"
+    assert filled("{{ rows | length }} {{ at | date }}") == f"2 {words('de').date(NOW)}"
     assert filled("{{ 'yes' if rows else 'no' }}") == "yes"
 
 
@@ -157,7 +158,7 @@ class TestKept:
         assert own == {(admin.workspace_id, "invitation", "de"): other}
         with pytest.raises(Stale) as stale:
             await mail_templates.reset(admin, kind="invitation", language="de", expected_version=1, now=NOW)
-        assert stale.value.current.own.version == 2  # type: ignore[union-attr]
+        assert stale.value.current.own.version == 2
         for _ in range(2):
             reset = await mail_templates.reset(admin, kind="invitation", language="de", now=NOW)
             assert reset.own is None
