@@ -134,6 +134,8 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         Field(
             "expectedCloseDate", "Expected close", DATE, ("expected_close_date",), required_as=("expectedCloseDate",)
         ),
+        Field("termEndsOn", "Term ends", DATE, ("term_ends_on",), required_as=("termEndsOn",)),
+        Field("nextFollowUpAt", "Next follow-up", INSTANT, ("next_follow_up_at",), required_as=("nextFollowUpAt",)),
         Field("engagedAt", "Engaged", INSTANT, ("engaged_at",), required_as=("engagedAt",)),
         Field("stageEnteredAt", "In stage since", INSTANT, ("stage_entered_at",)),
         Field("firstActivityAt", "First activity", INSTANT, ("first_activity_at",)),

@@ -4,7 +4,7 @@ Who may see one of these sees its follow-ups. They are changed by their owner, b
 change what they are on. What recurs is laid out one at a time: the next one when this one is done or cancelled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from domain import (
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor, ActorKind
 from domain.errors import DomainError, Faults, NotFound, OutOfRange, Required
-from domain.events import Event, record
+from domain.events import Event, changes, record
 from domain.policy import Action
 from domain.recurrence import Series
 from domain.subjects import Subject, SubjectKey, SubjectNoun
@@ -280,6 +280,7 @@ async def end(
     ended = {"ended_at": now, "ended_by_id": actor.user_id}
     changed = await edits.apply(row, {**columns, **quiet, **ended}, now=now)
     await unreminded.let_be(row.workspace_id, [row.id], now=now)
+    changed = await _write(actor, row, {**columns, **quiet, **ended}, now=now)
     stands = await next_steps.follow(subject) if isinstance(subject, Lead) else {}
     told = {name: change for name, change in changed.items() if name in columns}
     await tell(event, actor, subject, row, changed=told, stands=stands, now=now)
@@ -308,10 +309,29 @@ async def open_again(actor: Actor, subject: Subject, row: FollowUp, *, now: date
     columns: dict[str, Any] = {"status": FollowUpStatus.OPEN}
     columns |= dict.fromkeys(("outcome", "cancel_reason", "ended_at", "ended_by_id"))
     ring(row, whose, by=actor, now=now)
-    await edits.apply(row, columns, now=now)
+    await _write(actor, row, columns, now=now)
     await edits.write(row, {name: getattr(row, name) for name in RINGS})
     stands = await next_steps.follow(subject, one_more=row.due_at) if isinstance(subject, Lead) else {}
     await tell(REOPENED, actor, subject, row, changed={}, stands=stands, now=now)
+
+
+async def put_off(
+    actor: Actor, subject: Subject, row: FollowUp, due_at: datetime, due_on: date | None, *, now: datetime
+) -> None:
+    """Let an open follow-up on a locked subject be due at another time, and record that."""
+    if (row.due_at, row.due_on) == (due_at, due_on):
+        return
+    whose = await ownership(row.workspace_id, row.owner_id)
+    names = ("due_at", "due_on", *RINGS)
+    before = {name: getattr(row, name) for name in names}
+    row.due_at, row.due_on, row.snoozed_until = due_at, due_on, None
+    ring(row, whose, by=actor, now=now)
+    after = {name: getattr(row, name) for name in names}
+    _set(row, before)
+    changed = await _write(actor, row, after, now=now)
+    stands = await next_steps.follow(subject) if isinstance(subject, Lead) else {}
+    told = {name: change for name, change in changed.items() if name not in RINGS}
+    await tell(UPDATED, actor, subject, row, changed=told, stands=stands, now=now)
 
 
 async def snooze(
@@ -571,6 +591,16 @@ async def _locked(actor: Actor, follow_up_id: UUID, *, expected_version: int | N
     return subject, row
 
 
+async def _write(actor: Actor, row: FollowUp, columns: Mapping[str, Any], *, now: datetime) -> dict[str, Sequence[Any]]:
+    """Write those columns that differ and return them; what the system writes by itself raises no version."""
+    if actor.kind is not ActorKind.SYSTEM:
+        return await edits.apply(row, columns, now=now)
+    changed = changes({name: getattr(row, name) for name in columns}, dict(columns))
+    if changed:
+        await edits.write(row, {name: columns[name] for name in changed})
+    return changed
+
+
 def _require_open(row: FollowUp) -> None:
     if row.status is not FollowUpStatus.OPEN:
         raise FollowUpEnded(status=row.status.value.lower())
@@ -610,9 +640,16 @@ async def tell(
         "owner_id": row.owner_id,
         "due_at": row.due_at,
     }
-    data |= ({"follow_up_changes": dict(changed)} if changed else {}) | dict(more or {})
+    data |= ({"follow_up_changes": _named(changed)} if changed else {}) | dict(more or {})
     if isinstance(subject, Lead):
         tag_ids = await leads.tags_of(subject.id)
         live = leads.live_columns(subject, tag_ids)
         data = leads.facts(live, subject, tag_ids, dict(stands)) | data
     await record(event[type(subject)](actor, subject.id, data), now=now)
+
+
+def _named(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what changed with priorities by name, as clients know them."""
+    return {
+        name: [side.name if isinstance(side, Priority) else side for side in sides] for name, sides in changed.items()
+    }

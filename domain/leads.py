@@ -112,6 +112,7 @@ class LeadDetails:
     company_id: UUID | Unset | None = UNSET
     product_id: UUID | Unset | None = UNSET
     expected_close_date: date | Unset | None = UNSET
+    term_ends_on: date | Unset | None = UNSET
     engaged_at: datetime | Unset | None = UNSET
     lifecycle: Lifecycle | Unset = UNSET
     tag_ids: Sequence[UUID] | Unset = UNSET
@@ -226,6 +227,8 @@ async def check(
             columns["currency"] = value.currency
     if details.expected_close_date is not UNSET:
         columns["expected_close_date"] = inputs.day(faults, details.expected_close_date, field="expectedCloseDate")
+    if details.term_ends_on is not UNSET:
+        columns["term_ends_on"] = inputs.day(faults, details.term_ends_on, field="termEndsOn")
     if details.engaged_at is not UNSET:
         columns["engaged_at"] = inputs.instant(faults, details.engaged_at, field="engagedAt")
     columns |= given(lifecycle=details.lifecycle)
@@ -330,6 +333,8 @@ async def _edit(
         if "lifecycle" in written:
             written["lifecycle_chosen_at"] = now
         await edits.write(lead, written | {"version": lead.version + 1, "updated_at": now})
+        if "term_ends_on" in changed:
+            await next_steps.term_moves([lead], now=now)
         await record(LeadUpdated(actor, lead.id, facts(before, lead, kept, told(changed))), now=now)
 
 

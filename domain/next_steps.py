@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import edits, local_times
+from domain import edits, jobs, local_times
+from domain.jobs import Queue
 from models.database import connected, read
 from models.leads import Lead
 
 SETTING = "followUps"
+# Lays out plans for leads, and lets what they laid out follow where a lead stands.
+TASK = "lay_out_plans"
 ESCALATE_AFTER_HOURS = 24
 NEXT = "SELECT min(due_at) AS due_at FROM follow_up WHERE lead_id = $1 AND status = 'OPEN'"
 # Those of the former owner, of which days are counted anew where the new one lives elsewhere.
@@ -76,6 +79,13 @@ async def hand_on(lead: Lead, former: UUID | None) -> list[UUID]:
         await connected().fetch(REZONE, [there["zone"], [row["id"] for row in days], *columns])
         await follow(lead)
     return [UUID(int=row["id"].int) for row in rows]
+
+
+async def term_moves(leads: Sequence[Lead], *, now: datetime) -> None:
+    """Have plans look at leads whose term ends at another time, once the running transaction has committed."""
+    arguments = {"subject_type": "lead", "subject_ids": [lead.id for lead in leads], "event_ids": [], "term": True}
+    workspace_id = leads[0].workspace_id
+    await jobs.schedule(TASK, arguments=arguments, due_at=now, now=now, workspace_id=workspace_id, queue=Queue.BULK)
 
 
 def _moved(row: Any, zone: str) -> tuple[datetime, datetime | None, datetime | None]:

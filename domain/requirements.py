@@ -46,6 +46,8 @@ FILLED: dict[str, Callable[[LeadFacts], bool]] = {
     "product": lambda facts: facts.lead.product_id is not None,
     "description": lambda facts: bool(facts.lead.description),
     "engagedAt": lambda facts: facts.lead.engaged_at is not None,
+    "termEndsOn": lambda facts: facts.lead.term_ends_on is not None,
+    "nextFollowUpAt": lambda facts: facts.lead.next_follow_up_at is not None,
     "tags": lambda facts: facts.tags > 0,
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import catalog, edits, inputs, lead_reminders, passwords, pipelines, policy, sessions, teams
+from domain import catalog, edits, inputs, next_steps, passwords, pipelines, policy, sessions, teams
 from domain.actors import ALL, Actor, ActorKind
 from domain.errors import AlreadyExists, DomainError, Faults, Required, Stale
 from domain.events import Event, changes, record
@@ -16,6 +17,7 @@ from domain.policy import Action
 from domain.sessions import SignedIn
 from domain.sign_in_attempts import Limit, count
 from domain.unset import UNSET, Unset, given
+from domain.work_days import FollowUpRules
 from models.database import transaction
 from models.exchange_rates import ExchangeRate
 from models.leads import Lead
@@ -108,6 +110,7 @@ async def update(
     role_visibility: Mapping[Role, Visibility] | Unset = UNSET,
     lifecycle_rules: Rules | Unset = UNSET,
     first_response_hours: int | Unset | None = UNSET,
+    follow_up_rules: FollowUpRules | Unset = UNSET,
     expected_version: int | None = None,
     now: datetime,
 ) -> Workspace:
@@ -135,6 +138,8 @@ async def update(
         lifecycle_rules.check(faults, field="lifecycleRules")
     if not isinstance(first_response_hours, Unset):
         inputs.whole(faults, first_response_hours, field="firstResponseHours", least=1, most=lead_reminders.MOST_HOURS)
+    if not isinstance(follow_up_rules, Unset):
+        follow_up_rules.check(faults, field="followUpRules")
     faults.raise_any()
     async with transaction():
         row = await _locked(actor.workspace_id, expected_version=expected_version)
@@ -146,6 +151,9 @@ async def update(
         if not isinstance(first_response_hours, Unset):
             known: Any = columns.get("settings", row.settings)
             columns["settings"] = known | {lead_reminders.SETTING: first_response_hours}
+        if not isinstance(follow_up_rules, Unset):
+            settings: dict[str, Any] = columns.get("settings", row.settings)  # type: ignore[assignment]
+            columns["settings"] = settings | {next_steps.SETTING: follow_up_rules.to_json()}
         changed = changes({column: getattr(row, column) for column in columns}, columns)
         if "base_currency" in changed and await _has_values(row.id):
             raise BaseCurrencyInUse(field="baseCurrency")

@@ -20,6 +20,7 @@ class Op(StrEnum):
     CONTAINS = "contains"
     STARTS_WITH = "starts with"
     IS_NULL = "is null"
+    PAST = "is past"
 
 
 @dataclass(frozen=True, slots=True)

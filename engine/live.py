@@ -19,7 +19,7 @@ from models.leads import Lead, LeadStatus
 
 TEAM, TAGS = "membership", "tags"
 # What hangs on a lead and is shown with it: its key in the facts of the events that tell of it.
-HANGING = frozenset({"activity_id", "comment_id", "attachment_id"})
+HANGING = frozenset({"activity_id", "comment_id", "attachment_id", "follow_up_id"})
 PLACE = ("pipeline_id", "stage_id", "rank")
 
 LiveLead: TypeAlias = Mapping[str, Any]

@@ -215,7 +215,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(MailTemplate),
         Noun(
             FollowUp,
-            search="to_tsvector('simple', {alias}.title || ' ' || coalesce({alias}.note, ''))",
+            search="search_words({alias}.title || ' ' || coalesce({alias}.note, ''))",
             searched=("title", "note"),
             links={
                 "lead": Link(Lead, ours="lead_id"),

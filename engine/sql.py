@@ -146,6 +146,8 @@ def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:
     match condition.op:
         case Op.IS_NULL:
             return f"{column} IS {'' if condition.value else 'NOT '}NULL"
+        case Op.PAST:
+            return f"{column} {'<' if condition.value else '>='} now()"
         case Op.IN:
             return f"{column} = ANY({params.add(condition.value, f'{cast}[]', list)})"
         case Op.NOT_IN:

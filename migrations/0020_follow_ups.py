@@ -152,11 +152,8 @@ class Migration(migrations.Migration):
                 ("note", fields.TextField(null=True, unique=False)),
                 (
                     "priority",
-                    fields.CharEnumField(
-                        default=Priority.NORMAL,
-                        description="LOW: LOW\nNORMAL: NORMAL\nHIGH: HIGH",
-                        enum_type=Priority,
-                        max_length=8,
+                    fields.IntEnumField(
+                        default=Priority.NORMAL, description="LOW: 1\nNORMAL: 2\nHIGH: 3", enum_type=Priority, generated=False
                     ),
                 ),
                 (
@@ -270,11 +267,8 @@ class Migration(migrations.Migration):
                 ("note", fields.TextField(null=True, unique=False)),
                 (
                     "priority",
-                    fields.CharEnumField(
-                        default=Priority.NORMAL,
-                        description="LOW: LOW\nNORMAL: NORMAL\nHIGH: HIGH",
-                        enum_type=Priority,
-                        max_length=8,
+                    fields.IntEnumField(
+                        default=Priority.NORMAL, description="LOW: 1\nNORMAL: 2\nHIGH: 3", enum_type=Priority, generated=False
                     ),
                 ),
                 (

@@ -1,7 +1,7 @@
 """What is to be done next: tasks on leads, companies and contacts, the plans that lay them out, and days off."""
 
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -29,10 +29,12 @@ class FollowUpStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class Priority(StrEnum):
-    LOW = "LOW"
-    NORMAL = "NORMAL"
-    HIGH = "HIGH"
+class Priority(IntEnum):
+    """How much it matters; kept as numbers, so that lists are ordered by it."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
 
 
 class PlanTrigger(StrEnum):
@@ -78,7 +80,7 @@ class FollowUpPlanStep(EditableRow):
     kind = fields.CharEnumField(FollowUpKind, max_length=10)
     title = fields.TextField()
     note: str | None = fields.TextField(null=True)
-    priority = fields.CharEnumField(Priority, max_length=8, default=Priority.NORMAL)
+    priority = fields.IntEnumField(Priority, default=Priority.NORMAL)
     anchor = fields.CharEnumField(PlanAnchor, max_length=10, default=PlanAnchor.TRIGGER)
     days = fields.IntField()
     # HH:MM; null: due on the day.
@@ -124,7 +126,7 @@ class FollowUp(EditableRow):
     kind = fields.CharEnumField(FollowUpKind, max_length=10)
     title = fields.TextField()
     note: str | None = fields.TextField(null=True)
-    priority = fields.CharEnumField(Priority, max_length=8, default=Priority.NORMAL)
+    priority = fields.IntEnumField(Priority, default=Priority.NORMAL)
     status = fields.CharEnumField(FollowUpStatus, max_length=10, default=FollowUpStatus.OPEN)
     due_at = fields.DatetimeField()
     due_on: date | None = fields.DateField(null=True)

@@ -34,6 +34,7 @@ from schema.filters import (
     on,
     through,
 )
+from schema.follow_ups import follow_ups_by
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.permissions import ObjectPermissions, viewer_can
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from schema.attachments import Attachment
     from schema.comments import Comment
     from schema.contacts import Contact, ContactFilter
+    from schema.follow_ups import FollowUp
     from schema.leads import Lead, LeadFilter
     from schema.users import User
 
@@ -124,6 +126,9 @@ class Company(Node):
         "company_id", "What people say about it, the newest first."
     )
     attachments: Connection[Annotated["Attachment", strawberry.lazy("schema.attachments")]] = attachments("company_id")
+    follow_ups: Connection[Annotated["FollowUp", strawberry.lazy("schema.follow_ups")]] = follow_ups_by(
+        "company_id", "What is and was to be done for it, the first due first."
+    )
     external_refs: list[ExternalRef] = external_refs_of("company")
 
 

@@ -32,6 +32,7 @@ from schema.filters import (
     on,
     through,
 )
+from schema.follow_ups import follow_ups_by
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.permissions import ObjectPermissions, viewer_can
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from schema.attachments import Attachment
     from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
+    from schema.follow_ups import FollowUp
     from schema.leads import Lead, LeadFilter
     from schema.surveys import SurveyDispatch
     from schema.users import User
@@ -93,6 +95,9 @@ class Contact(Node):
         "contact_id", "What people say about them, the newest first."
     )
     attachments: Connection[Annotated["Attachment", strawberry.lazy("schema.attachments")]] = attachments("contact_id")
+    follow_ups: Connection[Annotated["FollowUp", strawberry.lazy("schema.follow_ups")]] = follow_ups_by(
+        "contact_id", "What is and was to be done for it, the first due first."
+    )
     external_refs: list[ExternalRef] = external_refs_of("contact")
 
 

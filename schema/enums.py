@@ -7,12 +7,14 @@ import strawberry
 
 from domain.pipelines import Template
 from domain.policy import Action
+from domain.work_days import Weekday
 from models.activities import ActivityDirection, ActivityKind
 from models.bulks import BulkKind, BulkStatus
 from models.catalog import SourceKind
 from models.companies import Relationship
 from models.competitors import Threat
 from models.files import UploadPurpose
+from models.follow_ups import FollowUpKind, FollowUpStatus, PlanAnchor, PlanTrigger, Priority
 from models.imports import ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.needs import NeedKind
@@ -136,6 +138,35 @@ described(
     ATTACHMENT="A file that was attached.",
     SCORE="A new score.",
     EVENT="Anything else that happened.",
+)
+described(
+    FollowUpKind,
+    "What is to be done.",
+    CALL="A call.",
+    EMAIL="A mail.",
+    MEETING="A meeting.",
+    TODO="Anything else.",
+)
+described(
+    FollowUpStatus,
+    "How a follow-up stands.",
+    OPEN="It is to be done.",
+    DONE="It is done.",
+    CANCELLED="It is not to be done any more.",
+)
+described(Weekday, "A day of the week.", **{day.name: f"{day.name.capitalize()}." for day in Weekday})
+described(Priority, "How much something matters.", LOW="Little.", NORMAL="As usual.", HIGH="Much.")
+described(
+    PlanTrigger,
+    "When a plan of follow-ups is laid out.",
+    STAGE_ENTERED="When a lead comes into a stage.",
+    LEAD_WON="When a lead is won.",
+)
+described(
+    PlanAnchor,
+    "From what the days of a plan's step are counted.",
+    TRIGGER="From the day on which the plan is laid out.",
+    TERM_END="From the day on which the lead's term ends, once that is known.",
 )
 described(
     ActivityDirection,

@@ -134,6 +134,11 @@ def through(description: str, link: str) -> Any:
     return strawberry.field(default=strawberry.UNSET, description=description, metadata={"link": link})
 
 
+def flag(description: str, when: Condition) -> Any:
+    """Declare a filter's field that is true or false: whether a condition is met, or is not."""
+    return strawberry.field(default=strawberry.UNSET, description=description, metadata={"flag": when})
+
+
 def by_custom_fields(description: str) -> Any:
     """Declare a filter's field that tests custom fields, each named with its test."""
     return strawberry.field(default=strawberry.UNSET, description=description, metadata={"custom": True})
@@ -164,6 +169,8 @@ def condition(filter: Any, *, depth: int = 0) -> Condition:
             parts.append(Not(condition(value, depth=depth + 1)))
         elif "custom" in metadata:
             parts.append(_custom(value))
+        elif "flag" in metadata:
+            parts.append(metadata["flag"] if value else Not(metadata["flag"]))
         elif "link" in metadata:
             parts.append(_linked(metadata["link"], value, depth + 1))
         else:

@@ -72,6 +72,7 @@ class CaptureLeadInput(MutationInput):
     contact: CaptureContactInput | None = strawberry.field(default=None, description="A person to find or create.")
     lifecycle: Lifecycle | None = optional("How far it is qualified; a new lead is RAW if left out.")
     expected_close_date: date | None = strawberry.field(default=None, description="When it is to be decided.")
+    term_ends_on: date | None = optional("When what they have bought ends, such as a contract or a warranty.")
     engaged_at: datetime | None = strawberry.field(
         default=None, description="When selling began; now, if left out and its stage is no intake."
     )
@@ -94,6 +95,7 @@ class LeadChange(MutationInput):
     company_id: strawberry.ID | None = optional("The company that may buy.")
     lifecycle: Lifecycle | None = optional("How far it is qualified; null changes nothing.")
     expected_close_date: date | None = optional("When it is to be decided.")
+    term_ends_on: date | None = optional("When what they have bought ends, such as a contract or a warranty.")
     engaged_at: datetime | None = optional("When selling began.")
     tag_ids: list[strawberry.ID] | None = optional("All its tags, at most 50.")
     custom: list[CustomValueInput] | None = optional("Values of custom fields; those left out stay as they are.")
@@ -260,6 +262,7 @@ def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
         company_id=given_id(input.company_id, "Company", field="companyId"),
         product_id=given_id(input.product_id, "Product", field="productId"),
         expected_close_date=given(input.expected_close_date),
+        term_ends_on=given(input.term_ends_on),
         engaged_at=given(input.engaged_at),
         lifecycle=unless_null(input.lifecycle),
         tag_ids=UNSET if input.tag_ids is strawberry.UNSET else _tags(input.tag_ids),

@@ -55,10 +55,12 @@ from schema.filters import (
     ListFilter,
     StringFilter,
     by_custom_fields,
+    flag,
     junction,
     on,
     through,
 )
+from schema.follow_ups import follow_ups_by
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.qualification import LeadQualification, qualification_of
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from schema.companies import Company, CompanyFilter
     from schema.competitors import Competitor, CompetitorFilter, LeadCompetitor
     from schema.contacts import Contact, ContactFilter
+    from schema.follow_ups import FollowUp, FollowUpFilter
     from schema.hand_overs import HandOver
     from schema.needs import Need
     from schema.pipelines import Pipeline
@@ -269,6 +272,10 @@ class Lead(Node):
     )
     close_note: str | None = column("What was written when it was closed.")
     expected_close_date: date | None = column("When it is expected to be decided.")
+    term_ends_on: date | None = column("When what they have bought ends, such as a contract or a warranty.")
+    next_follow_up_at: datetime | None = column(
+        "When the first of its open follow-ups is due; null where no next step is planned."
+    )
     engaged_at: datetime | None = column("When selling began: when it first stood in a stage that is no intake.")
     stage_entered_at: datetime = column("Since when it stands in its stage.")
     first_activity_at: datetime | None = column("When the first of its activities happened.")
@@ -318,6 +325,9 @@ class Lead(Node):
     )
     comments: Connection[Annotated["Comment", strawberry.lazy("schema.comments")]] = comments_by(
         "lead_id", "What people say about it, the newest first."
+    )
+    follow_ups: Connection[Annotated["FollowUp", strawberry.lazy("schema.follow_ups")]] = follow_ups_by(
+        "lead_id", "What is and was to be done for it, the first due first."
     )
     watchers: Connection[Annotated["User", strawberry.lazy("schema.users")]] = watchers_of_lead()
     viewer_watches: bool = viewer_watches()
@@ -433,6 +443,13 @@ class LeadFilter:
     touches: IntFilter | None = on("By how many touches it had.", "touches")
     closed_at: DateTimeFilter | None = on("By when it was closed.", "closed_at")
     expected_close_date: DateFilter | None = on("By when it is expected to be decided.", "expected_close_date")
+    term_ends_on: DateFilter | None = on("By when what they have bought ends.", "term_ends_on")
+    next_follow_up_at: DateTimeFilter | None = on(
+        "By when its next follow-up is due; null is: no next step is planned.", "next_follow_up_at"
+    )
+    has_next_step: bool | None = flag(
+        "Whether a next step is planned: an open follow-up.", Compare("next_follow_up_at", Op.IS_NULL, value=False)
+    )
     company: Annotated["CompanyFilter", strawberry.lazy("schema.companies")] | None = through(
         "By its company.", "company"
     )
@@ -442,6 +459,9 @@ class LeadFilter:
     tags: ListFilter[Annotated["TagFilter", strawberry.lazy("schema.catalog")]] | None = through("By its tags.", "tags")
     activities: ListFilter[Annotated["ActivityFilter", strawberry.lazy("schema.activities")]] | None = through(
         "By what was done about it.", "activities"
+    )
+    follow_ups: ListFilter[Annotated["FollowUpFilter", strawberry.lazy("schema.follow_ups")]] | None = through(
+        "By what is and was to be done for it.", "followUps"
     )
     competitors: ListFilter[Annotated["CompetitorFilter", strawberry.lazy("schema.competitors")]] | None = through(
         "By the competitors in play.", "competitors"
@@ -467,6 +487,8 @@ class LeadOrderField(Enum):
     EXPECTED_CLOSE_DATE = strawberry.enum_value("expected_close_date", description="When it is to be decided.")
     CLOSED_AT = strawberry.enum_value("closed_at", description="When it was closed.")
     LAST_ACTIVITY_AT = strawberry.enum_value("last_activity_at", description="When its last activity happened.")
+    NEXT_FOLLOW_UP_AT = strawberry.enum_value("next_follow_up_at", description="When its next follow-up is due.")
+    TERM_ENDS_ON = strawberry.enum_value("term_ends_on", description="When what they have bought ends.")
     RANK = strawberry.enum_value("rank", description="Its place in its stage.")
     COMPANY_NAME = strawberry.enum_value(
         "company.name_normalised", description="Its company's name; slow where there are very many leads."

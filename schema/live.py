@@ -20,6 +20,7 @@ from models.activities import Activity as ActivityRow
 from models.attachments import Attachment as AttachmentRow
 from models.bulks import Bulk as BulkRow
 from models.conversations import Comment as CommentRow
+from models.follow_ups import FollowUp as FollowUpRow
 from models.imports import Import as ImportRow
 from models.imports import ImportStatus
 from models.leads import Lead as LeadRow
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from schema.activities import Activity
     from schema.attachments import Attachment
     from schema.comments import Comment
+    from schema.follow_ups import FollowUp
     from schema.leads import Lead, OwnerTeamFilter
 
 LOOKED_AFTER_SECONDS = 0.5
@@ -184,6 +186,12 @@ class LeadChanged(SeenLeadEvent):
     )
     attachment: Annotated["Attachment", strawberry.lazy("schema.attachments")] | None = hanging(
         AttachmentRow, "That file as it is now; null where it is removed or may not be seen.", by="attachment_id"
+    )
+    follow_up_id: strawberry.ID | None = hanging_key(
+        "FollowUp", "The follow-up that was planned, changed, ended, snoozed or opened again.", by="follow_up_id"
+    )
+    follow_up: Annotated["FollowUp", strawberry.lazy("schema.follow_ups")] | None = hanging(
+        FollowUpRow, "That follow-up as it is now; null where it may not be seen.", by="follow_up_id"
     )
 
 

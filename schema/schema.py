@@ -32,6 +32,10 @@ from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
 from schema.field_definitions import FieldDefinitionQueries
 from schema.files import FileMutations
+from schema.follow_up_mutations import FollowUpMutations
+from schema.follow_up_plan_mutations import FollowUpPlanMutations, HolidayMutations
+from schema.follow_up_plans import FollowUpPlanQueries
+from schema.follow_ups import FollowUpQueries
 from schema.hand_over_mutations import HandOverMutations
 from schema.hand_overs import HandOverQueries
 from schema.imports import ImportMutations, ImportQueries
@@ -85,6 +89,8 @@ class Query(
     DeliveryQueries,
     ExchangeRateQueries,
     FieldDefinitionQueries,
+    FollowUpPlanQueries,
+    FollowUpQueries,
     HandOverQueries,
     ImportQueries,
     LeadQueries,
@@ -129,6 +135,9 @@ class Mutation(
     DeliveryMutations,
     ExchangeRateMutations,
     FileMutations,
+    FollowUpMutations,
+    FollowUpPlanMutations,
+    HolidayMutations,
     HandOverMutations,
     ImportMutations,
     LeadMutations,

@@ -7,8 +7,11 @@ import strawberry
 
 from domain import lead_reminders, policy, workspaces
 from domain.lifecycle import Rules, Threshold
+from domain.next_steps import ESCALATE_AFTER_HOURS
 from domain.pipelines import Template
 from domain.unset import UNSET
+from domain.work_days import WEEKEND, Weekday
+from domain.work_days import FollowUpRules as FollowUpRulesValue
 from models.users import Role, Visibility
 from models.workspaces import Workspace as WorkspaceRow
 from schema.context import Info
@@ -86,6 +89,38 @@ def rules_of(given: LifecycleRulesInput | None) -> Rules:
     return Rules(*(Threshold(each.score, each.criteria) if each else Threshold() for each in levels))
 
 
+@strawberry.type(description="What is set for follow-ups.")
+class FollowUpRules:
+    days_off: list[Weekday] = strawberry.field(description="The days of the week on which nobody works.")
+    escalate_after_hours: int | None = strawberry.field(
+        description="How many hours after it was due a manager is told of an open follow-up; null: never."
+    )
+
+
+@strawberry.input(description="What to set for follow-ups.")
+class FollowUpRulesInput:
+    days_off: list[Weekday] = strawberry.field(
+        default_factory=lambda: list(WEEKEND),
+        description="The days of the week on which nobody works, at most six; Saturday and Sunday if left out.",
+    )
+    escalate_after_hours: int | None = strawberry.field(
+        default=ESCALATE_AFTER_HOURS,
+        description="How many hours after it was due a manager is told of an open follow-up; 24 if left out, null: "
+        "never.",
+    )
+
+
+def follow_up_rules(settings: dict[str, Any]) -> FollowUpRules:
+    """Return what a workspace's settings say of follow-ups."""
+    rules = FollowUpRulesValue.parse(settings)
+    return FollowUpRules(days_off=list(rules.days_off), escalate_after_hours=rules.escalate_after_hours)
+
+
+def follow_up_rules_of(given: FollowUpRulesInput | None) -> FollowUpRulesValue:
+    """Return what to set for follow-ups as the domain takes it; None is what is usual."""
+    return FollowUpRulesValue(tuple(given.days_off), given.escalate_after_hours) if given else FollowUpRulesValue()
+
+
 @noun(WorkspaceRow, description="A company that sells, and the border of everything it owns.")
 class Workspace(Node):
     name: str = column("What it is called.")
@@ -103,6 +138,7 @@ class Workspace(Node):
         "nobody is.",
         needs=("settings",),
     )
+    follow_up_rules: FollowUpRules = computed(follow_up_rules, "What is set for follow-ups.", needs=("settings",))
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")
 
@@ -152,6 +188,8 @@ class UpdateWorkspaceInput(MutationInput):
     )
     first_response_hours: int | None = optional(
         "Within how many hours somebody is to answer a captured lead, 1 to 8760; null: nobody is reminded."
+    follow_up_rules: FollowUpRulesInput | None = optional(
+        "What is set for follow-ups, in place of what was; null: what is usual."
     )
     expected_version: int | None = expected_version()
 
@@ -198,6 +236,9 @@ class WorkspaceMutations:
             else {entry.role: entry.visibility for entry in cast(list[RoleVisibilityInput], chosen or [])},
             lifecycle_rules=UNSET if given(input.lifecycle_rules) is UNSET else rules_of(input.lifecycle_rules),
             first_response_hours=given(input.first_response_hours),
+            follow_up_rules=UNSET
+            if given(input.follow_up_rules) is UNSET
+            else follow_up_rules_of(input.follow_up_rules),
             expected_version=input.expected_version,
             now=info.context.now,
         )

@@ -23,8 +23,10 @@ from domain import (
     deliveries,
     devices,
     exchange_rates,
+    follow_up_plans,
     follow_ups,
     hand_overs,
+    holidays,
     invitations,
     leads,
     lifecycle,
@@ -57,6 +59,7 @@ from domain.imports import runs as imports
 from workers.jobs import Task
 from workers.tasks.bulks import run_bulk
 from workers.tasks.custom_fields import remove_custom_values, settle_custom_index, settle_custom_indexes
+from workers.tasks.follow_ups import lay_out_plans
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.notifications import notify
@@ -65,17 +68,19 @@ from workers.tasks.scoring import score_faded_leads, score_leads
 from workers.tasks.surveys import cancel_surveys, dispatch_surveys, follow_detractors
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
-    leads.LeadCaptured: (score_leads, notify),
+    leads.LeadCaptured: (score_leads, notify, lay_out_plans),
     leads.LeadUpdated: (score_leads,),
     leads.LeadAssigned: (score_leads, notify),
-    leads.LeadDeleted: (),
-    leads.LeadRestored: (score_leads,),
-    moves.LeadMoved: (score_leads, notify),
+    leads.LeadDeleted: (lay_out_plans,),
+    leads.LeadRestored: (score_leads, lay_out_plans),
+    moves.LeadMoved: (score_leads, notify, lay_out_plans),
     moves.LeadMoveRequested: (notify,),
     moves.LeadMoveApproved: (notify,),
     moves.LeadMoveRejected: (notify,),
     closings.LeadClosed: (notify, dispatch_surveys),
     closings.LeadReopened: (score_leads, notify, cancel_surveys),
+    closings.LeadClosed: (notify, lay_out_plans),
+    closings.LeadReopened: (score_leads, notify, lay_out_plans),
     scoring.LeadScored: (qualify_leads,),
     watching.LeadWatched: (),
     watching.LeadUnwatched: (),
@@ -89,6 +94,13 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     **dict.fromkeys(follow_ups.CANCELLED.values(), ()),
     **dict.fromkeys(follow_ups.SNOOZED.values(), ()),
     **dict.fromkeys(follow_ups.REOPENED.values(), ()),
+    follow_up_plans.FollowUpPlanCreated: (),
+    follow_up_plans.FollowUpPlanUpdated: (),
+    follow_up_plans.FollowUpPlanArchived: (),
+    follow_up_plans.FollowUpPlanRestored: (),
+    holidays.HolidayCreated: (),
+    holidays.HolidayUpdated: (),
+    holidays.HolidayDeleted: (),
     notifications.NotificationCreated: (),
     notifications.NotificationsRead: (),
     lifecycle.LeadQualified: (),

@@ -25,10 +25,10 @@ from models.stages import Stage
 WRITTEN = (
     "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id", "rank", "status",
     "lifecycle", "lifecycle_chosen_at", "value", "currency", "closing_rate", "probability", "owner_id", "company_id",
-    "product_id", "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date", "engaged_at",
-    "stage_entered_at", "closed_at", "custom",
+    "product_id", "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date",
+    "term_ends_on", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
-AS_SAID = ("description", "close_note", "engaged_at", "expected_close_date", "value")
+AS_SAID = ("description", "close_note", "engaged_at", "expected_close_date", "term_ends_on", "value")
 IF_SAID = ("lifecycle", "created_at")
 
 TAGS = "SELECT lead_id, array_agg(tag_id) AS tag_ids FROM lead_tag WHERE lead_id = ANY($1) GROUP BY lead_id"
@@ -80,6 +80,7 @@ class _Edits:
         self._leads: list[Lead] = []
         self._left: list[UUID] = []
         self._given: list[UUID] = []
+        self._terms: list[Lead] = []
         self._handed: list[tuple[Lead, UUID | None]] = []
         self._moves: list[tuple[Any, ...]] = []
         self._events: list[Event] = []
@@ -104,6 +105,8 @@ class _Edits:
             lead.lifecycle_chosen_at = self._taking.now
         if ENDS_HAND_OVER & differ.keys():
             self._given.append(lead.id)
+        if "term_ends_on" in differ:
+            self._terms.append(lead)
         if "owner_id" in differ:
             self._handed.append((lead, differ["owner_id"][0]))
         lead.version += 1
@@ -125,6 +128,8 @@ class _Edits:
             await self._taking.run(OBSOLETE, self._left, self._taking.now)
         if self._given:
             await end_hand_overs(self._given, now=self._taking.now)
+        if self._terms:
+            await next_steps.term_moves(self._terms, now=self._taking.now)
         for lead, former in self._handed:
             await next_steps.hand_on(lead, former)
         await events.record(*self._events, now=self._taking.now)

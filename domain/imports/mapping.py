@@ -72,6 +72,7 @@ FIELDS: dict[ImportKind, dict[str, Form]] = {
         "engaged_at": Form.INSTANT,
         "closed_at": Form.INSTANT,
         "expected_close_date": Form.DAY,
+        "term_ends_on": Form.DAY,
         "created_at": Form.INSTANT,
     },
     ImportKind.COMPANIES: {

@@ -26,11 +26,14 @@ COLUMNS = (
     "id", "workspace_id", "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id",
     "rank", "status", "lifecycle", "value", "currency", "closing_rate", "probability", "score", "grade",
     "score_factors", "scored_at", "owner_id", "company_id", "product_id", "source_id", "lost_reason_id", "close_note",
-    "expected_close_date", "engaged_at", "stage_entered_at", "closed_at", "custom",
+    "expected_close_date", "term_ends_on", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
 UNSCORED = (None, None, "[]", None)
 # Tasks that no imported lead asks for: it has its score, people are told of the whole import, and its sale is history.
 DONE = (scoring.TASK, "notify", "dispatch_surveys")
+# Tasks that no imported lead asks for: it has its score, people are told of the whole import, and what was to be done
+# when it came where it stands is history.
+DONE = (scoring.TASK, "notify", "lay_out_plans")
 Record = tuple[Any, ...]
 
 
@@ -130,8 +133,8 @@ class _New:
             (values.get("lifecycle") or Lifecycle.RAW).value, self.value, self.currency,
             self._sheet.rate(self.currency, self.closed_at), probability(place.stage, place.status), *scored,
             self.owner_id, self.company_id, self.product_id, self.source_id, self.lost_reason_id if lost else None,
-            values.get("close_note"), values.get("expected_close_date"), values.get("engaged_at"), self.moved_at,
-            self.closed_at, dump(self._sheet.custom.column(self.row)),
+            values.get("close_note"), values.get("expected_close_date"), values.get("term_ends_on"),
+            values.get("engaged_at"), self.moved_at, self.closed_at, dump(self._sheet.custom.column(self.row)),
         )  # fmt: skip
 
     def moves(self) -> list[Record]:

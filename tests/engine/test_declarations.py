@@ -58,7 +58,7 @@ BY_HAND = {
     "LeadSummaryGroup": "stage owner team topTeam source product lostReason lostTo status companyRelationship",
     "LeadSummaryKey": "key label",
     "MoveRequestPayload": "lead",
-    "LeadChanged": "activityId activity commentId comment attachmentId attachment",
+    "LeadChanged": "activityId activity commentId comment attachmentId attachment followUpId followUp",
     "NotificationReceived": "notification",
     "HandOverPayload": "lead",
 }
@@ -294,6 +294,13 @@ def arguments(name: str) -> Iterator[tuple[str, type[Model], Any]]:
                 yield f"{type_}.{field}", read.model, get_named_type(definition.args[name].type)
 
 
+def columns_of(condition: Condition) -> list[str]:
+    """Return the columns that a condition compares."""
+    parts: Any = getattr(condition, "of", ())
+    inner = [name for part in (parts if isinstance(parts, tuple) else (parts,)) for name in columns_of(part)]
+    return [condition.column] if isinstance(condition, Compare) else inner
+
+
 def test_every_filter_tests_columns_and_links_that_are_there() -> None:
     pending = [(model, filter_type) for _, model, filter_type in arguments("filter")]
     seen: set[tuple[type[Model], str]] = set()
@@ -314,6 +321,8 @@ def test_every_filter_tests_columns_and_links_that_are_there() -> None:
                 inner: Any = get_named_type(inputs[name].type)
                 some = inner.fields.get("some")
                 pending.append((NOUNS[model].links[metadata["link"]].to, get_named_type(some.type) if some else inner))
+            elif "flag" in metadata:
+                assert lacking(model, *columns_of(metadata["flag"])) == [], f"{filter_type}.{name}"
             elif "custom" in metadata:
                 assert model in OWNERS, f"{filter_type}.{name}"
             else:

@@ -32,10 +32,12 @@ NO_FIELDS = {
         *("viewerCan", "moves", "activities", "timeline", "attachments", "custom"),
         *("comments", "watchers", "viewerWatches"),
         *("handOvers", "qualification", "surveyDispatches"),
+        *("handOvers", "qualification", "followUps"),
     },
     "COMPANY": {
         "attachments",
         "comments",
+        "followUps",
         "id",
         "version",
         "activities",
@@ -50,6 +52,7 @@ NO_FIELDS = {
         "attachments",
         "surveyDispatches",
         "comments",
+        "followUps",
         "id",
         "version",
         "activities",
@@ -134,7 +137,7 @@ async def test_filters_and_orders_are_those_of_the_lists() -> None:
 async def test_every_filter_and_order_belongs_to_a_field() -> None:
     admin = await seller()
     beside = {
-        "LEAD": {"id", "activities", "currency", "company", "team", "custom"},
+        "LEAD": {"id", "activities", "currency", "company", "team", "custom", "followUps", "hasNextStep"},
         "COMPANY": {"id", "leads", "contacts", "custom"},
         "CONTACT": {"id", "leads", "custom"},
         "PRODUCT": {"id"},

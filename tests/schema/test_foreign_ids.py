@@ -26,6 +26,9 @@ from domain import (
     competitors,
     contacts,
     criteria,
+    follow_up_plans,
+    follow_ups,
+    holidays,
     needs,
     products,
     teams,
@@ -37,6 +40,9 @@ from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
 from domain.criteria import Draft
+from domain.follow_up_plans import PlanDetails
+from domain.follow_ups import FollowUpDetails
+from domain.holidays import NewHoliday
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
@@ -47,6 +53,7 @@ from models.bulks import Bulk, BulkKind
 from models.calendar_feeds import CalendarFeed
 from models.conversations import Notification
 from models.deliveries import Delivery, Suppression
+from models.follow_ups import FollowUpKind, PlanTrigger
 from models.hand_overs import HandOver
 from models.imports import Import, ImportKind
 from models.leads import Lead
@@ -90,6 +97,7 @@ NOUNS = {
     "subjectId": "Lead",
     "contactIds": "Contact",
     "leadIds": "Lead",
+    "planId": "FollowUpPlan",
 }
 OF_MUTATION = {
     "approveMove": "MoveRequest",
@@ -99,6 +107,9 @@ OF_MUTATION = {
     "updateMember": "User",
     "updateTeam": "Team",
 }
+# Mutations of nouns of several words.
+OF_MUTATION |= {f"{verb}FollowUp": "FollowUp" for verb in ("update", "complete", "cancel", "snooze", "reopen")}
+OF_MUTATION |= {f"{verb}FollowUpPlan": "FollowUpPlan" for verb in ("update", "archive", "restore")}
 SAMPLES = {"String": "Name", "Int": 1, "Boolean": True, "Float": 0.5, "Decimal": "1", "Email": "new@example.com"}
 SAMPLES |= {
     "CurrencyCode": "USD",
@@ -166,6 +177,11 @@ async def objects(actor: Actor) -> dict[str, str]:
     staged = await upload(actor)
     attachment = await attachments.attach(actor, SubjectKey(Lead, lead.id), (await upload(actor)).id, now=NOW)
     team = await teams.create(actor, name="North", now=NOW)
+    due = FollowUpDetails(kind=FollowUpKind.CALL, title="Call", due_on=NOW.date())
+    planned = await follow_ups.create(actor, SubjectKey(Lead, lead.id), due, now=NOW)
+    after_sale = PlanDetails(name="After the sale", trigger=PlanTrigger.LEAD_WON)
+    plan = await follow_up_plans.create(actor, after_sale, now=NOW)
+    holiday = await holidays.create(actor, NewHoliday(NOW.date(), "New"), now=NOW)
     first = await stage(actor, StageKind.QUALIFY)
     wish = await MoveRequest.create(
         workspace_id=actor.workspace_id,
@@ -232,6 +248,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Bulk": bulk, "CalendarFeed": feed,
         "Survey": survey, "SurveyDispatch": asked,
         "Competitor": rival, "Attachment": attachment,
+        "FollowUp": planned, "FollowUpPlan": plan, "Holiday": holiday,
         "QualificationCriterion": criterion, "HandOver": over,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
