@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from domain import inputs
 from domain.errors import DomainError, Faults
 from domain.next_steps import ESCALATE_AFTER_HOURS, SETTING
 from models.database import read
+from models.reminders import Weekday
 
 # Of a run of days off longer than this, the first day after so many stands.
 LONGEST_RUN = 60
@@ -22,16 +22,6 @@ KNOWN = """
 SELECT (SELECT settings -> 'followUps' FROM workspace WHERE id = $1) AS rules,
        ARRAY(SELECT day FROM holiday WHERE workspace_id = $1) AS holidays
 """
-
-
-class Weekday(StrEnum):
-    MONDAY = "MONDAY"
-    TUESDAY = "TUESDAY"
-    WEDNESDAY = "WEDNESDAY"
-    THURSDAY = "THURSDAY"
-    FRIDAY = "FRIDAY"
-    SATURDAY = "SATURDAY"
-    SUNDAY = "SUNDAY"
 
 
 WEEKEND = (Weekday.SATURDAY, Weekday.SUNDAY)

@@ -7,7 +7,6 @@ import strawberry
 
 from domain.pipelines import Template
 from domain.policy import Action
-from domain.work_days import Weekday
 from models.activities import ActivityDirection, ActivityKind
 from models.bulks import BulkKind, BulkStatus
 from models.catalog import SourceKind
@@ -154,7 +153,6 @@ described(
     DONE="It is done.",
     CANCELLED="It is not to be done any more.",
 )
-described(Weekday, "A day of the week.", **{day.name: f"{day.name.capitalize()}." for day in Weekday})
 described(Priority, "How much something matters.", LOW="Little.", NORMAL="As usual.", HIGH="Much.")
 described(
     PlanTrigger,

@@ -10,8 +10,9 @@ from domain.lifecycle import Rules, Threshold
 from domain.next_steps import ESCALATE_AFTER_HOURS
 from domain.pipelines import Template
 from domain.unset import UNSET
-from domain.work_days import WEEKEND, Weekday
+from domain.work_days import WEEKEND
 from domain.work_days import FollowUpRules as FollowUpRulesValue
+from models.reminders import Weekday
 from models.users import Role, Visibility
 from models.workspaces import Workspace as WorkspaceRow
 from schema.context import Info

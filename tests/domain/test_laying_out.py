@@ -16,10 +16,11 @@ from domain.laying_out import PlanLaidOutAlready, TermUnknown
 from domain.leads import Archived, LeadDetails
 from domain.moves import LeadNotOpen
 from domain.subjects import SubjectKey
-from domain.work_days import FollowUpRules, NeverAtWork, Weekday
+from domain.work_days import FollowUpRules, NeverAtWork
 from models.events import Event, Job
 from models.follow_ups import FollowUp, FollowUpKind, FollowUpPlan, FollowUpStatus, PlanAnchor, PlanTrigger
 from models.leads import Lead, LeadStatus
+from models.reminders import Weekday
 from models.stages import StageKind
 from models.users import Role, User
 from tests.factories import NOW, lead, member, seller, stage

@@ -29,6 +29,7 @@ from models.deliveries import Channel, Delivery, DeliveryStatus, Suppression, Su
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
+from models.follow_ups import FollowUp, FollowUpKind, FollowUpPlan, FollowUpPlanStep, Holiday, PlanTrigger
 from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportFault, ImportKind
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
@@ -125,6 +126,10 @@ class _Crowd:
         for subject in (leads, companies, contacts):
             await self._talk(subject, users)
         await self._remind(leads)
+            await self._plan(subject, users, stages)
+        await _made(
+            [Holiday(**self._row(number), day=NOW.date() + timedelta(number), name="Off") for number in range(MANY)]
+        )
         await self._compete(leads, rivals, products)
         await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)
@@ -451,6 +456,47 @@ class _Crowd:
                 ActivityParticipant(**home, activity_id=activity.id, user_id=user.id, contact_id=contact.id)
                 for activity in made
                 for user, contact in zip(users[:FEW], contacts, strict=False)
+            ]
+        )
+
+    async def _plan(self, subjects: Sequence[Model], users: Sequence[User], stages: Sequence[Stage]) -> None:
+        key = f"{subjects[0]._meta.db_table}_id"
+        plans = await _made(
+            [
+                FollowUpPlan(
+                    **self._row(number),
+                    name=f"{key} {number}",
+                    trigger=PlanTrigger.STAGE_ENTERED,
+                    stage_id=stages[number % len(stages)].id,
+                    pipeline_id=stages[number % len(stages)].pipeline_id,
+                    since=NOW,
+                )
+                for number in range(MANY)
+            ]
+        )
+        alike: dict[str, Any] = {"kind": FollowUpKind.CALL, "title": "Call"}
+        await _made(
+            [
+                FollowUpPlanStep(**self._row(number), plan_id=plan.id, number=number, days=number, **alike)
+                for plan in plans
+                for number in range(FEW)
+            ]
+        )
+        await _made(
+            [
+                FollowUp(
+                    **self._row(place),
+                    **{key: subject.pk},
+                    **alike,
+                    owner_id=users[(place + number) % len(users)].id,
+                    created_by_id=users[number].id,
+                    ended_by_id=users[place % len(users)].id,
+                    plan_id=plans[(place + number) % MANY].id,
+                    due_at=NOW + timedelta(minutes=number),
+                    time_zone="UTC",
+                )
+                for place, subject in enumerate(subjects)
+                for number in range(FEW)
             ]
         )
 

@@ -4,7 +4,7 @@ Both executors read pages by the same SQL, so neither can say whether that is ri
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from operator import ge, gt, itemgetter, le, lt
@@ -16,9 +16,13 @@ from tortoise.models import Model
 
 from domain import policy
 from domain.actors import ALL, Actor
-from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, WITH_LEAD, Link
+from engine.conditions import All, Compare, Condition, Op
+from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, WITH_ITS_SUBJECT, WITH_LEAD, Link
 from models.calendar_feeds import CalendarFeed
+from models.companies import Company
+from models.contacts import Contact
 from models.custom_fields import CustomField, CustomFieldType
+from models.follow_ups import FollowUpPlanStep
 from models.leads import Lead, LeadStatus
 from models.saved_views import SavedView
 from models.users import Membership, User
@@ -52,6 +56,12 @@ class Lists:
         if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
             gone = {lead["id"] for lead in self.world.of(self.at, Lead) if lead["deleted_at"] is not None}
             rows = [row for row in rows if row["lead_id"] not in gone]
+        if NOUNS[model].live == WITH_ITS_SUBJECT:
+            for subject, key in ((Lead, "lead_id"), (Company, "company_id"), (Contact, "contact_id")):
+                gone = {one["id"] for one in self.world.of(self.at, subject) if one["deleted_at"] is not None}
+                rows = [row for row in rows if row[key] not in gone]
+        if model is FollowUpPlanStep:
+            rows = [row for row in rows if row["removed_at"] is None]
         return [row for row in rows if self._is_seen(model, row)]
 
     def _is_seen(self, model: type[Model], row: Columns) -> bool:
@@ -94,6 +104,8 @@ class Lists:
             return (all if name == "and" else any)(self._passes(model, row, inner, part) for part in parts)
         if name == "not":
             return not self._passes(model, row, inner, value)
+        if "flag" in metadata:
+            return _meets(row, metadata["flag"]) is value
         if "custom" in metadata:
             tests = value if isinstance(value, list) else [value]
             return all(self._custom(model, row, one) for one in tests)
@@ -151,6 +163,21 @@ class Lists:
             for row in rows
             if row["status"] is LeadStatus.OPEN or (row["status"] is LeadStatus.WON and row["closed_at"] >= since)
         ]
+
+
+def _meets(row: Columns, condition: Condition) -> bool:
+    """Say whether a row meets the condition of a flag."""
+    if isinstance(condition, All):
+        return all(_meets(row, part) for part in condition.of)
+    assert isinstance(condition, Compare)
+    held = row.get(condition.column)
+    match condition.op:
+        case Op.IS_NULL:
+            return (held is None) is condition.value
+        case Op.PAST:
+            return (held is not None and held < datetime.now(UTC)) is condition.value
+        case _:
+            return _tests(held, "eq", condition.value)
 
 
 def in_order(rows: Iterable[Columns], orders: Sequence[tuple[str | Callable[[Columns], Any], bool]]) -> list[Columns]:

@@ -44,6 +44,17 @@ from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
 from models.files import File, UploadPurpose
+from models.follow_ups import (
+    FollowUp,
+    FollowUpKind,
+    FollowUpPlan,
+    FollowUpPlanStep,
+    FollowUpStatus,
+    Holiday,
+    PlanAnchor,
+    PlanTrigger,
+    Priority,
+)
 from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, Lead, LeadCompetitor, LeadContact, LeadStatus, LeadTag, Lifecycle
@@ -292,6 +303,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
         TimelineEntry, CalendarFeed, Delivery, Suppression, Device, Reminder,
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
+        TimelineEntry, CalendarFeed, FollowUp, FollowUpPlan, Holiday,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -305,6 +317,7 @@ ORDER: tuple[type[Model], ...] = (
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
     HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression, Device, Reminder,
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
+    HandOver, QualificationAnswer, CalendarFeed, FollowUpPlan, FollowUpPlanStep, FollowUp, Holiday,
 )  # fmt: skip
 
 
@@ -338,6 +351,8 @@ class _Filling:
             self._lead(number)
         self._talk()
         self._files()
+        with self.aside():
+            self._plans()
         self._log()
         self._imports()
         self._bulks()
@@ -960,6 +975,84 @@ class _Filling:
         )
         for user in self.chance.sample(self.rows(User), self.chance.randrange(3)):
             self.add(CommentMention, comment_id=comment["id"], user_id=user["id"])
+
+    def _plans(self) -> None:
+        """Plans of follow-ups, what is and was to be done, and days off."""
+        for number in range(4):
+            stage = self.chance.choice(self.rows(Stage))
+            enters = number % 2 == 0
+            plan = self.add(
+                FollowUpPlan,
+                name=f"Plan {number}",
+                trigger=PlanTrigger.STAGE_ENTERED if enters else PlanTrigger.LEAD_WON,
+                stage_id=stage["id"] if enters else None,
+                pipeline_id=None if enters else self.maybe(stage["pipeline_id"]),
+                since=NOW,
+                archived_at=self.maybe(NOW, 0.3),
+                **self.stamps(),
+            )
+            for step in range(self.chance.randrange(4)):
+                self.add(
+                    FollowUpPlanStep,
+                    plan_id=plan["id"],
+                    number=step + 1,
+                    kind=self.chance.choice(list(FollowUpKind)),
+                    title=self.name(),
+                    note=self.maybe(self.text()),
+                    priority=self.chance.choice(list(Priority)),
+                    anchor=self.chance.choice(list(PlanAnchor)),
+                    days=self.chance.randrange(60),
+                    at=self.maybe("09:30"),
+                    removed_at=self.maybe(NOW, 0.2),
+                    **self.stamps(),
+                )
+        for column, model in (("lead_id", Lead), ("company_id", Company), ("contact_id", Contact)):
+            for subject in self.chance.sample(self.rows(model), 8):
+                for _ in range(self.chance.randrange(1, 4)):
+                    self._follow_up(**dict.fromkeys(("lead_id", "company_id", "contact_id")) | {column: subject["id"]})
+        for lead in self.rows(Lead):
+            due = [row["due_at"] for row in self.rows(FollowUp) if row["lead_id"] == lead["id"]]
+            lead["next_follow_up_at"] = min(due, default=None)
+            lead["term_ends_on"] = self.maybe(self.day(), 0.4)
+        for number in range(6):
+            self.add(Holiday, day=NOW.date() + timedelta(days=number), name=self.name(), **self.stamps())
+
+    def _follow_up(self, **on: UUID | None) -> None:
+        status = self.chance.choice(list(FollowUpStatus))
+        ended = status is not FollowUpStatus.OPEN
+        due_at = self.instant()
+        recurs = self.chance.random() < 0.2
+        self.add(
+            FollowUp,
+            **on,
+            owner_id=self.maybe(self.one(User), 0.9),
+            created_by_id=self.maybe(self.one(User), 0.8),
+            kind=self.chance.choice(list(FollowUpKind)),
+            title=self.name(),
+            note=self.maybe(self.text()),
+            priority=self.chance.choice(list(Priority)),
+            status=status,
+            due_at=due_at,
+            due_on=self.maybe(due_at.date(), 0.5),
+            time_zone=self.chance.choice(("UTC", "Europe/Berlin")),
+            remind_minutes_before=self.maybe(15),
+            remind_at=None,
+            escalate_at=None,
+            snoozed_until=None,
+            recurrence="FREQ=DAILY" if recurs else None,
+            series_id=self.world.take() if recurs else None,
+            series={"start": "2026-03-02T09:00:00", "alike": {}} if recurs else None,
+            occurrence=1,
+            plan_id=self.maybe(self.one(FollowUpPlan), 0.3),
+            plan_step_id=None,
+            plan_key=None,
+            occasion=None,
+            outcome=self.maybe(self.text()) if status is FollowUpStatus.DONE else None,
+            cancel_reason=self.maybe(self.text()) if status is FollowUpStatus.CANCELLED else None,
+            ended_at=due_at if ended else None,
+            ended_by_id=self.maybe(self.one(User)) if ended else None,
+            **self.stamps(),
+        )
 
     def _files(self) -> None:
         """Files on what may be deleted, some of which have lost their bytes, and uploads that wait for their use."""
