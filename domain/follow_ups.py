@@ -278,9 +278,8 @@ async def end(
     """End an open follow-up on a locked subject, and record that."""
     quiet = {"remind_at": None, "escalate_at": None, "snoozed_until": None}
     ended = {"ended_at": now, "ended_by_id": actor.user_id}
-    changed = await edits.apply(row, {**columns, **quiet, **ended}, now=now)
-    await unreminded.let_be(row.workspace_id, [row.id], now=now)
     changed = await _write(actor, row, {**columns, **quiet, **ended}, now=now)
+    await unreminded.let_be(row.workspace_id, [row.id], now=now)
     stands = await next_steps.follow(subject) if isinstance(subject, Lead) else {}
     told = {name: change for name, change in changed.items() if name in columns}
     await tell(event, actor, subject, row, changed=told, stands=stands, now=now)

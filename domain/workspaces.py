@@ -5,8 +5,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import catalog, edits, inputs, lead_reminders, passwords, pipelines, policy, sessions, teams
-from domain import catalog, edits, inputs, next_steps, passwords, pipelines, policy, sessions, teams
+from domain import (
+    catalog,
+    edits,
+    inputs,
+    lead_reminders,
+    next_steps,
+    passwords,
+    pipelines,
+    policy,
+    sessions,
+    teams,
+)
 from domain.actors import ALL, Actor, ActorKind
 from domain.errors import AlreadyExists, DomainError, Faults, Required, Stale
 from domain.events import Event, changes, record

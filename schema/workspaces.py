@@ -189,6 +189,7 @@ class UpdateWorkspaceInput(MutationInput):
     )
     first_response_hours: int | None = optional(
         "Within how many hours somebody is to answer a captured lead, 1 to 8760; null: nobody is reminded."
+    )
     follow_up_rules: FollowUpRulesInput | None = optional(
         "What is set for follow-ups, in place of what was; null: what is usual."
     )

@@ -125,11 +125,10 @@ class _Crowd:
         await self._hang_on(leads, contacts[: MANY * FEW], tags, stages, users)
         for subject in (leads, companies, contacts):
             await self._talk(subject, users)
-        await self._remind(leads)
             await self._plan(subject, users, stages)
-        await _made(
-            [Holiday(**self._row(number), day=NOW.date() + timedelta(number), name="Off") for number in range(MANY)]
-        )
+        await self._remind(leads)
+        days = [NOW.date() + timedelta(number) for number in range(MANY)]
+        await _made([Holiday(**self._row(number), day=day, name="Off") for number, day in enumerate(days)])
         await self._compete(leads, rivals, products)
         await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)

@@ -303,7 +303,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         MoveRequest, Need, Pipeline, Product, SavedView, Source, Stage, StageTransition, Tag, Team, User, Workspace,
         TimelineEntry, CalendarFeed, Delivery, Suppression, Device, Reminder,
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
-        TimelineEntry, CalendarFeed, FollowUp, FollowUpPlan, Holiday,
+        FollowUp, FollowUpPlan, Holiday,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -317,7 +317,7 @@ ORDER: tuple[type[Model], ...] = (
     Comment, CommentMention, LeadWatcher, Notification, Bulk, BulkRow,
     HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression, Device, Reminder,
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
-    HandOver, QualificationAnswer, CalendarFeed, FollowUpPlan, FollowUpPlanStep, FollowUp, Holiday,
+    FollowUpPlan, FollowUpPlanStep, FollowUp, Holiday,
 )  # fmt: skip
 
 
