@@ -65,6 +65,7 @@ from schema.summaries import SummaryQueries
 from schema.suppressions import SuppressionMutations, SuppressionQueries
 from schema.survey_forms import SurveyFormMutations, SurveyFormQueries
 from schema.survey_mutations import SurveyMutations
+from schema.survey_results import SurveyResultQueries
 from schema.surveys import SurveyQueries
 from schema.teams import TeamMutations, TeamQueries
 from schema.users import UserMutations, UserQueries
@@ -111,6 +112,7 @@ class Query(
     SuppressionQueries,
     SurveyFormQueries,
     SurveyQueries,
+    SurveyResultQueries,
     TeamQueries,
     UserQueries,
     WorkspaceQueries,

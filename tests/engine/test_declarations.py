@@ -50,13 +50,16 @@ pytestmark = pytest.mark.usefixtures("db")
 # Resolvers written by hand. Each runs once a row of what is above it, so that there must be a reason for it: they are
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
-    "Query": "surveyForm fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
+    "Query": "surveyForm surveyResults fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
     "reminderSettings webPushPublicKey mailTemplates previewMailTemplate",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
     "LeadSummaryGroup": "stage owner team topTeam source product lostReason lostTo status companyRelationship",
     "LeadSummaryKey": "key label",
+    "SurveyResults": "verbatims",
+    "SurveyResultGroup": "key label sent responses responseRate distribution meanScore nps satisfiedShare",
+    "SurveyTotals": "sent responses responseRate distribution meanScore nps satisfiedShare",
     "MoveRequestPayload": "lead",
     "LeadChanged": "activityId activity commentId comment attachmentId attachment followUpId followUp",
     "NotificationReceived": "notification",
