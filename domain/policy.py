@@ -314,6 +314,9 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     FollowUp: "lead__owner_id",
     Notification: "lead__owner_id",
     Reminder: "lead__owner_id",
+    SurveyDispatch: "lead__owner_id",
+    SurveyResponse: "lead__owner_id",
+    Referral: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
 TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}
