@@ -11,6 +11,7 @@ import strawberry
 import schema.deliveries  # noqa: F401  (describes channels and how messages stand)
 from engine.pages import Order
 from models.deliveries import Channel, Delivery, DeliveryStatus
+from models.follow_ups import FollowUp as FollowUpRow
 from models.leads import Lead as LeadRow
 from models.reminders import Reminder as ReminderRow
 from models.reminders import ReminderKind
@@ -23,6 +24,7 @@ from schema.nodes import Node
 from schema.orders import Direction, direction
 
 if TYPE_CHECKING:
+    from schema.follow_ups import FollowUp
     from schema.leads import Lead
 
 described(
@@ -71,6 +73,9 @@ class Reminder(Node):
     kind: ReminderKind = column("What it reminds of.")
     due_at: datetime = column("When it was due.")
     created_at: datetime = column("When the viewer was reminded.")
+    follow_up: Annotated["FollowUp", strawberry.lazy("schema.follow_ups")] | None = relation(
+        FollowUpRow, "The follow-up that it is about, if one.", by="follow_up_id"
+    )
     lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(
         LeadRow, "The lead that it is about, if one.", by="lead_id"
     )
@@ -85,6 +90,7 @@ class ReminderFilter:
     due_at: DateTimeFilter | None = on("By when they were due.", "due_at")
     created_at: DateTimeFilter | None = on("By when the viewer was reminded.", "created_at")
     lead: IDFilter | None = on("By the lead that they are about.", "lead_id", noun="Lead")
+    follow_up: IDFilter | None = on("By the follow-up that they are about.", "follow_up_id", noun="FollowUp")
     and_: list["ReminderFilter"] | None = junction("and", "All of these pass.")
     or_: list["ReminderFilter"] | None = junction("or", "Any of these passes.")
     not_: "ReminderFilter | None" = junction("not", "This does not pass.")

@@ -222,13 +222,13 @@ def _digest(items: Sequence[Told], now: datetime) -> Letter:
 def _push(key: UUID, told: Told, device: Device) -> Push:
     row = told.row
     facts, kind = _facts(row), ReminderKind(row["kind"])
-    language = words(best_language(row["locale"], row["home_locale"]))
+    said = words(best_language(row["locale"], row["home_locale"]))
     urgent = kind is ReminderKind.FOLLOW_UP_OVERDUE or row["priority"] == Priority.HIGH
     return Push(
         id=key,
         to=Target(device.platform, device.address, device.p256dh, device.auth),
         title=facts["title"],
-        body=_said(language, kind, facts, row["time_zone"] or row["home"]),
+        body=_body(said, kind, facts, row["time_zone"] or row["home"]),
         kind=kind.value,
         topic=f"{reminders.COMPOSED[kind]}:{row['follow_up_id'] or row['lead_id']}",
         url=facts["link"],
@@ -236,20 +236,18 @@ def _push(key: UUID, told: Told, device: Device) -> Push:
     )
 
 
-def _said(language: Words, kind: ReminderKind, facts: Mapping[str, Any], zone: str) -> str:
+def _body(said: Words, kind: ReminderKind, facts: Mapping[str, Any], zone: str) -> str:
     """Return what a push says beside its title."""
     if kind is ReminderKind.LEAD_ROTTING:
-        return language(
-            "In the stage %(stage)s since %(moment)s", stage=facts["stage"], moment=_at(language, facts, zone)
-        )
+        return said("In the stage %(stage)s since %(moment)s", stage=facts["stage"], moment=_at(said, facts, zone))
     if kind is ReminderKind.FIRST_RESPONSE_MISSED:
-        return language("Nobody has answered since %(moment)s", moment=_at(language, facts, zone))
-    due = language("Due: %(moment)s", moment=_at(language, facts, zone))
+        return said("Nobody has answered since %(moment)s", moment=_at(said, facts, zone))
+    due = said("Due: %(moment)s", moment=_at(said, facts, zone))
     owner = facts["owner"] if kind is ReminderKind.FOLLOW_UP_OVERDUE else None
     return " · ".join(filter(None, (facts["about"], due, owner)))
 
 
-def _at(language: Words, facts: Mapping[str, Any], zone: str) -> str:
+def _at(said: Words, facts: Mapping[str, Any], zone: str) -> str:
     if facts["due_on"] is not None:
-        return language.date(facts["due_on"])
-    return language.moment(facts["due_at"] or facts["since"], zone)
+        return said.date(facts["due_on"])
+    return said.moment(facts["due_at"] or facts["since"], zone)
