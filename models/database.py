@@ -14,10 +14,11 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
-from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.executor import MigrationTarget
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor
 from tortoise.transactions import in_transaction
 
+from models.migrating import Executor
 from models.postgres import ChangedMeanwhile, Opened, Unit, running
 from models.postgres import PooledConnection as PooledConnection
 from models.postgres import connected as connected
@@ -133,7 +134,7 @@ async def migrate(url: str, *, target: str | None = None) -> None:
         async with in_transaction() as connection:
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
             await pending()
-            executor = MigrationExecutor(connection, chosen["apps"])
+            executor = Executor(connection, chosen["apps"])
             # The executor looks for its table before it makes it, which a transaction does not survive.
             await executor.recorder.ensure_schema(AsyncpgSchemaEditor(connection, atomic=False))
             await executor.migrate([MigrationTarget("models", target or "__latest__")])
