@@ -2,7 +2,7 @@
 
 A delivery is marked as being sent, and that is committed, before it is handed over. So whoever finds the mark of a
 dead worker knows that the receiver may have the message, and says so in the row (`at_risk`) when sending it again.
-Leases are told by the database's clock. `now` says what is due.
+`now` says what is due.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,11 +18,12 @@ import orjson
 import structlog
 
 from adapters.sending import Deferred, Refused, Unavailable
-from domain import mail_kinds, suppressions
+from domain import suppressions
 from models.base import uuid7
 from models.deliveries import Channel, DeliveryStatus
-from models.postgres import connected
+from workers import ledger
 from workers.composers import COMPOSERS, PREPARERS, SENDERS
+from workers.ledger import Outcome, execute, words_of
 from workers.messages import Due, Later, Skip
 from workers.supervision import LOST
 
@@ -41,85 +41,8 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 # What waits for a channel that does not work is no fault of the message, but news that nobody needs after so long.
 WAITS_AT_MOST = timedelta(days=3)
 SHORTEST_CHANNEL_PAUSE, LONGEST_CHANNEL_PAUSE = 1.0, 60.0
-REASON_CHARACTERS = 1000
 
 logger = structlog.get_logger(__name__)
-
-CLAIM = """
-WITH free AS (
-    SELECT id FROM delivery
-    WHERE status = 'PENDING' AND due_at <= $1 AND carried_by_id IS NULL AND channel <> ALL($2::text[])
-      AND (lease_until IS NULL OR lease_until < clock_timestamp()) {of}
-    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
-)
-UPDATE delivery SET
-    attempts = attempts + 1, claim_id = $4, lease_until = clock_timestamp() + make_interval(secs => $5),
-    at_risk = at_risk OR sending_at IS NOT NULL, sending_at = NULL
-FROM free WHERE delivery.id = free.id
-RETURNING delivery.id, workspace_id, channel, kind, due_at, created_at, user_id, contact_id, address, about_id,
-          device_id, data, attempts, at_risk
-"""
-CLAIM_ANY = CLAIM.format(of="")
-CLAIM_ACCOUNT_MAILS = CLAIM.format(of=f"AND kind IN ({', '.join(repr(kind) for kind in mail_kinds.ACCOUNT)})")
-
-# Neither mark nor renewal waits for a row that somebody else has locked: whoever cancels many would wait for us too.
-MARK = """
-UPDATE delivery SET sending_at = clock_timestamp(), address = new.address,
-    lease_until = clock_timestamp() + make_interval(secs => $4)
-FROM unnest($1::uuid[], $2::text[]) AS new(id, address)
-WHERE delivery.id = new.id AND delivery.id IN (
-    SELECT id FROM delivery WHERE id = ANY($1) AND claim_id = $3 AND status = 'PENDING' FOR UPDATE SKIP LOCKED
-)
-RETURNING delivery.id
-"""
-RENEW = """
-UPDATE delivery SET lease_until = clock_timestamp() + make_interval(secs => $3)
-WHERE id IN (
-    SELECT id FROM delivery WHERE id = ANY($1) AND claim_id = $2 AND status = 'PENDING' FOR UPDATE SKIP LOCKED
-)
-"""
-# What was sent is sent, even where another worker has claimed it since.
-RECORD = """
-WITH held AS (SELECT id FROM delivery WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
-UPDATE delivery SET
-    status = told.status, due_at = coalesce(told.due_at, delivery.due_at),
-    reason = CASE WHEN told.status = 'PENDING' THEN coalesce(told.reason, delivery.reason) ELSE told.reason END,
-    at_risk = delivery.at_risk OR told.at_risk, attempts = delivery.attempts - told.uncounted,
-    sending_at = NULL, lease_until = NULL, claim_id = NULL,
-    ended_at = CASE WHEN told.status = 'PENDING' THEN NULL ELSE $8::timestamptz END
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bool[], $6::int[])
-     AS told(id, status, due_at, reason, at_risk, uncounted)
-     JOIN held ON held.id = told.id
-WHERE delivery.id = told.id AND delivery.status = 'PENDING' AND (delivery.claim_id = $7 OR told.status = 'SENT')
-"""
-# What a message carries along goes with it, and ends as it does.
-CARRIERS = frozenset({"reminder_digest"})
-RECORD_CARRIERS = (
-    RECORD.replace("UPDATE delivery SET", ", ended AS (UPDATE delivery SET", 1)
-    + """
-    RETURNING delivery.id, delivery.status, delivery.reason, delivery.at_risk, delivery.ended_at
-), carried AS (
-    SELECT c.id, ended.status, ended.reason, ended.at_risk, ended.ended_at FROM ended CROSS JOIN LATERAL (
-        SELECT id FROM delivery WHERE carried_by_id = ended.id AND status = 'PENDING' ORDER BY id FOR NO KEY UPDATE
-    ) c
-)
-UPDATE delivery SET status = carried.status, reason = carried.reason, at_risk = delivery.at_risk OR carried.at_risk,
-    ended_at = carried.ended_at, sending_at = NULL
-FROM carried WHERE delivery.id = carried.id
-"""
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a delivery; one still PENDING is tried again, at once where it has no `due_at`."""
-
-    id: UUID
-    status: DeliveryStatus
-    reason: str | None = None
-    due_at: datetime | None = None
-    at_risk: bool = False
-    counted: bool = True
 
 
 class Pause:
@@ -147,12 +70,12 @@ _batches: set["asyncio.Task[None]"] = set()
 
 async def sweep(now: datetime) -> int:
     """Deliver a batch of what is due; return how many deliveries it held."""
-    return await _swept(CLAIM_ANY, now)
+    return await _swept(ledger.CLAIM_ANY, now)
 
 
 async def sweep_account_mails(now: datetime) -> int:
     """Deliver mails that somebody waits for at a screen, which must not stand behind a hundred thousand others."""
-    return await _swept(CLAIM_ACCOUNT_MAILS, now)
+    return await _swept(ledger.CLAIM_ACCOUNT_MAILS, now)
 
 
 async def settle() -> None:
@@ -210,7 +133,7 @@ class Batch:
     async def claim(self, sql: str) -> bool:
         """Claim what is due; say whether anything was."""
         paused = [channel.value for channel, pause in PAUSES.items() if pause.holds]
-        found = await _execute(sql, [self._now, paused, BATCH, self.id, LEASE_SECONDS])
+        found = await execute(sql, [self._now, paused, BATCH, self.id, LEASE_SECONDS])
         for row in found:
             facts = dict(row) | {"channel": Channel(row["channel"]), "data": orjson.loads(row["data"])}
             self.open[row["id"]] = Due(**facts)
@@ -250,7 +173,7 @@ class Batch:
             while True:
                 await asyncio.sleep(LEASE_SECONDS / 3)
                 with suppress(*LOST):
-                    await _execute(RENEW, [list(self.open), self.id, LEASE_SECONDS])
+                    await execute(ledger.RENEW, [list(self.open), self.id, LEASE_SECONDS])
 
         renewing = asyncio.create_task(renew())
         try:
@@ -288,8 +211,8 @@ class Batch:
         while self._outcomes:
             outcomes, self._outcomes = self._outcomes, []
             try:
-                carrying = any(row.kind in CARRIERS for one in outcomes if (row := self.open.get(one.id)))
-                await _persist(self.id, outcomes, carrying=carrying, now=self.now)
+                carrying = any(row.kind in ledger.CARRIERS for one in outcomes if (row := self.open.get(one.id)))
+                await ledger.record(self.id, outcomes, carrying=carrying, now=self.now)
             except BaseException:
                 self._outcomes = outcomes + self._outcomes
                 raise
@@ -319,7 +242,7 @@ class Batch:
                 ready |= made if prepare is None else await prepare(rows, made)
             except Exception as error:
                 logger.exception("messages were not composed", kind=kind, channel=channel)
-                self._tell(*(self._again(row, f"It could not be composed: {_words_of(error)}") for row in rows))
+                self._tell(*(self._again(row, f"It could not be composed: {words_of(error)}") for row in rows))
             else:
                 ended = {row.id: _not_now(row, ready.get(row.id)) for row in rows}
                 self._tell(*(outcome for outcome in ended.values() if outcome))
@@ -333,7 +256,7 @@ class Batch:
         if not rows:
             return
         addresses = [getattr(message, "email", None) or row.address for row, message in rows]
-        found = await _execute(MARK, [[row.id for row, _ in rows], addresses, self.id, LEASE_SECONDS])
+        found = await execute(ledger.MARK, [[row.id for row, _ in rows], addresses, self.id, LEASE_SECONDS])
         ours = {marked["id"] for marked in found}
         for row, message in rows:
             if row.id not in ours:
@@ -351,9 +274,10 @@ class Batch:
         try:
             note = await SENDERS[row.channel](row, message)
         except Refused as refused:
-            if refused.bounced and (address := getattr(message, "email", None) or row.address):
-                await suppressions.bounced(row.workspace_id, address, note=str(refused), now=self.now)
             self._tell(_failed(row, str(refused)))
+            if refused.bounced and (address := getattr(message, "email", None) or row.address):
+                with suppress(*LOST):
+                    await suppressions.bounced(row.workspace_id, address, note=str(refused), now=self.now)
         except Unavailable as error:
             pause.lengthen()
             logger.warning("a channel does not work", channel=row.channel, error=str(error))
@@ -363,7 +287,7 @@ class Batch:
             self._tell(self._again(row, str(deferred), at_risk=deferred.uncertain, after=after))
         except Exception as error:
             logger.exception("a message was not handed over", kind=row.kind, delivery=str(row.id))
-            self._tell(self._again(row, _words_of(error), at_risk=True))
+            self._tell(self._again(row, words_of(error), at_risk=True))
         else:
             pause.end()
             self._tell(Outcome(row.id, DeliveryStatus.SENT, note))
@@ -410,43 +334,7 @@ def _failed(row: Due, reason: str, *, at_risk: bool = False) -> Outcome:
     return Outcome(row.id, DeliveryStatus.FAILED, reason, at_risk=at_risk)
 
 
-def _words_of(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
-
-
-def _storable(reason: str) -> str:
-    """Return what a server has said, which may be anything, as PostgreSQL takes it."""
-    return reason.encode(errors="replace").decode().replace("\0", "?")[:REASON_CHARACTERS]
-
-
 def _groups(ready: Sequence[tuple[Due, Any]]) -> Iterable[Sequence[tuple[Due, Any]]]:
     waiting = deque(ready)
     while waiting:
         yield [waiting.popleft() for _ in range(min(GROUP, len(waiting)))]
-
-
-async def _persist(batch: UUID, outcomes: Sequence[Outcome], *, carrying: bool, now: datetime) -> None:
-    """Record outcomes, however long PostgreSQL takes to answer: what was sent must not be forgotten."""
-    values = [
-        [one.id for one in outcomes],
-        [one.status.value for one in outcomes],
-        [one.due_at for one in outcomes],
-        [one.reason and _storable(one.reason) for one in outcomes],
-        [one.at_risk for one in outcomes],
-        [int(not one.counted) for one in outcomes],
-        batch,
-        now,
-    ]
-    pause = 0.1
-    while True:
-        try:
-            await _execute(RECORD_CARRIERS if carrying else RECORD, values)
-            return
-        except LOST as error:
-            logger.warning("deliveries wait to be recorded", error=_words_of(error))
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 2.0)
-
-
-async def _execute(sql: str, values: Sequence[Any]) -> Sequence[Any]:
-    return await connected().fetch(sql, values)
