@@ -118,6 +118,13 @@ WITH_LEAD = (
 LIVE_WITH_LEAD = f"{LIVE} AND {WITH_LEAD}"
 # The same of a company and a contact.
 WITH_ITS_SUBJECT = " AND ".join(WITH_LEAD.replace("lead", noun) for noun in ("lead", "company", "contact"))
+LIVE_WITH_ITS_SUBJECT = f"{LIVE} AND {WITH_ITS_SUBJECT}"
+# What is about several goes with its lead, and without one when nothing is left that it is about.
+LIVE_WITH_ANY_SUBJECT = (
+    f"{LIVE_WITH_LEAD} AND ({{alias}}.lead_id IS NOT NULL"
+    " OR EXISTS (SELECT FROM company ll WHERE ll.id = {alias}.company_id AND ll.deleted_at IS NULL)"
+    " OR EXISTS (SELECT FROM contact ll WHERE ll.id = {alias}.contact_id AND ll.deleted_at IS NULL))"
+)
 
 NOUNS: dict[type[Model], Noun] = {
     noun.model: noun
@@ -192,7 +199,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "lead": Link(Lead, ours="lead_id"),
                 "participants": Link(ActivityParticipant, theirs="activity_id"),
             },
-            live=LIVE_WITH_LEAD,
+            live=LIVE_WITH_ANY_SUBJECT,
         ),
         Noun(ActivityParticipant),
         Noun(ActivityType),
@@ -207,7 +214,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "contact": Link(Contact, ours="contact_id"),
                 "mentions": Link(User, through=CommentMention, through_ours="comment_id", through_theirs="user_id"),
             },
-            live=LIVE_WITH_LEAD,
+            live=LIVE_WITH_ITS_SUBJECT,
         ),
         Noun(Notification, live=WITH_LEAD),
         Noun(Delivery),
@@ -248,7 +255,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "company": Link(Company, ours="company_id"),
                 "contact": Link(Contact, ours="contact_id"),
             },
-            live=LIVE_WITH_LEAD,
+            live=LIVE_WITH_ITS_SUBJECT,
         ),
         Noun(ExchangeRate),
         Noun(LeadContact, links={"contact": Link(Contact, ours="contact_id")}),

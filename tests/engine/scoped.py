@@ -28,9 +28,10 @@ BETWEEN = re.compile(
 )
 # The test itself of what hangs on leads that somebody owns.
 OWNED = re.compile(r"EXISTS \(SELECT FROM lead (?P<alias>ol) WHERE ol\.id = \w+\.lead_id AND ol\.owner_id = ANY\(\$")
-# The test whether a row goes with its lead, which is of the same workspace.
+# The test whether a row goes with its lead, company or contact, which is of the same workspace.
 WITH_LEAD = re.compile(
-    r"EXISTS \(SELECT FROM lead (?P<alias>ll) WHERE ll\.id = \w+\.lead_id AND ll\.deleted_at IS NULL"
+    r"EXISTS \(SELECT FROM (?P<noun>lead|company|contact) (?P<alias>ll)"
+    r" WHERE ll\.id = \w+\.(?P=noun)_id AND ll\.deleted_at IS NULL"
 )
 NOBODY = re.compile(
     r'"user_account" (?P<alias>\w+)'

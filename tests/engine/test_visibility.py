@@ -13,7 +13,7 @@ from domain import policy
 from domain.actors import Actor
 from domain.policy import API_SCOPES
 from engine import sql
-from engine.nouns import LIVE_WITH_LEAD, NOUNS, WITH_LEAD
+from engine.nouns import LIVE_WITH_ANY_SUBJECT, NOUNS, WITH_ITS_SUBJECT
 from engine.pages import Order, PageRequest, count, counts, key_records, page_records, pages_records
 from engine.reads import MODELS, Relation
 from engine.select import Select
@@ -221,8 +221,15 @@ async def seen_by(actor: Actor, model: type[Model]) -> set[UUID]:
         rows = rows.filter(deleted_at=None)
     if model is TimelineEntry:
         rows = rows.filter(is_live=True)
-    if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
+    if "ll.deleted_at" in NOUNS[model].live:
         rows = rows.filter(Q(lead_id=None) | Q(lead__deleted_at=None))
+    if WITH_ITS_SUBJECT in NOUNS[model].live:
+        rows = rows.filter(Q(company_id=None) | Q(company__deleted_at=None))
+        rows = rows.filter(Q(contact_id=None) | Q(contact__deleted_at=None))
+    if NOUNS[model].live == LIVE_WITH_ANY_SUBJECT:
+        of_company = Q(company_id__isnull=False, company__deleted_at=None)
+        of_contact = Q(contact_id__isnull=False, contact__deleted_at=None)
+        rows = rows.filter(Q(lead_id__isnull=False) | of_company | of_contact)
     return set(cast(list[UUID], await rows.values_list("id", flat=True)))
 
 

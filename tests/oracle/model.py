@@ -17,7 +17,7 @@ from tortoise.models import Model
 from domain import policy
 from domain.actors import ALL, Actor
 from engine.conditions import All, Compare, Condition, Op
-from engine.nouns import LIVE, LIVE_WITH_LEAD, NOUNS, WITH_ITS_SUBJECT, WITH_LEAD, Link
+from engine.nouns import LIVE, LIVE_WITH_ANY_SUBJECT, NOUNS, WITH_ITS_SUBJECT, WITH_LEAD, Link
 from models.calendar_feeds import CalendarFeed
 from models.companies import Company
 from models.contacts import Contact
@@ -49,20 +49,26 @@ class Lists:
             return [row for row in everybody if row["id"] in members] if seen else []
         if model is Workspace:
             return rows
-        if NOUNS[model].live in (LIVE, LIVE_WITH_LEAD):
+        live = NOUNS[model].live or ""
+        if live.startswith(LIVE):
             rows = [row for row in rows if row["deleted_at"] is None]
         if model is CalendarFeed:
             rows = [row for row in rows if row["revoked_at"] is None]
-        if NOUNS[model].live in (WITH_LEAD, LIVE_WITH_LEAD):
-            gone = {lead["id"] for lead in self.world.of(self.at, Lead) if lead["deleted_at"] is not None}
+        if WITH_LEAD in live:
+            gone = self._deleted(Lead)
             rows = [row for row in rows if row["lead_id"] not in gone]
-        if NOUNS[model].live == WITH_ITS_SUBJECT:
-            for subject, key in ((Lead, "lead_id"), (Company, "company_id"), (Contact, "contact_id")):
-                gone = {one["id"] for one in self.world.of(self.at, subject) if one["deleted_at"] is not None}
-                rows = [row for row in rows if row[key] not in gone]
         if model is FollowUpPlanStep:
             rows = [row for row in rows if row["removed_at"] is None]
+        if WITH_ITS_SUBJECT in live:
+            gone = self._deleted(Company) | self._deleted(Contact)
+            rows = [row for row in rows if not gone & {row["company_id"], row["contact_id"]}]
+        if live == LIVE_WITH_ANY_SUBJECT:
+            gone = self._deleted(Company) | self._deleted(Contact) | {None}
+            rows = [row for row in rows if row["lead_id"] or {row["company_id"], row["contact_id"]} - gone]
         return [row for row in rows if self._is_seen(model, row)]
+
+    def _deleted(self, model: type[Model]) -> set[Any]:
+        return {row["id"] for row in self.world.of(self.at, model) if row["deleted_at"] is not None}
 
     def _is_seen(self, model: type[Model], row: Columns) -> bool:
         person = policy.whose(self.actor, model)

@@ -1,17 +1,22 @@
 """Activities and timelines through the API: logged, edited, listed, and what goes wrong."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from domain import activities, attachments, comments, hand_overs, leads, moves, needs
+from domain import activities, attachments, comments, companies, contacts, hand_overs, leads, moves, needs
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
+from domain.companies import CompanyDetails
+from domain.contacts import ContactDetails
 from domain.needs import NeedDetails
 from domain.subjects import SubjectKey
 from models.activities import Activity, ActivityKind
 from models.base import uuid7
+from models.companies import Company
+from models.contacts import Contact
 from models.leads import Lead
 from models.stages import StageKind
 from models.users import Membership, Role
@@ -359,6 +364,37 @@ async def test_what_was_removed_is_named_by_its_id() -> None:
     ]
     assert {entry["event"]["insteadOfId"] for entry in found["timeline"]["nodes"]} == {None}
     assert found["history"]["nodes"] == [{"aboutId": None}]
+
+
+async def test_what_is_about_a_deleted_company_or_contact_goes_with_it_and_comes_back() -> None:
+    admin = await seller()
+    on = await lead(admin)
+    firm = await companies.create(admin, CompanyDetails(name="Acme"), now=NOW)
+    person = await contacts.create(admin, ContactDetails(name="Ann"), now=NOW)
+    call = NewActivity(details=ActivityDetails(kind=ActivityKind.CALL), company_id=firm.id, contact_id=person.id)
+    kept = await activities.log(admin, replace(call, lead_id=on.id), now=NOW)
+    alone = await activities.log(admin, call, now=NOW)
+    said = await comments.add(admin, SubjectKey(Company, firm.id), text="Late payers", now=NOW)
+    file = await attachments.attach(
+        admin, SubjectKey(Contact, person.id), (await upload(admin)).id, name="id.pdf", now=NOW
+    )
+    given = [("Activity", kept), ("Activity", alone), ("Comment", said), ("Attachment", file)]
+    keys = [gid(noun, row.id) for noun, row in given]
+
+    async def there() -> list[str]:
+        document = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } activities { nodes { id } } }"
+        found = await ask(admin, document, ids=keys)
+        shown = [node["id"] for node in found["nodes"] if node]
+        assert {node["id"] for node in found["activities"]["nodes"]} == {key for key in shown if "Activity" in key}
+        return shown
+
+    await contacts.delete(admin, person.id, now=NOW)
+    assert await there() == keys[:3]
+    await companies.delete(admin, firm.id, now=NOW)
+    assert await there() == keys[:1]
+    await companies.restore(admin, firm.id, now=NOW)
+    await contacts.restore(admin, person.id, now=NOW)
+    assert await there() == keys
 
 
 async def test_the_history_names_whom_a_substitute_stood_in_for() -> None:
