@@ -353,7 +353,7 @@ async def begin(actor: Actor, work: Work, leads: Chosen, *, expected: int | None
 
 
 async def hand_over(actor: Actor, from_user_id: UUID, to_user_id: UUID, *, field: str, now: datetime) -> Handed:
-    """Give the open leads of a member to another one, or to whoever stands in for that one.
+    """Give the open leads and follow-ups of a member to another one, or to whoever stands in for that one.
 
     Raises Forbidden, SameOwner, NotFound, OwnerInactive.
     """
@@ -365,7 +365,9 @@ async def hand_over(actor: Actor, from_user_id: UUID, to_user_id: UUID, *, field
         raise transfers.SameOwner(field=field)
     work = Work(BulkKind.TRANSFER, {"from_user_id": from_user_id, "to_user_id": receiver})
     owned = Chosen(transfers.OPEN_LEADS, [actor.workspace_id, from_user_id])
+    heir = await asker(actor.workspace_id, receiver, key_id=None, task=TASK, now=now)
     async with transaction():
+        await transfers.give_follow_ups(actor, from_user_id, heir, now=now)
         found = await read(f"{owned.sql} LIMIT {MOST_AT_ONCE + 1}", *owned.values)
         if len(found) > MOST_AT_ONCE:
             bulk = await begin(actor, work, owned, now=now)

@@ -4,7 +4,7 @@ The system keeps it, so that no version rises by it. A lead without an open foll
 nothing is read of its follow-ups, so that work on many leads costs no more where nobody plans anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,23 @@ NEXT = "SELECT min(due_at) AS due_at FROM follow_up WHERE lead_id = $1 AND statu
 HAND_ON = """
 UPDATE follow_up SET owner_id = $3 WHERE lead_id = $1 AND status = 'OPEN' AND owner_id = $2
 RETURNING id, due_on, time_zone, remind_minutes_before, remind_at, escalate_at, due_at, snoozed_until
+"""
+# Those of a member that do not go with a lead of theirs, on what the new owner sees; $3 is null where they see all.
+HELD = """
+SELECT f.id, f.lead_id FROM follow_up f LEFT JOIN lead l ON l.id = f.lead_id
+WHERE f.workspace_id = $1 AND f.owner_id = $2 AND f.status = 'OPEN'
+  AND (l.id IS NULL OR l.owner_id IS DISTINCT FROM $2 OR l.status <> 'OPEN')
+  AND (l.id IS NULL OR $3::uuid[] IS NULL OR l.owner_id = ANY($3))
+"""
+HOLD = "SELECT 1 FROM lead WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+GIVE = """
+UPDATE follow_up SET owner_id = $3 WHERE id = ANY($1::uuid[]) AND owner_id = $2 AND status = 'OPEN'
+RETURNING id, due_on, time_zone, remind_minutes_before, remind_at, escalate_at, due_at, snoozed_until
+"""
+FOLLOW = """
+UPDATE lead SET next_follow_up_at = (
+    SELECT min(due_at) FROM follow_up f WHERE f.lead_id = lead.id AND f.status = 'OPEN'
+) WHERE id = ANY($1::uuid[])
 """
 ZONE = """
 SELECT coalesce((SELECT u.time_zone FROM user_account u WHERE u.id = $2), w.time_zone) AS zone
@@ -69,16 +86,38 @@ async def hand_on(lead: Lead, former: UUID | None) -> list[UUID]:
     if lead.next_follow_up_at is None or former is None or former == lead.owner_id:
         return []
     rows = await connected().fetch(HAND_ON, [lead.id, former, lead.owner_id])
-    days = [row for row in rows if row["due_on"] is not None]
-    if days:
-        [there] = await read(ZONE, lead.workspace_id, lead.owner_id)
-        days = [row for row in days if row["time_zone"] != there["zone"]]
-    if days:
-        moved = [_moved(row, there["zone"]) for row in days]
-        columns = [list(column) for column in zip(*moved, strict=True)]
-        await connected().fetch(REZONE, [there["zone"], [row["id"] for row in days], *columns])
+    if await _rezone(lead.workspace_id, lead.owner_id, rows):
         await follow(lead)
     return [UUID(int=row["id"].int) for row in rows]
+
+
+async def give(workspace_id: UUID, former: UUID, owner_id: UUID, *, seen: Collection[UUID] | None) -> int:
+    """Give the open follow-ups of a member to another one who sees leads of these owners, or all; return how many.
+
+    Those on the member's own open leads go with these. Within the running transaction.
+    """
+    held = await read(HELD, workspace_id, former, None if seen is None else list(seen))
+    lead_ids = [row["lead_id"] for row in held if row["lead_id"] is not None]
+    await connected().fetch(HOLD, [lead_ids])
+    rows = await connected().fetch(GIVE, [[row["id"] for row in held], former, owner_id])
+    if await _rezone(workspace_id, owner_id, rows) and lead_ids:
+        await connected().fetch(FOLLOW, [lead_ids])
+    return len(rows)
+
+
+async def _rezone(workspace_id: UUID, owner_id: UUID | None, rows: Sequence[Any]) -> bool:
+    """Let the days of follow-ups end when they do where their new owner lives; say whether any ends otherwise."""
+    days = [row for row in rows if row["due_on"] is not None]
+    if not days:
+        return False
+    [there] = await read(ZONE, workspace_id, owner_id)
+    days = [row for row in days if row["time_zone"] != there["zone"]]
+    if not days:
+        return False
+    moved = [_moved(row, there["zone"]) for row in days]
+    columns = [list(column) for column in zip(*moved, strict=True)]
+    await connected().fetch(REZONE, [there["zone"], [row["id"] for row in days], *columns])
+    return True
 
 
 async def term_moves(leads: Sequence[Lead], *, now: datetime) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from domain import leads, policy
+from domain import leads, next_steps, policy
 from domain.actors import ALL, Actor
 from domain.errors import DomainError, Forbidden
+from domain.events import Event, record
 from domain.policy import Action
 from models.database import in_one_go, read, transaction
 from models.leads import Lead, LeadStatus
@@ -14,6 +15,10 @@ from models.leads import Lead, LeadStatus
 OPEN_LEADS = """
 SELECT id FROM lead WHERE workspace_id = $1 AND owner_id = $2 AND status = 'OPEN' AND deleted_at IS NULL
 """
+
+
+class UserFollowUpsHandedOver(Event):
+    name = "user.follow_ups_handed_over"
 
 
 class OpenLeads(DomainError):
@@ -56,3 +61,16 @@ async def transfer(actor: Actor, lead_id: UUID, *, from_user_id: UUID, to_user_i
             more = {"transferred_from": from_user_id}
             await leads.change(leads.LeadAssigned, actor, lead, {"owner_id": to_user_id}, now=now, more=more)
     return lead
+
+
+async def give_follow_ups(actor: Actor, from_user_id: UUID, to: Actor, *, now: datetime) -> None:
+    """Give a member's open follow-ups to another one, but for those on what that one does not see.
+
+    Those on the member's open leads go with these.
+    """
+    async with transaction():
+        assert to.user_id
+        count = await next_steps.give(actor.workspace_id, from_user_id, to.user_id, seen=to.rows.owners)
+        if count:
+            facts = {"to_user_id": to.user_id, "count": count}
+            await record(UserFollowUpsHandedOver(actor, from_user_id, facts), now=now)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from domain import companies, contacts, follow_ups, leads
+from domain import closings, companies, contacts, follow_ups, leads, users
 from domain.actors import Actor, system
 from domain.errors import AlreadyExists, DomainError, Forbidden, Invalid, NotFound, OutOfRange, Stale
 from domain.follow_ups import (
@@ -25,7 +25,7 @@ from models.companies import Company
 from models.contacts import Contact
 from models.events import Event
 from models.follow_ups import FollowUp, FollowUpKind, FollowUpStatus, Priority
-from models.leads import Lead
+from models.leads import Lead, LeadStatus
 from models.users import Role, User
 from models.workspaces import Workspace
 from tests.factories import NOW, lead, member, seller
@@ -427,3 +427,31 @@ async def test_a_lead_has_so_many_open_ones_at_most_and_a_deleted_one_none_to_ch
     for attempt in (plan(actor, wanting), follow_ups.complete(actor, first.id, now=NOW)):
         with pytest.raises(NotFound):
             await attempt
+
+
+async def test_with_their_leads_all_that_an_heir_sees_goes_to_the_heir() -> None:
+    admin = await seller()
+    rep, heir = await seller(Role.REP, of=admin), await seller(Role.REP, of=admin)
+    assert rep.user_id and heir.user_id
+    await User.filter(id=heir.user_id).update(time_zone="Asia/Tokyo")
+    open_, unseen = await lead(admin), await lead(admin)
+    await leads.assign(admin, open_.id, rep.user_id, now=NOW)
+    company = await companies.create(admin, companies.CompanyDetails(name="Acme"), now=NOW)
+    day = FollowUpDetails(kind=FollowUpKind.TODO, title="Visit", due_on=date(2026, 3, 4), owner_id=rep.user_id)
+    on_company = await follow_ups.create(admin, on(company), day, now=NOW)
+    on_open = await follow_ups.create(admin, on(open_), day, now=NOW)
+    await leads.assign(admin, unseen.id, rep.user_id, now=NOW)
+    on_unseen = await follow_ups.create(admin, on(unseen), day, now=NOW)
+    await closings.close(admin, unseen.id, LeadStatus.DISQUALIFIED, note="Joke", now=NOW)
+
+    await users.transfer_leads(admin, rep.user_id, heir.user_id, now=LATER)
+    for row in (on_company, on_open, on_unseen):
+        await row.refresh_from_db()
+
+    ends = datetime(2026, 3, 4, 14, 59, 59, tzinfo=UTC)
+    assert (on_company.owner_id, on_company.due_at) == (heir.user_id, ends)
+    assert (on_open.owner_id, on_open.due_at) == (heir.user_id, ends)
+    assert (await Lead.get(id=open_.id)).next_follow_up_at == ends
+    assert on_unseen.owner_id == rep.user_id
+    told = await Event.get(name="user.follow_ups_handed_over", subject_id=rep.user_id)
+    assert told.data["count"] == 1
