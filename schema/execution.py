@@ -14,6 +14,7 @@ from strawberry.types import ExecutionContext
 from strawberry.types import ExecutionResult as StrawberryResult
 from strawberry.types.graphql import OperationType as StrawberryOperation
 
+from domain.actors import ActorKind
 from domain.errors import DomainError
 from engine.documents import Documents, Operation, Prepared, Refused
 from engine.executor import PlanningExecutor, plain
@@ -187,7 +188,7 @@ def executor_of(asked: Asked, context: Context, root: Any = None) -> PlanningExe
 
 
 def _key(asked: Asked, context: Context) -> str | None:
-    if context.identity is None:
+    if context.identity is None or context.identity.kind is ActorKind.LINK:
         return None
     return idempotency.key_of(asked.operation, asked.variables, context.idempotency_key)
 

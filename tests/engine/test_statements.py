@@ -50,6 +50,7 @@ WITHIN_AN_ANSWER = {
     *("Query.mailTemplates", "MailTemplateTrial.problems"),
     *("Questionnaire.questions", "SurveyQuestion.choices", "SurveyQuestion.conditions", "SurveyForm.questions"),
     *("FormQuestion.choices", "SurveyForm.answers"),
+    *("SurveyResults.groups", "SurveyResultGroup.distribution", "SurveyTotals.distribution"),
 }
 
 
