@@ -17,7 +17,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
-from domain import questionnaires, survey_presets
+from domain import push_keys, questionnaires, survey_presets
 from domain.actors import Actor, ActorKind
 from domain.demo.rows import Keys
 from domain.policy import API_SCOPES
@@ -252,6 +252,8 @@ class World:
 
     async def settle(self) -> dict[str, Actor | None]:
         """Write everything into the open database unless it is there, and return who may ask."""
+        # It is made where it is asked for first, and would be another one for each executor.
+        await push_keys.private(now=NOW)
         if not await Workspace.filter(id=self.of(HOME, Workspace)[0]["id"]).exists():
             async with transaction():
                 for model in ORDER:
