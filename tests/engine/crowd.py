@@ -418,6 +418,8 @@ class _Crowd:
             ]
         )
         facts: dict[str, Any] = {"kind": "lead_rotting", "status": DeliveryStatus.SENT, "due_at": NOW, **home}
+        # Those to contacts come first in the list of all.
+        facts["created_at"] = NOW - timedelta(days=1)
         await _made(
             [
                 Delivery(**facts, channel=channel, occasion=f"reminder:{row.id}:{channel}", about_id=row.id)

@@ -19,6 +19,7 @@ from engine.reads import MODELS, Relation
 from engine.select import Select
 from engine.sql import Params, visible
 from models.base import uuid7
+from models.calendar_feeds import CalendarFeed
 from models.companies import Company
 from models.events import Event
 from models.external_refs import ExternalRef
@@ -219,6 +220,8 @@ async def seen_by(actor: Actor, model: type[Model]) -> set[UUID]:
     rows = policy.visible(actor, model)
     if "deleted_at" in model._meta.fields_map:
         rows = rows.filter(deleted_at=None)
+    if model is CalendarFeed:
+        rows = rows.filter(revoked_at=None)
     if model is TimelineEntry:
         rows = rows.filter(is_live=True)
     if "ll.deleted_at" in NOUNS[model].live:
@@ -291,7 +294,7 @@ async def test_lists_and_their_counts_show_what_exists_for_who_asks(actors: Acto
         assert {row["id"] for rows in way.lists(found.data) for row in rows} <= exist, somebody
         if step.type == "Query":
             assert found.data[step.field]["totalCount"] == len(exist), somebody
-            assert {row["id"] for row in found.data[step.field]["nodes"]} == exist, somebody
+            assert len(found.data[step.field]["nodes"]) == min(len(exist), 100), somebody
         for listed in _listings(way.steps[-1].field, found.data):
             assert listed["pageInfo"]["hasNextPage"] or listed["totalCount"] == len(listed["nodes"])
 
