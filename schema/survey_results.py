@@ -13,7 +13,7 @@ from models.surveys import Survey as SurveyRow
 from models.surveys import SurveyKind
 from models.surveys import SurveyResponse as SurveyResponseRow
 from schema import ids
-from schema.connections import After, Connection, First, listed, page_request
+from schema.connections import After, Before, Connection, First, Last, listed, page_request
 from schema.context import Info
 from schema.enums import described
 from schema.surveys import LAST_SUBMITTED, SurveyResponse
@@ -130,7 +130,9 @@ class SurveyResults:
     )
 
     @strawberry.field(description="What was written in their own words, the newest first.")
-    async def verbatims(self, info: Info, first: First = None, after: After = None) -> Connection[SurveyResponse]:
+    async def verbatims(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[SurveyResponse]:
         parts = [
             Compare("survey_id", Op.EQ, self.survey_id),
             Compare("submitted_at", Op.IS_NULL, False),
@@ -140,7 +142,15 @@ class SurveyResults:
             parts.append(Compare("submitted_at", Op.GTE, self.since))
         if self.until is not None:
             parts.append(Compare("submitted_at", Op.LT, self.until))
-        asked = page_request(SurveyResponseRow, orders=LAST_SUBMITTED, condition=both(*parts), first=first, after=after)
+        asked = page_request(
+            SurveyResponseRow,
+            orders=LAST_SUBMITTED,
+            condition=both(*parts),
+            first=first,
+            after=after,
+            last=last,
+            before=before,
+        )
         return await listed(asked, info.context)  # type: ignore[return-value]
 
 

@@ -28,7 +28,10 @@ SUBMIT = """mutation ($input: SubmitSurveyInput!) { submitSurvey(input: $input) 
 RESULTS = """query ($id: ID!) { surveyResults(surveyId: $id, groupBy: OWNER) {
   total { sent responses responseRate meanScore satisfiedShare nps { score low high promoters passives detractors }
           distribution { score count } }
-  groups { key label responses } verbatims(first: 1) { nodes { verbatim contact { name } } totalCount } } }"""
+  groups { key label responses } verbatims(first: 1) { nodes { verbatim contact { name } } totalCount }
+  newest: verbatims(first: 3) { edges { cursor node { score } } } oldest: verbatims(last: 1) { nodes { score } } } }"""
+BEFORE = """query ($id: ID!, $before: String) { surveyResults(surveyId: $id) {
+  verbatims(last: 1, before: $before) { nodes { score } pageInfo { hasPreviousPage } } } }"""
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -150,6 +153,13 @@ async def test_results_are_those_of_the_leads_that_somebody_sees() -> None:
     assert (every["total"]["responseRate"], every["total"]["satisfiedShare"]) == (1, None)
     assert every["total"]["nps"]["low"] < 0 < every["total"]["nps"]["high"]
     assert every["verbatims"] == {"nodes": [{"verbatim": script, "contact": {"name": "Ada Lovelace"}}], "totalCount": 3}
+    newest = [edge["node"]["score"] for edge in every["newest"]["edges"]]
+    assert sorted(newest) == [2, 8, 10]
+    assert every["oldest"]["nodes"] == [{"score": newest[-1]}]
+    told = await ask(admin, BEFORE, id=key, before=every["newest"]["edges"][-1]["cursor"])
+    assert told["surveyResults"]["verbatims"] == {
+        "nodes": [{"score": newest[1]}], "pageInfo": {"hasPreviousPage": True},
+    }  # fmt: skip
     own = (await ask(rep, RESULTS, id=key))["surveyResults"]
     assert (own["total"]["responses"], own["verbatims"]["totalCount"]) == (1, 1)
     assert [(group["label"], group["responses"]) for group in own["groups"]] == [("Rita", 1)]
