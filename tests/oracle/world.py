@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from json import dumps
 from random import Random
@@ -17,7 +17,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
-from domain import push_keys, questionnaires, survey_presets
+from domain import follow_ups, local_times, push_keys, questionnaires, survey_presets
 from domain.actors import Actor, ActorKind
 from domain.demo.rows import Keys
 from domain.policy import API_SCOPES
@@ -1023,8 +1023,8 @@ class _Filling:
         status = self.chance.choice(list(FollowUpStatus))
         ended = status is not FollowUpStatus.OPEN
         due_at = self.instant()
-        recurs = self.chance.random() < 0.2
-        self.add(
+        recurs = self.chance.random() < 0.2 and due_at not in EXTREME_INSTANTS
+        row = self.add(
             FollowUp,
             **on,
             owner_id=self.maybe(self.one(User), 0.9),
@@ -1042,8 +1042,8 @@ class _Filling:
             escalate_at=None,
             snoozed_until=None,
             recurrence="FREQ=DAILY" if recurs else None,
-            series_id=self.world.take() if recurs else None,
-            series={"start": "2026-03-02T09:00:00", "alike": {}} if recurs else None,
+            series_id=None,
+            series=None,
             occurrence=1,
             plan_id=self.maybe(self.one(FollowUpPlan), 0.3),
             plan_step_id=None,
@@ -1055,6 +1055,12 @@ class _Filling:
             ended_by_id=self.maybe(self.one(User)) if ended else None,
             **self.stamps(),
         )
+        if recurs:
+            start = local_times.local_of(due_at, row["time_zone"])
+            if row["due_on"]:
+                start = datetime.combine(row["due_on"], time())
+            alike = {name: row[name] for name in follow_ups.ALIKE}
+            row |= {"series_id": row["id"], "series": {"start": start.isoformat(), "alike": alike}}
 
     def _files(self) -> None:
         """Files on what may be deleted, some of which have lost their bytes, and uploads that wait for their use."""
