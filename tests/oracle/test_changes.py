@@ -6,13 +6,13 @@ import pytest
 from domain.actors import Actor
 from models.events import Event
 from models.leads import Lead
-from tests.oracle.changes import UNFORETELLABLE, done_and_taken_back, draw_change, mutations
+from tests.oracle.changes import DOCUMENTS, UNFORETELLABLE, done_and_taken_back, draw_change, mutations
 from tests.oracle.compare import Case, answer
 from tests.oracle.documents import SCHEMA
 from tests.oracle.running import HAS_ENGINE, TOO_COSTLY, Run, refusal
 from tests.oracle.world import World
 
-SEEDS, DOCUMENTS = range(4), 120
+SEEDS = range(4)
 LEAST_COMPILED, SHOWN = 0.95, 5
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
