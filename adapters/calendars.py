@@ -31,6 +31,7 @@ class Entry:
     priority: int
     recurrence: str | None
     occurrence: int
+    url: str | None
     version: int
     changed_at: datetime
 
@@ -73,6 +74,8 @@ def _event(entry: Entry) -> Event:
         event.add("rrule", _from_here(entry, entry.recurrence))
     event.add("priority", entry.priority)
     event.add("categories", [entry.category])
+    if entry.url:
+        event.add("url", entry.url)
     return event
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from adapters.calendars import Entry, ics
-from domain import calendar_feeds
+from domain import calendar_feeds, subjects
 from domain.calendar_feeds import Calendar
 from domain.errors import RateLimited
 from domain.subjects import Subject
@@ -58,6 +58,7 @@ def _entry(row: FollowUp, subject: Subject) -> Entry:
         priority=PRIORITIES[row.priority],
         recurrence=row.recurrence,
         occurrence=row.occurrence,
+        url=subjects.link_of(row.lead_id),
         version=row.version,
         changed_at=row.updated_at,
     )

@@ -17,6 +17,7 @@ from domain.events import Event, record
 from models.companies import Company
 from models.contacts import Contact
 from models.leads import Lead
+from settings import settings
 
 Subject: TypeAlias = Lead | Company | Contact
 SubjectNoun: TypeAlias = type[Lead] | type[Company] | type[Contact]
@@ -66,6 +67,14 @@ def is_seen_by(actor: Actor, subject: Subject) -> bool:
         return False
     seen = policy.scope(actor, type(subject))
     return seen.includes(subject.owner_id) if isinstance(subject, Lead) else seen == ALL
+
+
+def link_of(lead_id: UUID | None) -> str | None:
+    """Return where a lead is worked with in the app of whoever runs this server, if they have said where."""
+    url = settings().app_url
+    if not url or ("{lead}" in url and lead_id is None):
+        return None
+    return url.replace("{lead}", f"Lead_{lead_id.hex}" if lead_id else "")
 
 
 async def locked(actor: Actor, key: SubjectKey, *, field: str = "subjectId") -> Subject:

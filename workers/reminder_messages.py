@@ -8,7 +8,7 @@ from uuid import UUID
 
 from adapters.push import Push, Target
 from domain import reminded_people as reminded
-from domain import reminder_settings, reminders, users
+from domain import reminder_settings, reminders, subjects, users
 from domain.reminded_people import About, Ways
 from domain.unreminded import ENDED
 from domain.words import Words, best_language, words
@@ -20,7 +20,6 @@ from models.follow_ups import FollowUpStatus, Priority
 from models.leads import Lead, LeadStatus
 from models.postgres import connected
 from models.reminders import Device, ReminderKind, ReminderMail
-from settings import settings
 from workers.messages import Composed, Due, Later, Letter, Skip
 
 ELSEWHEN = "It is due at another time now."
@@ -191,16 +190,8 @@ def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
         "owner": row["owner"],
         "stage": row["stage"] if rots else None,
         "since": (row["stage_entered_at"] if rots else row["captured_at"]) if of_lead else None,
-        "link": link_of(row["lead_id"]),
+        "link": subjects.link_of(row["lead_id"]),
     }
-
-
-def link_of(lead_id: UUID | None) -> str | None:
-    """Return where a lead is worked with in the app of whoever runs this server, if they have said where."""
-    url = settings().app_url
-    if not url or ("{lead}" in url and lead_id is None):
-        return None
-    return url.replace("{lead}", f"Lead_{lead_id.hex}" if lead_id else "")
 
 
 def _digest(items: Sequence[Told], now: datetime) -> Letter:

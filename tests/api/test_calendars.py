@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
-from domain import calendar_feeds, workspaces
+from domain import calendar_feeds, subjects, workspaces
 from domain.actors import Actor
 from domain.errors import AlreadyExists, Forbidden, NotFound
 from models.base import uuid7
@@ -15,6 +15,7 @@ from models.follow_ups import FollowUp, FollowUpKind, FollowUpStatus, Priority
 from models.leads import Lead
 from models.stages import StageKind
 from models.users import Membership, Role, Visibility
+from settings import settings
 from tests import factories
 from tests.api.serving import Client
 
@@ -74,6 +75,19 @@ async def test_open_follow_ups_are_shown_with_what_they_are_about(client: Client
     assert event["DESCRIPTION"] == "Ask, again; for\nthe budget"
     assert event.decoded("DTSTART").isoformat() == "2027-07-01T09:30:00+02:00"
     assert (event["PRIORITY"], event["SEQUENCE"]) == (1, 2)
+
+
+async def test_a_follow_up_leads_to_its_lead_in_the_app(
+    client: Client, rep: Actor, lead: Lead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await planned(rep, lead)
+    path = await path_of(rep)
+    assert "URL" not in (await events(client, path))[0]
+
+    chosen = settings().model_copy(update={"app_url": "https://crm.example/leads/{lead}"})
+    monkeypatch.setattr(subjects, "settings", lambda: chosen)
+
+    assert (await events(client, path))[0]["URL"] == f"https://crm.example/leads/Lead_{lead.id.hex}"
 
 
 async def test_what_is_due_on_a_day_takes_the_whole_day_and_leaves_it_free(

@@ -98,7 +98,7 @@ PROMISED = """
 Query: viewer workspace lead leads pipeline pipelines stage company companies contact contacts product products user
 users savedViews search node nodes canMoveLead fieldDefinitions leadSummary activities tags comments notifications
 qualificationCriteria handOvers
-survey surveys surveyResults
+followUp followUps followUpPlans survey surveys surveyResults
 Mutation: signUp signIn refreshToken signOut inviteUser acceptInvitation resetPassword updateMe switchWorkspace
 createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove approveMove rejectMove closeLead
 reopenLead deleteLead restoreLead createPipeline updatePipeline createStage updateStage setStageRequirements
@@ -108,7 +108,8 @@ tagLeads untagLeads updateLeads moveLeads assignLeads closeLeads deleteLeads
 logActivity logActivities updateActivity deleteActivity answerQualification setQualificationCriteria handOverLead
 acceptLead returnLead disqualifyLead createNeed updateNeed createCompetitor createCustomField updateCustomField
 archiveCustomField addComment updateComment deleteComment createUpload attachFile deleteAttachment watchLead
-unwatchLead markNotificationsRead createSurvey publishSurvey dispatchSurvey submitSurvey
+unwatchLead markNotificationsRead createFollowUp updateFollowUp completeFollowUp cancelFollowUp snoozeFollowUp
+createFollowUpPlan createSurvey publishSurvey dispatchSurvey submitSurvey registerDevice unregisterDevice
 Subscription: pipelineEvents leadEvents importProgress bulkProgress notificationReceived
 """
 

@@ -10,7 +10,7 @@ import pytest
 
 from adapters import mail
 from adapters.push import browsers
-from domain import devices, follow_ups, lead_reminders, reminder_settings, reminders
+from domain import devices, follow_ups, lead_reminders, reminder_settings, reminders, subjects
 from domain.actors import Actor
 from domain.follow_ups import FollowUpDetails
 from domain.reminder_settings import ReminderDetails
@@ -50,7 +50,7 @@ async def services(
             push_origins=service.url,
             app_url="https://crm.example/leads/{lead}",
         )
-        for module in (mail, browsers, devices, reminder_messages):
+        for module in (mail, browsers, devices, subjects):
             monkeypatch.setattr(module, "settings", lambda: known)
         monkeypatch.setattr("adapters.push.settings", lambda: known)
         await PushKey.all().delete()
