@@ -30,10 +30,7 @@ COLUMNS = (
 )  # fmt: skip
 UNSCORED = (None, None, "[]", None)
 # Tasks that no imported lead asks for: it has its score, people are told of the whole import, and its sale is history.
-DONE = (scoring.TASK, "notify", "dispatch_surveys")
-# Tasks that no imported lead asks for: it has its score, people are told of the whole import, and what was to be done
-# when it came where it stands is history.
-DONE = (scoring.TASK, "notify", "lay_out_plans")
+DONE = (scoring.TASK, "notify", "dispatch_surveys", "lay_out_plans")
 Record = tuple[Any, ...]
 
 
