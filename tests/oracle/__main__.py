@@ -31,8 +31,9 @@ async def fuzz(servers: Servers, *, seconds: float, seed: int) -> Run:
                     if time.monotonic() >= ends or len(run.tally.differences) >= SHOWN:
                         return run
                     await run.number(at, number)
-                    if number % CHANGES == 0:
-                        await changing.case(draw_change(world, at, number).case, f"seed {at}, change {number}")
+                    change, rest = divmod(number, CHANGES)
+                    if not rest:
+                        await changing.case(draw_change(world, at, change).case, f"seed {at}, change {change}")
             return run
         finally:
             await database.close_database()
