@@ -45,6 +45,8 @@ async def private(*, now: datetime) -> bytes:
     """Return the private key as PEM: of VAPID_PRIVATE_KEY, or that of the database, which is made at first."""
     if settings().vapid_private_key:
         return given(settings().vapid_private_key)
+    if kept := _kept(await PushKey.first()):
+        return kept
     async with transaction():
         row = await PushKey.first()
         if row is None:
@@ -53,6 +55,14 @@ async def private(*, now: datetime) -> bytes:
             await connected().fetch(MAKE, [uuid7(), public(fresh), sealed, now])
             row = await PushKey.get()
         return await _opened(row, now=now)
+
+
+def _kept(row: PushKey | None) -> bytes | None:
+    """Return the key that is there and needs no sealing anew, which is nearly always."""
+    with suppress(InvalidToken):
+        if row is not None and _is_sealed_by_first(row.secret):
+            return _seal().decrypt(row.secret)
+    return None
 
 
 async def _opened(row: PushKey, *, now: datetime) -> bytes:

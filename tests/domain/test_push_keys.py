@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from domain import push_keys, tokens
 from domain.push_keys import PushKeyMalformed
+from models.database import transaction
 from models.reminders import PushKey
 from settings import Settings
 from tests.adapters.push_services import OPEN, PEM, PKCS8, b64
@@ -92,3 +93,9 @@ async def test_a_setting_gives_it_as_pem_or_as_bytes(use: Use) -> None:
 def test_what_is_no_key_is_refused(value: str) -> None:
     with pytest.raises(PushKeyMalformed):
         push_keys.given(value)
+
+
+async def test_a_key_that_is_there_is_read_by_many_within_one_transaction() -> None:
+    made = await push_keys.private(now=NOW)
+    async with transaction():
+        assert set(await asyncio.gather(*(push_keys.private(now=NOW) for _ in range(5)))) == {made}
