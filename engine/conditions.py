@@ -23,6 +23,10 @@ class Op(StrEnum):
     PAST = "is past"
 
 
+# What these are given decides how the test is written; it is no value that the test is made against.
+DECIDING = frozenset({Op.IS_NULL, Op.PAST})
+
+
 @dataclass(frozen=True, slots=True)
 class Compare:
     """A column against a value; nulls fail every comparison but IS_NULL, NE and NOT_IN."""

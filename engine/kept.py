@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain.actors import ALL, NONE, Actor, ActorKind, Scope
 from engine import sql
-from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op
+from engine.conditions import DECIDING, All, AnyOf, Compare, Condition, Exists, Not
 from engine.sql import OF_ACTOR, Params, Slot
 from models.users import Role
 
@@ -41,11 +41,7 @@ class Standing(NamedTuple):
 
     @classmethod
     def of(cls, actor: Actor) -> "Standing":
-        owners = actor.rows.owners
-        rows = (
-            "all" if owners is None else "none" if not owners else "few" if len(owners) <= sql.MOST_OWNERS else "many"
-        )
-        return cls(actor.kind, actor.role, actor.scopes, actor.user_id is not None, rows)
+        return cls(actor.kind, actor.role, actor.scopes, actor.user_id is not None, _rows_of(actor.rows.owners))
 
     def stand_in(self) -> Actor:
         somebody = NOBODY if self.is_somebody else None
@@ -100,7 +96,7 @@ def opened(condition: Condition, values: list[Any]) -> Condition:
     """Return a condition with slots for its values, which are added to those given; raises Various."""
     match condition:
         case Compare(column, op, value):
-            return condition if op is Op.IS_NULL else Compare(column, op, slot(value, values))
+            return condition if op in DECIDING else Compare(column, op, slot(value, values))
         case All(of):
             return All(tuple(opened(part, values) for part in of))
         case AnyOf(of):

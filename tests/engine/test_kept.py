@@ -44,6 +44,7 @@ def conditions(word: str) -> Iterator[Condition]:
     yield from (Compare("title", op, (word, "other")) for op in (Op.IN, Op.NOT_IN))
     yield Compare("title", Op.IS_NULL, True)
     yield Not(Compare("title", Op.IS_NULL, False))
+    yield from (Compare("created_at", Op.PAST, is_past) for is_past in (True, False))
     yield Exists("company", AnyOf((Compare("name", Op.EQ, word), Compare("name", Op.EQ, "100%"))))
     yield All((Compare("score", Op.GT, len(word)), AnyOf(())))
 
