@@ -53,7 +53,7 @@ WHERE m.role = 'REP'
 DUE = """
 INSERT INTO follow_up (id, workspace_id, lead_id, owner_id, kind, title, priority, status, due_at, time_zone,
     remind_at, occurrence, version, created_at, updated_at)
-SELECT gen_random_uuid(), workspace_id, lead_id, owner_id, 'CALL', 'Call ' || n, 'NORMAL', 'OPEN',
+SELECT gen_random_uuid(), workspace_id, lead_id, owner_id, 'CALL', 'Call ' || n, 2, 'OPEN',
        $2::timestamptz + random() * interval '1 minute', 'UTC', $2::timestamptz + random() * interval '1 second', 1, 1,
        now(), now()
 FROM (
