@@ -20,6 +20,7 @@ from domain.errors import DomainError, Forbidden
 from domain.events import EVENTS, Event, dump, record
 from domain.imports import runs as imports
 from domain.policy import Action
+from domain.reminded_people import About, Asked, People, people
 from domain.subjects import COLUMNS, Subject
 from models.base import uuid7
 from models.conversations import Comment, LeadWatcher, Notification, NotificationKind
@@ -28,7 +29,6 @@ from models.events import Event as EventRow
 from models.leads import Lead
 from models.postgres import connected
 from models.surveys import Verdict
-from models.users import Role
 
 KEPT = timedelta(days=90)
 FORGOTTEN_AT_ONCE = 5_000
@@ -62,6 +62,7 @@ class Around:
     rows: dict[UUID, Subject] = field(default_factory=dict)
     watching: dict[UUID, list[LeadWatcher]] = field(default_factory=dict)
     members: Mapping[UUID, Actor] = field(default_factory=dict)
+    above: People = field(default_factory=People)
 
 
 Who: TypeAlias = Callable[[EventRow, Around], Iterable[Any]]
@@ -105,13 +106,14 @@ def nobody(event: EventRow, around: Around) -> Iterable[Any]:
 
 
 def managers(event: EventRow, around: Around) -> Iterable[Any]:
-    """Who leads those who own the subject: the managers of their teams, or else every manager, or else the admins."""
+    """Those above whoever owns the subject, as for reminders."""
     subject = around.rows.get(event.subject_id)
-    leading = {key: member for key, member in around.members.items() if member.role is Role.MANAGER}
-    owner_id = subject.owner_id if subject else None
-    near = [key for key, member in leading.items() if member.rows.owners and owner_id in member.rows.owners]
-    admins = [key for key, member in around.members.items() if member.role is Role.ADMIN]
-    return near or [key for key, member in leading.items() if member.rows.owners is None] or admins
+    return around.above.of(_above(subject)) if subject else []
+
+
+def _above(subject: Subject) -> Asked:
+    about = About(type(subject), subject.owner_id if isinstance(subject, Lead) else None)
+    return Asked(subject.workspace_id, subject.owner_id, about, managers=True)
 
 
 def always(event: EventRow) -> bool:
@@ -143,7 +145,7 @@ class Telling:
 
 KIND = NotificationKind
 # Those that look through all members.
-EVERYBODY = frozenset({approvers, managers})
+EVERYBODY = frozenset({approvers})
 # Of several that an event is told as, each person is told the first.
 RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     **{
@@ -212,7 +214,7 @@ async def notify(workspace_id: UUID, event_ids: Sequence[UUID], *, together: boo
         events = await _to_tell([event for event in found if EVENTS.get(event.name) in RECIPIENTS])
         if not events:
             return
-        around = await _around(workspace_id, events)
+        around = await _around(workspace_id, events, now=now)
         made = [one for event in events for one in _tellings(workspace_id, event, around)]
         if not together:
             await _write(workspace_id, made, around, now=now)
@@ -230,7 +232,7 @@ async def _to_tell(events: Sequence[EventRow]) -> list[EventRow]:
     return [event for event in events if _comment_of(event) not in deleted]
 
 
-async def _around(workspace_id: UUID, events: Sequence[EventRow]) -> Around:
+async def _around(workspace_id: UUID, events: Sequence[EventRow], *, now: datetime) -> Around:
     around, keys = Around(), {event.subject_id for event in events}
     types = {event.subject_type for event in events}
     for noun in COLUMNS:
@@ -240,6 +242,9 @@ async def _around(workspace_id: UUID, events: Sequence[EventRow]) -> Around:
         for row in await LeadWatcher.filter(lead_id__in=keys):
             around.watching.setdefault(row.lead_id, []).append(row)
     told = [(telling, event) for event in events for telling in _how(event)]
+    led = {event.subject_id for telling, event in told if managers in telling.to} & around.rows.keys()
+    if led:
+        around.above = await people([_above(around.rows[key]) for key in led], now=now)
     anybody = any(EVERYBODY & set(telling.to) for telling, _ in told)
     wanted = {key for telling, event in told for key in _to(telling, event, around)}
     around.members = await users.members(workspace_id, None if anybody else wanted)
