@@ -5,7 +5,7 @@ customers or workspaces.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -96,7 +96,10 @@ async def opened(token: str, *, now: datetime) -> Form:
 
 async def by_id(dispatch_id: UUID, *, now: datetime) -> Form:
     """Return what the link of a dispatch leads to. Raises InvalidLink."""
-    row = await _dispatch(dispatch_id)
+    return await _form(await _dispatch(dispatch_id), now=now)
+
+
+async def _form(row: SurveyDispatch, *, now: datetime) -> Form:
     version = await SurveyVersion.get(id=row.survey_version_id)
     contact = await Contact.get_or_none(id=row.contact_id, deleted_at=None) if row.contact_id else None
     home = await Workspace.get(id=row.workspace_id)
@@ -141,15 +144,14 @@ async def answer(
     SurveyAnswered, and faults of the answers, all together.
     """
     async with transaction():
-        form = await by_id(dispatch_id, now=now)
-        by = system(form.dispatch.workspace_id, task="survey_page")
+        known = await _dispatch(dispatch_id)
+        by = system(known.workspace_id, task="survey_page")
         try:
-            subject = await survey_dispatches.subject_of(by, form.dispatch)
+            subject = await survey_dispatches.subject_of(by, known)
         except NotFound as gone:
             raise SurveyEnded from gone
-        await policy.locked(by, SurveyDispatch, dispatch_id)
         # Whoever had it before may have submitted it meanwhile.
-        form = await by_id(dispatch_id, now=now)
+        form = await _form(await policy.locked(by, SurveyDispatch, dispatch_id), now=now)
         if form.state is FormState.ENDED:
             raise SurveyEnded
         faults = Faults()
@@ -166,7 +168,7 @@ async def answer(
         if complete:
             await edits.write(form.dispatch, {"status": DispatchStatus.ANSWERED, "due_at": None, "ended_at": now})
             await subjects.tell(ANSWERED, customer(form.dispatch), subject, _facts(form, response), now=now)
-    return await by_id(dispatch_id, now=now)
+    return replace(form, response=response, state=_state(form.dispatch, now))
 
 
 def _merged(faults: Faults, form: Form, given: Mapping[str, Any]) -> dict[str, Any]:

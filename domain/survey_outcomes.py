@@ -4,19 +4,27 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain import follow_ups, subjects
+from domain import follow_ups, inputs, subjects
 from domain.actors import Actor, system
 from domain.edits import OwnerInactive
 from domain.errors import Invalid, NotFound
 from domain.follow_ups import FollowUpDetails, OwnerUnseeing, TooManyFollowUps
 from domain.subjects import SubjectKey
+from domain.words import best_language, words
 from models.contacts import Contact
+from models.database import read
 from models.events import Event as EventRow
 from models.follow_ups import FollowUpKind, Priority
 from models.leads import Lead
 from models.surveys import Survey, SurveyResponse, Verdict
 
 WITHIN = timedelta(days=1)
+LANGUAGE = """
+SELECT w.locale AS home, u.locale FROM workspace w
+LEFT JOIN lead ON lead.workspace_id = w.id AND lead.id = $2
+LEFT JOIN user_account u ON u.id = lead.owner_id
+WHERE w.id = $1
+"""
 
 
 async def open_follow_ups(workspace_id: UUID, event_ids: Sequence[UUID], *, now: datetime) -> None:
@@ -40,7 +48,7 @@ async def _open(actor: Actor, event: EventRow, survey: Survey, response: SurveyR
     who = await Contact.get_or_none(id=response.contact_id) if response.contact_id else None
     details = {
         "kind": FollowUpKind.CALL,
-        "title": f"{who.name if who else 'A customer'} is not satisfied: {response.score} in {survey.name}"[:200],
+        "title": await _title(event, survey, response, who),
         "note": response.verbatim,
         "priority": Priority.HIGH,
         "due_at": now + WITHIN,
@@ -54,3 +62,14 @@ async def _open(actor: Actor, event: EventRow, survey: Survey, response: SurveyR
     except (NotFound, TooManyFollowUps, Invalid):
         # The lead is gone, or has a hundred things to do: the answer stands there all the same.
         return
+
+
+async def _title(event: EventRow, survey: Survey, response: SurveyResponse, who: Contact | None) -> str:
+    """Return what is to be done in the language of whoever owns the lead, else of the workspace."""
+    [row] = await read(LANGUAGE, survey.workspace_id, event.subject_id)
+    said = words(best_language(row["locale"], row["home"]))
+    name = who.name if who else said("A customer")
+    title = said(
+        "%(name)s is not satisfied: %(score)s in %(survey)s", name=name, score=response.score, survey=survey.name
+    )
+    return title[: inputs.NAME_LIMIT]

@@ -21,7 +21,8 @@ from models.events import Event
 from models.follow_ups import FollowUp, Priority
 from models.leads import Lead, LeadContact
 from models.surveys import DispatchStatus, Referral, SurveyDispatch, SurveyResponse, Verdict
-from models.users import Membership, Role
+from models.users import Membership, Role, User
+from models.workspaces import Workspace
 from tests.factories import NOW, again, member, seller, team
 from tests.surveying import asked, buyer, published, submitted
 
@@ -189,6 +190,54 @@ async def test_where_the_owner_is_gone_the_call_is_nobodys_and_the_admins_are_to
     assert todo.owner_id is None
     told = await Notification.filter(workspace_id=admin.workspace_id, kind=NotificationKind.SURVEY_DETRACTOR)
     assert [one.user_id for one in told] == [admin.user_id]
+
+
+@pytest.mark.parametrize(
+    ("own", "home", "title"),
+    [
+        ("de", "fr", "Ada Lovelace ist nicht zufrieden: 2 in NPS after the sale"),
+        (None, "fr-CH", "Mécontentement de Ada Lovelace : 2 dans NPS after the sale"),
+        ("xx", "xx", "Ada Lovelace is not satisfied: 2 in NPS after the sale"),
+    ],
+)
+async def test_what_is_to_be_done_is_said_in_the_owners_language_else_the_workspaces(
+    own: str | None, home: str, title: str
+) -> None:
+    admin = await seller()
+    rep = await member(Role.REP, of=admin)
+    await User.filter(id=rep.user_id).update(locale=own)
+    await Workspace.filter(id=admin.workspace_id).update(locale=home)
+    await submitted(await asked(rep, await buyer(rep), await published(admin)), score=2)
+    await outcomes_of(admin.workspace_id)
+    assert (await FollowUp.get(workspace_id=admin.workspace_id)).title == title
+
+
+async def test_a_title_that_is_too_long_is_cut() -> None:
+    admin = await seller()
+    row = await asked(admin, await buyer(admin), await published(admin, name="x" * 200))
+    await submitted(row, score=2)
+    await outcomes_of(admin.workspace_id)
+    title = (await FollowUp.get(workspace_id=admin.workspace_id)).title
+    assert len(title) == 200 and title.startswith("Ada Lovelace is not satisfied: 2 in xxx")
+
+
+async def test_of_a_detractor_the_managers_of_the_nearest_team_above_are_told_or_who_stands_in_for_them() -> None:
+    admin = await seller()
+    top = await team(admin)
+    above = await team(admin, parent=top)
+    crew = await team(admin, parent=above)
+    rep, manager, other, far = [
+        await member(role, of=admin, team=place)
+        for role, place in ((Role.REP, crew), (Role.MANAGER, above), (Role.MANAGER, above), (Role.MANAGER, top))
+    ]
+    await Membership.filter(workspace_id=admin.workspace_id, user_id=other.user_id).update(
+        away_from=NOW, substitute_id=far.user_id
+    )
+    row = await asked(rep, await buyer(rep), await published(admin))
+    await submitted(row, score=3)
+    await outcomes_of(admin.workspace_id)
+    told = await Notification.filter(workspace_id=admin.workspace_id, kind=NotificationKind.SURVEY_DETRACTOR)
+    assert {one.user_id for one in told} == {rep.user_id, manager.user_id, far.user_id}
 
 
 async def test_nobody_is_called_who_is_content_or_where_the_survey_says_so() -> None:
