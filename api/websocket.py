@@ -29,10 +29,10 @@ from api.persisted import Parameters, PersistedDocuments
 from domain import api_keys, sessions
 from domain.errors import RateLimited, TokenExpired, Unauthenticated
 from engine.documents import Refused
-from engine.live import read_cursor
 from schema.context import Context
 from schema.errors import public
 from schema.execution import Asked, Schema, ask, run, spend
+from schema.live_cursors import read_cursor
 from settings import Settings
 
 TRANSPORT, LEGACY = "graphql-transport-ws", "graphql-ws"

@@ -21,12 +21,12 @@ import uvloop
 from bench.board import database_url
 from bench.house import house, some_folder, told, told_times
 from domain.actors import ALL, Actor, ActorKind, Scope
-from engine import search as searching
 from models import database
 from models.pipelines import Pipeline
 from models.stages import Stage, StageKind
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
+from queries import search as searching
 from schema.context import Context
 from schema.schema import graphql_schema
 

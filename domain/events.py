@@ -13,7 +13,7 @@ import orjson
 
 from domain.actors import Actor
 from models.base import uuid7
-from models.database import transaction, unit
+from models.database import read, transaction, unit
 from models.events import LiveEvent as LiveEvent
 from models.writes import NewEvent
 
@@ -94,3 +94,9 @@ def _written(value: Any) -> str:
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Sequence[Any]]:
     """Return the columns that differ, each with its value from and to."""
     return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+
+
+async def head(workspace_id: UUID) -> int:
+    """Return the last position of the workspace's event log that this transaction's snapshot shows."""
+    found = await read("SELECT position FROM event_head WHERE workspace_id = $1", workspace_id)
+    return int(found[0]["position"]) if found else 0

@@ -15,13 +15,12 @@ from tortoise.models import Model
 
 from domain.actors import Actor
 from domain.errors import DomainError
-from engine.boards import on_board
 from engine.conditions import EVERYTHING, Condition, CustomKey
 from engine.custom import asks, looked_up, looked_up_keys
 from engine.kept import Various, opened, slot, statement
 from engine.nouns import NOUNS, Noun, columns
 from engine.select import Select, fetch
-from engine.sql import Params, Slot, few_owners, visible, where
+from engine.sql import Params, Slot, few_owners, on_board, visible, where
 from models import custom_values
 from models.custom_fields import CustomFieldType
 

@@ -1,13 +1,13 @@
 """Conditions and scopes as SQL. Names come from the models; every value is a bound parameter."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from tortoise.models import Model
 
-from domain import policy
+from domain import policy, search_words
 from domain.actors import ALL, Actor, Scope
-from engine import words
 from engine.conditions import All, AnyOf, Asked, Compare, Condition, CustomTest, Exists, Not, Op, Search
 from engine.nouns import NOUNS, Noun
 from models import custom_values
@@ -140,6 +140,13 @@ def _shared(actor: Actor, params: Params, alias: str) -> str:
     return f"({alias}.owner_id = ANY({own}) OR {alias}.visibility = 'ALL' OR ({with_team}))"
 
 
+def on_board(params: Params, actor: Actor, now: datetime | Slot) -> str:
+    """Return the leads of a board as SQL: the open ones, and the wins of the workspace's last days (`r.`)."""
+    days = f"SELECT wins_window_days FROM workspace WHERE id = {params.of(actor, 'workspace')}"
+    since = f"{params.add(now, 'timestamptz')} - make_interval(days => ({days}))"
+    return f"r.status IN ('OPEN', 'WON') AND (r.status = 'OPEN' OR r.closed_at >= {since})"
+
+
 def _compare(noun: Noun, condition: Compare, params: Params, alias: str) -> str:
     cast = noun.cast(condition.column)
     column = f'{alias}."{condition.column}"'
@@ -234,7 +241,7 @@ def tsquery(text: str, params: Params) -> str | None:
 
     Words that nothing but signs stand between, such as those of an address, must follow one another.
     """
-    pieces = words.pieces(text)
+    pieces = search_words.pieces(text)
     if not pieces:
         return None
     *before, last = pieces
@@ -253,7 +260,7 @@ def _word(word: str, prefix: str) -> str:
 
     The last part is no beginning then: of "com" and the like the index would give all rows that there are.
     """
-    whole, parts = f"{_quoted(word)}{prefix}", words.parts(word)
+    whole, parts = f"{_quoted(word)}{prefix}", search_words.parts(word)
     return whole if len(parts) == 1 else f"({whole} | {' <-> '.join(_quoted(part) for part in parts)})"
 
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import strawberry
 
-from engine import boards
-from engine.boards import Totals
 from engine.conditions import Condition, both
 from engine.pages import Order
 from models.leads import Lead as LeadRow
+from queries import boards
+from queries.boards import Totals
 from schema.connections import Connection, SearchText, connection, searched
 from schema.context import Info
 from schema.fields import batch

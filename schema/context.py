@@ -13,8 +13,8 @@ from tortoise.models import Model
 
 from domain.actors import Actor, ActorKind
 from domain.errors import Unauthenticated
-from engine.live import Watch
 from engine.pages import Page, PageRequest, by_keys, counts, pages
+from schema.live_watches import Watch
 from settings import settings
 
 Renew: TypeAlias = Callable[[], Awaitable[Actor]]

@@ -9,13 +9,10 @@ from uuid import UUID
 import strawberry
 from tortoise.models import Model
 
-from domain import policy
+from domain import events, policy
 from domain.bulks import ENDED
 from domain.errors import NotFound
 from domain.policy import Action
-from engine import boards
-from engine.live import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch, read_cursor
-from engine.live import cursor as live_cursor
 from models.activities import Activity as ActivityRow
 from models.attachments import Attachment as AttachmentRow
 from models.bulks import Bulk as BulkRow
@@ -45,6 +42,9 @@ from schema.filters import (
     through,
 )
 from schema.imports import Import
+from schema.live_cursors import cursor as live_cursor
+from schema.live_cursors import read_cursor
+from schema.live_watches import LeadWatch, PipelineWatch, Resync, ResyncReason, Step, Watch
 
 if TYPE_CHECKING:
     from schema.activities import Activity
@@ -70,7 +70,7 @@ described(
 async def cursor_now(context: Context, position: int | None = None) -> str:
     """Return the cursor of a position in the log, or of where it stands, for whoever asks."""
     actor = context.actor
-    reached = await boards.head(actor.workspace_id) if position is None else position
+    reached = await events.head(actor.workspace_id) if position is None else position
     return live_cursor(actor.workspace_id, reached, policy.scope(actor, LeadRow))
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import strawberry
 
 from domain import notifications
-from engine.live import NotificationWatch, Step
 from models.conversations import Notification as NotificationRow
 from schema import ids
 from schema.context import Info
 from schema.fields import shown
 from schema.live import AfterCursor, ResyncRequired, is_step, watching
+from schema.live_watches import NotificationWatch, Step
 from schema.notifications import Notification, unread_of
 
 

@@ -10,7 +10,7 @@ from tortoise.models import Model
 
 from domain.edits import camel
 from engine.reads import MODELS
-from engine.search import marked, search
+from queries.search import marked, search
 from schema.connections import LARGEST_PAGE, LONGEST_SEARCH
 from schema.context import Info
 from schema.fields import shown

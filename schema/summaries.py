@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from domain import fields
-from engine import summaries
-from engine.summaries import LeadSummaryDimension, Totals
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.companies import Relationship
@@ -17,6 +15,8 @@ from models.products import Product as ProductRow
 from models.stages import Stage as StageRow
 from models.teams import Team as TeamRow
 from models.users import User as UserRow
+from queries import summaries
+from queries.summaries import LeadSummaryDimension, Totals
 from schema import ids
 from schema.connections import SearchText, page_request
 from schema.context import Info

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import strawberry
 
-from engine import survey_results
+from domain.survey_measures import Measures
 from engine.conditions import Compare, Op, both
-from engine.survey_results import BY, Measures, SurveyResultDimension
 from models.surveys import Survey as SurveyRow
 from models.surveys import SurveyKind
 from models.surveys import SurveyResponse as SurveyResponseRow
+from queries import survey_results
+from queries.survey_results import BY, SurveyResultDimension
 from schema import ids
 from schema.connections import After, Before, Connection, First, Last, listed, page_request
 from schema.context import Info

@@ -16,9 +16,11 @@ from api.live.subscriptions import Group, Message, Occurrence, Renew, Subscripti
 from domain import policy
 from domain.actors import Actor, Scope
 from domain.errors import DomainError
-from engine.live import Resync, ResyncReason, Teams, View, Watch, fingerprint, same_view
 from models.events import LiveEvent
 from models.leads import Lead
+from schema.live_conditions import Teams
+from schema.live_cursors import fingerprint
+from schema.live_watches import Resync, ResyncReason, View, Watch
 
 if TYPE_CHECKING:
     from api.live.hubs import Hub
@@ -251,7 +253,8 @@ async def _renew(same: list[Subscription]) -> None:
             subscription.refuse(error)
         return
     for subscription in same:
-        if same_view(subscription.actor, actor):
+        before = subscription.actor
+        if (before.rows, before.role, before.scopes) == (actor.rows, actor.role, actor.scopes):
             subscription.actor = actor
         else:
             subscription.resync(ResyncReason.VISIBILITY_CHANGED)

@@ -11,9 +11,10 @@ from strawberry.dataloader import DataLoader
 
 from domain.actors import Actor, Scope
 from domain.errors import DomainError
-from engine.live import Resync, ResyncReason, Step, Watch, cursor
 from models.events import LiveEvent
 from models.leads import Lead
+from schema.live_cursors import cursor
+from schema.live_watches import Resync, ResyncReason, Step, Watch
 
 if TYPE_CHECKING:
     from api.live.feeds import Feed

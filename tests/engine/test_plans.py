@@ -17,7 +17,6 @@ from domain.actors import ALL, Actor
 from engine import documents as kept_documents
 from engine.documents import Documents
 from engine.levels import Resolved
-from engine.live import Step
 from engine.plans import MOST_VARIANTS, Plans, went
 from engine.selections import Selections
 from models.base import uuid7
@@ -29,6 +28,7 @@ from models.stages import StageKind
 from models.users import Role
 from schema.context import Context
 from schema.execution import ask as asked_of
+from schema.live_watches import Step
 from schema.schema import graphql_schema
 from settings import settings
 from tests.engine.running import planned, ran

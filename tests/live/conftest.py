@@ -11,7 +11,7 @@ import pytest
 from adapters import live as channel
 from adapters import redis
 from api.live import Hub, Message, Watching
-from engine.live import Resync
+from schema.live_watches import Resync
 from tests.api.conftest import server as server
 from tests.api.conftest import server_settings as server_settings
 from workers.relay import relay_batch

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from domain.actors import ALL, NONE, Actor, Scope
 from domain.leads import live_columns
 from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op
-from engine.live import PipelineWatch, View, cursor, fingerprint, looked_at, read_cursor
-from engine.live import passing as in_memory
 from engine.pages import Order, PageRequest, page
 from models.base import uuid7
 from models.catalog import Tag
@@ -23,6 +21,10 @@ from models.stages import StageKind
 from models.users import Membership, Role
 from schema import filters
 from schema.live import LiveLeadFilter
+from schema.live_conditions import looked_at
+from schema.live_conditions import passing as in_memory
+from schema.live_cursors import cursor, fingerprint, read_cursor
+from schema.live_watches import PipelineWatch, View
 from tests.factories import NOW, lead_in, member, seller, stage, team
 
 ORDERED = [Op.GT, Op.GTE, Op.LT, Op.LTE]

@@ -14,21 +14,22 @@ from tortoise.connection import get_connection
 from adapters import redis
 from api import live
 from api.live import Hub, Message, feeds, hubs, subscriptions
-from domain import closings, leads, moves, policy, sessions, users, workspaces
+from api.live.hubs import leads_now
+from domain import closings, events, leads, moves, policy, sessions, users, workspaces
 from domain.actors import Actor
 from domain.errors import Unauthenticated
 from domain.events import record
 from domain.leads import LeadDetails
 from domain.money import Money
 from domain.moves import StageRebalanced
-from engine import boards
 from engine.conditions import EVERYTHING, Compare, Condition, Exists, Op
-from engine.live import LeadWatch, PipelineWatch, Watch, cursor, leads_now
 from models.base import uuid7
 from models.database import transaction
 from models.leads import Lead, LeadStatus
 from models.stages import StageKind
 from models.users import Role, Visibility
+from schema.live_cursors import cursor
+from schema.live_watches import LeadWatch, PipelineWatch, Watch
 from tests import factories
 from tests.factories import again, lead, member, seller, session, stage, team
 from tests.live.conftest import Relay, Watcher
@@ -77,7 +78,7 @@ async def board_of(actor: Actor) -> UUID:
 
 
 async def cursor_of(actor: Actor) -> str:
-    return cursor(actor.workspace_id, await boards.head(actor.workspace_id), policy.scope(actor, Lead))
+    return cursor(actor.workspace_id, await events.head(actor.workspace_id), policy.scope(actor, Lead))
 
 
 async def test_the_life_of_a_lead(watch: Begin, relay: Relay) -> None:
@@ -320,7 +321,7 @@ async def test_a_log_that_does_not_reach_back_asks_for_a_resync_and_ends(watch: 
 async def test_a_cursor_of_another_log_asks_for_a_resync(watch: Begin, relay: Relay) -> None:
     admin = await seller()
     await relay()
-    beyond = cursor(admin.workspace_id, await boards.head(admin.workspace_id) + 1, policy.scope(admin, Lead))
+    beyond = cursor(admin.workspace_id, await events.head(admin.workspace_id) + 1, policy.scope(admin, Lead))
     assert await (await watch(admin, after=beyond)).told() == ("RESYNC", "LOG_TOO_SHORT")
 
 

@@ -15,13 +15,11 @@ from api import answers, live
 from api.app import create_app
 from api.live import subscriptions
 from api.websocket import GraphQLSocket, Patience
-from domain import companies, leads, policy, sessions, users, workspaces
+from domain import companies, events, leads, policy, sessions, users, workspaces
 from domain.actors import Actor
 from domain.captures import Capture, capture
 from domain.companies import CompanyDetails
 from domain.leads import LeadDetails
-from engine import boards
-from engine.live import cursor
 from models.base import uuid7
 from models.database import PooledConnection
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
@@ -29,6 +27,7 @@ from models.leads import Lead
 from models.pipelines import Pipeline
 from models.users import Role, User, Visibility
 from schema import ids
+from schema.live_cursors import cursor
 from schema.schema import graphql_schema
 from settings import Settings, settings
 from tests.factories import again, bearer, lead, member, seller, session, team
@@ -98,7 +97,7 @@ async def pipeline_of(actor: Actor) -> str:
 
 
 async def cursor_of(actor: Actor) -> str:
-    return cursor(actor.workspace_id, await boards.head(actor.workspace_id), policy.scope(actor, Lead))
+    return cursor(actor.workspace_id, await events.head(actor.workspace_id), policy.scope(actor, Lead))
 
 
 async def test_what_a_message_says(connect: Connect, relay: Relay) -> None:

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from domain.actors import Actor
 from engine.executor import written
-from engine.live import Resync, ResyncReason, Step
 from models.bulks import Bulk
 from models.events import Event, LiveEvent
 from models.imports import Import
 from models.leads import Lead
 from schema.errors import public
 from schema.execution import ask, executor_of
+from schema.live_watches import Resync, ResyncReason, Step
 from schema.schema import graphql_schema
 from tests.oracle.compare import REQUEST_ID, Answer, Case, SameMoment, compared, report, told
 from tests.oracle.documents import SCHEMA, Drawing, Drawn, Room

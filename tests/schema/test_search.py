@@ -6,11 +6,11 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLUnionType
 
 from domain import companies, contacts, products
+from domain import search_words as words
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
 from domain.products import ProductDetails
-from engine import search, words
 from engine.reads import MODELS
 from engine.select import fetch
 from models.base import uuid7
@@ -20,6 +20,7 @@ from models.database import read
 from models.leads import Lead
 from models.stages import StageKind
 from models.users import Role
+from queries import marking, search
 from schema.context import Context
 from schema.schema import graphql_schema
 from tests.engine.scoped import unscoped
@@ -251,7 +252,7 @@ async def test_a_text_without_breaks_is_shown_in_part() -> None:
 
     [hit] = await hits(admin, "pump")
 
-    assert sum(len(part["text"]) for part in hit["highlight"]) <= words.LONGEST_SHOWN
+    assert sum(len(part["text"]) for part in hit["highlight"]) <= marking.LONGEST_SHOWN
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ import pytest
 from domain import catalog, pipelines
 from domain.actors import Actor
 from domain.pipelines import Template
-from engine import summaries
 from engine.conditions import EVERYTHING
-from engine.summaries import LeadSummaryDimension, summarise
 from models.base import uuid7
 from models.catalog import LostReason, Source
 from models.companies import Company
@@ -29,6 +27,8 @@ from models.products import Product
 from models.stages import Stage, StageKind
 from models.teams import Team
 from models.users import Membership, Role
+from queries import summaries
+from queries.summaries import LeadSummaryDimension, summarise
 from schema import ids
 from tests.factories import NOW, lead_in, member, partner, pipeline, seller, stage, team, workspace
 from tests.schema import asking

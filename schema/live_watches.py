@@ -1,30 +1,22 @@
-"""What a live client is told of an event: filters and scopes tested in memory, on the lead before and after it."""
+"""What a live client is told of an event: what they watch and what exists for them, before the event and after it."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from hashlib import blake2b
-from operator import ge, gt, le, lt
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 from uuid import UUID
 
-from domain.actors import Actor, Scope
-from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op
+from domain.actors import Scope
+from engine.conditions import Condition
 from models.events import LiveEvent
-from models.leads import Lead, LeadStatus
+from models.leads import LeadStatus
+from schema.live_conditions import TEAM, LiveLead, Teams, looked_at, passing
 
-TEAM, TAGS = "membership", "tags"
 # What hangs on a lead and is shown with it: its key in the facts of the events that tell of it.
 HANGING = frozenset({"activity_id", "comment_id", "attachment_id", "follow_up_id"})
 PLACE = ("pipeline_id", "stage_id", "rank")
-
-LiveLead: TypeAlias = Mapping[str, Any]
-Teams: TypeAlias = Mapping[str, str | None]
-Test: TypeAlias = Callable[[LiveLead, Teams], bool]
 
 
 class Step(StrEnum):
@@ -171,112 +163,3 @@ def lead_step(event: LiveEvent, matches: Callable[[LiveLead], bool]) -> Step | N
 def owner_texts(scope: Scope) -> frozenset[str]:
     """Return a scope's owners as events write them."""
     return frozenset(map(str, scope.owners or ()))
-
-
-@lru_cache(maxsize=4096)
-def looked_at(condition: Condition) -> frozenset[str]:
-    """Return the columns and links that a condition looks at."""
-    match condition:
-        case Compare(name) | Exists(name):
-            return frozenset({name})
-        case All(of) | AnyOf(of):
-            return frozenset().union(*map(looked_at, of))
-        case Not(of):
-            return looked_at(of)
-        case _:
-            raise TypeError(f"live events cannot be tested for {condition}")
-
-
-@lru_cache(maxsize=4096)
-def passing(condition: Condition) -> Test:
-    """Return a condition as a function of a lead and its owner's team; it answers as the engine's SQL does."""
-    match condition:
-        case Compare(column):
-            read, meets = _reader(column), _operator(condition.op, condition.value)
-            return lambda lead, teams: meets(read(lead))
-        case Exists(link, where):
-            return _exists(link, passing(where))
-        case All(of):
-            every = [passing(part) for part in of]
-            return lambda lead, teams: all(part(lead, teams) for part in every)
-        case AnyOf(of):
-            some = [passing(part) for part in of]
-            return lambda lead, teams: any(part(lead, teams) for part in some)
-        case Not(of):
-            inner = passing(of)
-            return lambda lead, teams: not inner(lead, teams)
-        case _:
-            raise TypeError(f"live events cannot be tested for {condition}")
-
-
-def _exists(link: str, inner: Test) -> Test:
-    if link == TAGS:
-        return lambda lead, teams: any(inner({"id": tag_id}, teams) for tag_id in lead["tag_ids"])
-    if link == TEAM:
-        return lambda lead, teams: lead["owner_id"] in teams and inner({"team_id": teams[lead["owner_id"]]}, teams)
-    raise TypeError(f"live events cannot be tested for {link}")
-
-
-def _reader(column: str) -> Callable[[LiveLead], Any]:
-    if column == "value":
-        return lambda lead: None if lead["value"] is None else Decimal(lead["value"])
-    return lambda lead: lead[column]
-
-
-ORDERS = {Op.GT: gt, Op.GTE: ge, Op.LT: lt, Op.LTE: le}
-
-
-def _operator(op: Op, wanted: Any) -> Callable[[Any], bool]:
-    if op in ORDERS:
-        compare = ORDERS[op]
-        return lambda value: value is not None and compare(value, wanted)
-    if op in (Op.IN, Op.NOT_IN):
-        values, inside = frozenset(map(_plain, wanted)), op is Op.IN
-        return lambda value: (value in values) is inside
-    if op is Op.IS_NULL:
-        return lambda value: (value is None) is wanted
-    if op not in (Op.EQ, Op.NE):
-        raise TypeError(f"live events cannot be tested by {op}")
-    one, equal = _plain(wanted), op is Op.EQ
-    return lambda value: (value == one) is equal
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
-
-
-def fingerprint(workspace_id: UUID, scope: Scope) -> bytes:
-    """Return six bytes that tell one scope of a workspace from another."""
-    digest = blake2b(workspace_id.bytes, digest_size=6)
-    for owner in sorted(scope.owners) if scope.owners is not None else ():
-        digest.update(owner.bytes)
-    digest.update(b"all" if scope.owners is None else b"owners")
-    return digest.digest()
-
-
-_fingerprint = lru_cache(maxsize=4096)(fingerprint)
-
-
-def cursor(workspace_id: UUID, position: int, scope: Scope) -> str:
-    """Return the opaque cursor of a position in the log, as somebody of this scope has seen it."""
-    packed = position.to_bytes(8, "big") + _fingerprint(workspace_id, scope)
-    return urlsafe_b64encode(packed).decode().rstrip("=")
-
-
-def read_cursor(value: str) -> tuple[int, bytes]:
-    """Return the position and the fingerprint of the scope that a cursor holds; raises ValueError."""
-    packed = urlsafe_b64decode(value.encode("ascii") + b"=" * (-len(value) % 4))
-    if len(packed) != 14 or urlsafe_b64encode(packed).decode().rstrip("=") != value or packed[0] & 0x80:
-        raise ValueError(value)
-    return int.from_bytes(packed[:8], "big"), packed[8:]
-
-
-async def leads_now(keys: list[UUID]) -> list[Lead | None]:
-    """Read leads as they are now, whoever may see them, in the order of their keys."""
-    found = {row.id: row for row in await Lead.filter(id__in=keys)}
-    return [found.get(key) for key in keys]
-
-
-def same_view(one: Actor, other: Actor) -> bool:
-    """Say whether the same exists for both and they may do the same."""
-    return (one.rows, one.role, one.scopes) == (other.rows, other.role, other.scopes)

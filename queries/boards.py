@@ -6,14 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from tortoise.connection import get_connection
-
 from domain import money
 from domain.actors import Actor
 from engine.conditions import Condition
 from engine.custom import looked_up
 from engine.nouns import NOUNS
-from engine.sql import Params, Slot, visible, where
+from engine.select import fetch
+from engine.sql import Params, on_board, visible, where
 from models.leads import Lead
 
 
@@ -34,13 +33,6 @@ WHERE workspace_id = {workspace} AND valid_on <= {today} ORDER BY currency, vali
 BASE_VALUE = "r.value * coalesce(r.closing_rate, CASE WHEN r.currency = home.base_currency THEN 1 ELSE rate.rate END)"
 
 
-def on_board(params: Params, actor: Actor, now: datetime | Slot) -> str:
-    """Return the leads of a board as SQL: the open ones, and the wins of the workspace's last days (`r.`)."""
-    days = f"SELECT wins_window_days FROM workspace WHERE id = {params.of(actor, 'workspace')}"
-    since = f"{params.add(now, 'timestamptz')} - make_interval(days => ({days}))"
-    return f"r.status IN ('OPEN', 'WON') AND (r.status = 'OPEN' OR r.closed_at >= {since})"
-
-
 async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, *, now: datetime) -> dict[UUID, Totals]:
     """Count and sum the leads on the board in each of these stages; a currency without a rate has no base value."""
     condition = await looked_up(Lead, condition, actor)
@@ -53,7 +45,7 @@ async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, 
         on_board(params, actor, now),
         where(NOUNS[Lead], condition, actor, params, "r"),
     ]
-    rows = await get_connection("default").execute_query_dict(
+    rows = await fetch(
         f"""
         WITH rate AS ({rates}), home AS (SELECT base_currency FROM workspace WHERE id = {workspace}),
         summed AS (
@@ -63,7 +55,7 @@ async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, 
         )
         SELECT home.base_currency, summed.* FROM home LEFT JOIN summed ON TRUE
         """,
-        params.values,
+        params,
     )
     found = {key: Totals(rows[0]["base_currency"]) for key in stage_ids}
     for row in rows:
@@ -78,12 +70,3 @@ async def totals(stage_ids: Sequence[UUID], condition: Condition, actor: Actor, 
         stage.base = money.quantize(stage.base, stage.base_currency)
         stage.by_currency = dict(sorted(stage.by_currency.items()))
     return found
-
-
-HEAD = "SELECT position FROM event_head WHERE workspace_id = $1"
-
-
-async def head(workspace_id: UUID) -> int:
-    """Return the last position of the workspace's event log that this transaction's snapshot shows."""
-    rows = await get_connection("default").execute_query_dict(HEAD, [workspace_id])
-    return int(rows[0]["position"]) if rows else 0

@@ -18,11 +18,11 @@ from domain.actors import NONE, Actor
 from engine.nouns import NOUNS
 from engine.select import fetch
 from engine.sql import Params, few_owners, tsquery, visible
-from engine.words import Marker
 from models.companies import Company
 from models.contacts import Contact
 from models.leads import Lead
 from models.products import Product
+from queries.marking import Marker
 
 MOST_FOUND, MOST_NEWEST, MOST_OF_NEWEST = 5_000, 20_000, 1_000
 # A word is common that as many of the newest have.

@@ -9,9 +9,10 @@ from tortoise.connection import get_connection
 
 from domain import products
 from domain.products import ProductDetails
-from engine.survey_results import Measures, SurveyResultDimension, results
+from domain.survey_measures import Measures
 from models.surveys import SurveyDispatch
 from models.users import Role
+from queries.survey_results import SurveyResultDimension, results
 from tests.factories import NOW, member, seller
 from tests.statements import recorded
 from tests.surveying import asked, buyer, published, submitted

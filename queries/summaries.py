@@ -7,16 +7,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from tortoise.connection import get_connection
 from tortoise.models import Model
 
 from domain import money, policy
 from domain.actors import Actor
 from domain.errors import DomainError
-from engine.boards import BASE_VALUE, RATES
 from engine.conditions import Condition
 from engine.custom import looked_up
 from engine.nouns import NOUNS
+from engine.select import fetch
 from engine.sql import Params, visible, where
 from models.catalog import LostReason, Source
 from models.companies import Company
@@ -26,6 +25,7 @@ from models.products import Product
 from models.stages import Stage
 from models.teams import Team
 from models.users import Membership, User
+from queries.boards import BASE_VALUE, RATES
 
 MOST_DIMENSIONS = 3
 MOST_GROUPS = 1000
@@ -196,7 +196,7 @@ async def summarise(
     condition = await looked_up(Lead, condition, actor)
     params = Params()
     sql = _statement(actor, condition, dimensions, params, now)
-    rows = await get_connection("default").execute_query_dict(sql, params.values)
+    rows = await fetch(sql, params)
     total = Totals(rows[0]["base_currency"])
     groups: dict[tuple[Any, ...], Group] = {}
     for row in rows:
