@@ -20,6 +20,7 @@ class Kind(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     SURVEY = "survey"
     CALENDAR = "calendar"
+    PROPOSAL = "proposal"
 
 
 class InvalidLink(DomainError):

@@ -61,6 +61,13 @@ MODELS = [
     "models.bulks",
     "models.files",
     "models.attachments",
+    "models.selling",
+    "models.proposals",
+    "models.proposal_links",
+    "models.negotiations",
+    "models.contracts",
+    "models.invoices",
+    "models.documents",
     "models.idempotency",
 ]
 RELAY_CHANNEL = "salescycle_events"

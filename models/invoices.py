@@ -1,0 +1,135 @@
+"""Invoices, credit notes, and the payments that settle them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+
+from models.base import EditableRow, WorkspaceRow
+from models.contracts import Contract
+from models.leads import Lead
+from models.proposals import Proposal, ProposalVersion
+from models.users import User
+
+
+class InvoiceKind(StrEnum):
+    INVOICE = "INVOICE"
+    CREDIT_NOTE = "CREDIT_NOTE"
+
+
+class InvoiceState(StrEnum):
+    PLANNED = "PLANNED"
+    ISSUED = "ISSUED"
+    PARTIALLY_PAID = "PARTIALLY_PAID"
+    PAID = "PAID"
+    CREDITED = "CREDITED"
+    CANCELLED = "CANCELLED"
+
+
+class Invoice(EditableRow):
+    """What is asked for, whole or as one of several instalments; a PLANNED one has no number yet.
+
+    `lines` and `taxes` are as a proposal's version has them, `parties` as they were when it was issued. `balance` is
+    what is still open: less than nothing where too much was paid. A credit note takes from the invoice that it
+    `credits`. `due_at` is when a sweep has to look at it: to issue a planned one, to find one overdue.
+    """
+
+    lead_id: UUID
+    lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name="invoices")
+    proposal_id: UUID | None
+    proposal: fields.ForeignKeyNullableRelation[Proposal] = fields.ForeignKeyField(
+        "models.Proposal", related_name="invoices", null=True, on_delete=fields.RESTRICT
+    )
+    proposal_version_id: UUID | None
+    proposal_version: fields.ForeignKeyNullableRelation[ProposalVersion] = fields.ForeignKeyField(
+        "models.ProposalVersion",
+        related_name=False,
+        null=True,
+        on_delete=fields.RESTRICT,
+    )
+    contract_id: UUID | None
+    contract: fields.ForeignKeyNullableRelation[Contract] = fields.ForeignKeyField(
+        "models.Contract", related_name="invoices", null=True, on_delete=fields.RESTRICT
+    )
+    credits_id: UUID | None
+    credits: "fields.ForeignKeyNullableRelation[Invoice]" = fields.ForeignKeyField(
+        "models.Invoice", related_name="credit_notes", null=True, on_delete=fields.RESTRICT
+    )
+    kind = fields.CharEnumField(InvoiceKind, max_length=11, default=InvoiceKind.INVOICE)
+    state = fields.CharEnumField(InvoiceState, max_length=14)
+    number: str | None = fields.TextField(null=True)
+    instalment: int | None = fields.IntField(null=True)
+    instalments: int | None = fields.IntField(null=True)
+    title = fields.TextField()
+    language = fields.TextField()
+    currency = fields.CharField(max_length=3)
+    lines: list[dict[str, Any]] = fields.JSONField()
+    taxes: list[dict[str, Any]] = fields.JSONField()
+    parties: dict[str, Any] = fields.JSONField(default=dict)
+    terms: str | None = fields.TextField(null=True)
+    net: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    tax: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    total: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    paid: Decimal = fields.DecimalField(max_digits=19, decimal_places=4, default=Decimal(0))
+    credited: Decimal = fields.DecimalField(max_digits=19, decimal_places=4, default=Decimal(0))
+    balance: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    issue_on: date | None = fields.DateField(null=True)
+    issued_on: date | None = fields.DateField(null=True)
+    due_on: date | None = fields.DateField(null=True)
+    due_at: datetime | None = fields.DatetimeField(null=True)
+    issued_at: datetime | None = fields.DatetimeField(null=True)
+    overdue_at: datetime | None = fields.DatetimeField(null=True)
+    paid_at: datetime | None = fields.DatetimeField(null=True)
+    sha256: str | None = fields.TextField(null=True)
+    created_by_id: UUID | None
+    created_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
+
+    class Meta:
+        table = "invoice"
+
+
+class PaymentProvider(EditableRow):
+    """Who tells us of payments by web hooks that are signed with `secret`."""
+
+    name = fields.TextField()
+    secret = fields.TextField()
+    archived_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "payment_provider"
+
+
+class Payment(WorkspaceRow):
+    """Money that came (or, where negative, went back), by hand or told by a provider, which tells each once."""
+
+    invoice_id: UUID
+    invoice: fields.ForeignKeyRelation[Invoice] = fields.ForeignKeyField(
+        "models.Invoice", related_name="payments", on_delete=fields.RESTRICT
+    )
+    lead_id: UUID
+    lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name=False)
+    amount: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    currency = fields.CharField(max_length=3)
+    received_on = fields.DateField()
+    method: str | None = fields.TextField(null=True)
+    reference: str | None = fields.TextField(null=True)
+    note: str | None = fields.TextField(null=True)
+    provider_id: UUID | None
+    provider: fields.ForeignKeyNullableRelation[PaymentProvider] = fields.ForeignKeyField(
+        "models.PaymentProvider", related_name="payments", null=True, on_delete=fields.RESTRICT
+    )
+    # The provider's own name of the payment.
+    provider_key: str | None = fields.TextField(null=True)
+    recorded_by_id: UUID | None
+    recorded_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "payment"
