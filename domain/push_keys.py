@@ -4,9 +4,11 @@ A browser's subscription is bound to it, so it outlives a change of SECRET_KEY u
 the key before is among PREVIOUS_SECRET_KEYS it is opened by that and sealed anew.
 """
 
+import asyncio
 import base64
 import re
 from contextlib import suppress
+from contextvars import Context
 from datetime import datetime
 from functools import lru_cache
 
@@ -47,6 +49,12 @@ async def private(*, now: datetime) -> bytes:
         return given(settings().vapid_private_key)
     if kept := _kept(await PushKey.first()):
         return kept
+    # What runs may read only, or be undone, or be asked for the key by two at once.
+    return await asyncio.get_running_loop().create_task(_made(now=now), context=Context())
+
+
+async def _made(*, now: datetime) -> bytes:
+    """Return the key of the database, made or sealed anew in a transaction of its own."""
     async with transaction():
         row = await PushKey.first()
         if row is None:

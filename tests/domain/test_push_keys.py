@@ -99,3 +99,25 @@ async def test_a_key_that_is_there_is_read_by_many_within_one_transaction() -> N
     made = await push_keys.private(now=NOW)
     async with transaction():
         assert set(await asyncio.gather(*(push_keys.private(now=NOW) for _ in range(5)))) == {made}
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+async def test_it_is_made_once_by_many_within_one_transaction_and_outlives_its_undoing(snapshot: bool) -> None:
+    found: list[bytes] = []
+    with pytest.raises(ZeroDivisionError):
+        async with transaction(snapshot=snapshot):
+            assert await PushKey.first() is None
+            found += await asyncio.gather(*(push_keys.private(now=NOW) for _ in range(5)))
+            raise ZeroDivisionError
+    assert len(set(found)) == 1
+    assert await push_keys.private(now=NOW) == found[0]
+
+
+async def test_it_is_sealed_anew_by_many_within_one_transaction(use: Use) -> None:
+    use(secret_key=OLD)
+    made = await push_keys.private(now=NOW)
+    use(secret_key=NEW, previous_secret_keys=OLD)
+    async with transaction(snapshot=True):
+        assert set(await asyncio.gather(*(push_keys.private(now=NOW) for _ in range(5)))) == {made}
+    use(secret_key=NEW)
+    assert await push_keys.private(now=NOW) == made
