@@ -17,7 +17,7 @@ ARGS ?=
 help:
 	@echo "make run      start Salescycle (ARGS='--port 8001' for options of salescycle up)"
 	@echo "make test     run every test on servers of its own"
-	@echo "make torture  kill workers a hundred times in the middle of their deliveries (make test: ten times)"
+	@echo "make torture  kill workers a hundred times in the middle of their work (make test: ten times)"
 	@echo "make fuzz     try documents under both executors (ARGS='--minutes 10 --seed 1')"
 	@echo "make check    lint, types, import rules, schema snapshot, migrations"
 	@echo "make format   let ruff write the code as it should look"
@@ -33,7 +33,7 @@ test: $(DEV_STAMP)
 	@$(PY) -m pytest $(ARGS)
 
 torture: $(DEV_STAMP)
-	@KILLS=100 $(PY) -m pytest tests/workers/test_deliveries_killed.py tests/workers/test_reminders_killed.py -n 0 $(ARGS)
+	@KILLS=100 $(PY) -m pytest tests/workers/test_deliveries_killed.py tests/workers/test_reminders_killed.py tests/workers/test_plans_killed.py -n 0 $(ARGS)
 
 fuzz: $(DEV_STAMP)
 	@$(PY) -m tests.oracle $(ARGS)
