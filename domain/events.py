@@ -24,9 +24,13 @@ _bulk_id: ContextVar[UUID | None] = ContextVar("bulk_id", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact. Subclasses say which, by `name` (`lead.moved`); the part before the dot is the subject's type."""
+    """A fact. Subclasses say which, by `name` (`lead.moved`); the part before the dot is the subject's type.
+
+    What hangs on a lead and moves it tells of it as its subject: `subject_type` says so, whatever the name.
+    """
 
     name: ClassVar[str] = ""
+    subject_type: ClassVar[str] = ""
     actor: Actor
     subject_id: UUID
     data: dict[str, Any]
@@ -34,6 +38,7 @@ class Event:
     def __init_subclass__(cls) -> None:
         if cls.name:
             EVENTS[cls.name] = cls
+            cls.subject_type = cls.subject_type or cls.name.partition(".")[0]
 
 
 async def record(*events: Event, now: datetime) -> None:
@@ -59,7 +64,7 @@ def made(event: Event, *, now: datetime) -> NewEvent:
         uuid7(),
         event.actor.workspace_id,
         event.name,
-        event.name.partition(".")[0],
+        event.subject_type,
         event.subject_id,
         dump(event.actor.facts()),
         client_mutation_id.get(),

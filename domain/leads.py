@@ -207,6 +207,12 @@ async def change(
     return changed
 
 
+async def tell(event: type[Event], actor: Actor, lead: Lead, data: Mapping[str, Any], *, now: datetime) -> None:
+    """Record what happened to something that hangs on a locked lead as an event of the lead, which stays as it is."""
+    tag_ids = await tags_of(lead.id)
+    await record(event(actor, lead.id, facts(live_columns(lead, tag_ids), lead, tag_ids) | dict(data)), now=now)
+
+
 async def check(
     faults: Faults, actor: Actor, details: LeadDetails, *, current: Lead | None = None, archived: Faults | None = None
 ) -> dict[str, Any]:

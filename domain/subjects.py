@@ -94,8 +94,8 @@ async def tell(
 
     A lead's has its version and its columns besides, the same before and after, as live readers test them.
     """
-    facts: dict[str, Any] = dict(data)
+    event = events[type(subject)]
     if isinstance(subject, Lead):
-        tag_ids = await leads.tags_of(subject.id)
-        facts = leads.facts(leads.live_columns(subject, tag_ids), subject, tag_ids) | facts
-    await record(events[type(subject)](actor, subject.id, facts), now=now)
+        await leads.tell(event, actor, subject, data, now=now)
+    else:
+        await record(event(actor, subject.id, dict(data)), now=now)

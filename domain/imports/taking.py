@@ -71,8 +71,8 @@ class Taking:
         """Record an event of a row that is new, and therefore has none before it."""
         if not self._actor_facts:
             self._actor_facts = events.dump(self.actor.facts())
-        kind = event.name.partition(".")[0]
         told = events.dump({**data, "bulk": True})
+        kind = event.subject_type
         self._events.append((new_key(), self.workspace_id, event.name, kind, subject_id, self._actor_facts, told, at))
 
     async def write_events(self) -> None:
