@@ -97,6 +97,12 @@ async def give(workspace_id: UUID, former: UUID, owner_id: UUID, *, seen: Collec
     Those on the member's own open leads go with these. Within the running transaction.
     """
     held = await read(HELD, workspace_id, former, None if seen is None else list(seen))
+    return await give_these(workspace_id, former, held, owner_id)
+
+
+async def give_these(workspace_id: UUID, former: UUID, held: Sequence[Any], owner_id: UUID | None) -> int:
+    """Give follow-ups, of which `id` and `lead_id` are known, to somebody or nobody, where they are still open and
+    the former owner's; return how many. Within the running transaction."""
     lead_ids = [row["lead_id"] for row in held if row["lead_id"] is not None]
     await connected().fetch(HOLD, [lead_ids])
     rows = await connected().fetch(GIVE, [[row["id"] for row in held], former, owner_id])

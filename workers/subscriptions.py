@@ -60,7 +60,7 @@ from domain.imports import runs as imports
 from workers.jobs import Task
 from workers.tasks.bulks import run_bulk
 from workers.tasks.custom_fields import remove_custom_values, settle_custom_index, settle_custom_indexes
-from workers.tasks.follow_ups import lay_out_plans
+from workers.tasks.follow_ups import give_follow_ups, lay_out_plans
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.notifications import notify
@@ -163,7 +163,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     devices.DeviceRegistered: (),
     devices.DeviceEnded: (),
     reminder_settings.UserReminderSettingsUpdated: (),
-    users.UserUpdated: (),
+    users.UserUpdated: (give_follow_ups,),
     transfers.UserFollowUpsHandedOver: (),
     users.UserPasswordChanged: (),
     teams.TeamCreated: (),

@@ -1,6 +1,6 @@
-"""Plans of follow-ups follow what happens to leads."""
+"""Plans of follow-ups follow what happens to leads, and what members had to do goes to others when they leave."""
 
-from domain import laying_out
+from domain import laying_out, left_behind
 from domain.jobs import Queue
 from workers.jobs import Job, task
 
@@ -12,3 +12,10 @@ async def lay_out_plans(job: Job) -> None:
     await laying_out.settle(job.workspace, job.subject_ids, term=term, bulk=bulk, now=job.now)
     async with job.finishing():
         pass
+
+
+@task(batch=True)
+async def give_follow_ups(job: Job) -> None:
+    """Give what members had to do who have left to others; a second run finds nothing left."""
+    async with job.finishing():
+        await left_behind.give(job.workspace, job.subject_ids, now=job.now)
