@@ -114,6 +114,13 @@ class Settings(BaseSettings):
         25_000_000, description="Most pixels of a picture of a person as it is uploaded; one is decoded at a time."
     )
 
+    typesetters: int = Field(2, ge=1, description="Most documents that a process typesets at once.")
+    typesetting_seconds: int = Field(10, ge=1, description="Seconds of CPU that typesetting a document may take.")
+    typesetter_memory: int = Field(
+        1_073_741_824, ge=268_435_456, description="Most memory that typesetting a document may take, in bytes."
+    )
+    max_logo_bytes: int = Field(5_242_880, description="Largest logo as it is uploaded, in bytes.")
+
     @field_validator("previous_secret_keys")
     @classmethod
     def _are_long_enough(cls, value: str) -> str:
