@@ -25,7 +25,7 @@ PASSING = (
 LOCK = "SELECT 1 FROM lead WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 Operation = Callable[[Actor, UUID], Awaitable[Lead]]
-Ahead = Callable[[Sequence[UUID]], Awaitable[None]]
+Ahead = Callable[[UUID, Sequence[UUID]], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ async def _each(
         await rows.make_ready(Lead, lead_ids, workspace_id=actor.workspace_id)
         await _hold_also(actor.workspace_id, lead_ids, also)
         if ahead is not None:
-            await ahead(lead_ids)
+            await ahead(actor.workspace_id, lead_ids)
         return {key: await _one(actor, key, operation) for key in sorted(set(lead_ids))}
 
 

@@ -1,6 +1,6 @@
 """Moves of leads between stages and within one, the rules that stages set, and moves that a manager approves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,6 +54,22 @@ class NeedsMissing(DomainError):
 
 class AnswerMissing(DomainError):
     """The stage {stage} asks for an answer to {criterion}."""
+
+
+class AcceptanceMissing(DomainError):
+    """The stage {stage} asks for a proposal that the customer has accepted."""
+
+
+class AgreementMissing(DomainError):
+    """The stage {stage} asks for terms that both sides have agreed on."""
+
+
+class SignatureMissing(DomainError):
+    """The stage {stage} asks for a contract that both sides have signed."""
+
+
+class PaymentMissing(DomainError):
+    """The stage {stage} asks for an invoice that is paid."""
 
 
 class StageSkipped(DomainError):
@@ -115,9 +131,31 @@ SELECT id, ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id) AS tag_ids
        (SELECT count(*) FROM need WHERE lead_id = lead.id AND deleted_at IS NULL) AS needs,
        ARRAY(SELECT criterion_id FROM qualification_answer WHERE lead_id = lead.id) AS answered,
        ARRAY(SELECT id FROM hand_over WHERE lead_id = lead.id AND status = 'PENDING') AS hand_over_ids,
-       EXISTS (SELECT FROM move_request WHERE lead_id = lead.id AND status = 'PENDING') AS is_requested
+       EXISTS (SELECT FROM move_request WHERE lead_id = lead.id AND status = 'PENDING') AS is_requested,
+       {reached} AS reached
 FROM unnest($1::uuid[]) AS lead(id)
 """
+# Each milestone by the rows that show it. Who accepts a proposal agrees to its terms.
+ACCEPTED = """
+SELECT FROM proposal p JOIN proposal_version v ON v.id = p.sent_id
+WHERE p.lead_id = lead.id AND p.deleted_at IS NULL AND v.state = 'ACCEPTED'
+"""
+REACHED = {
+    "proposal_accepted": ACCEPTED,
+    "terms_agreed": f"{ACCEPTED} UNION ALL SELECT FROM negotiation WHERE lead_id = lead.id AND state = 'AGREED'",
+    "contract_signed": "SELECT FROM contract WHERE lead_id = lead.id AND state = 'SIGNED'",
+    "invoice_paid": "SELECT FROM invoice WHERE lead_id = lead.id AND kind = 'INVOICE' AND state = 'PAID'",
+}
+FAR = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS ({sql})" for name, sql in REACHED.items())
+# Most workspaces ask for none of it, and then nothing is read of it.
+HANGING_ONLY, HANGING_AND_REACHED = HANGING.format(reached="'{}'::text[]"), HANGING.format(reached=f"ARRAY({FAR})")
+# What lacks, and where the lead has it.
+LACKING: Mapping[str, tuple[type[DomainError], str]] = {
+    "proposal_accepted": (AcceptanceMissing, "proposals"),
+    "terms_agreed": (AgreementMissing, "negotiations"),
+    "contract_signed": (SignatureMissing, "contracts"),
+    "invoice_paid": (PaymentMissing, "invoices"),
+}
 NEIGHBOURS = """
 SELECT id, rank FROM lead
 WHERE workspace_id = $1 AND stage_id = $2 AND deleted_at IS NULL AND status IN ('OPEN', 'WON') AND id <> $3
@@ -126,7 +164,7 @@ WHERE workspace_id = $1 AND stage_id = $2 AND deleted_at IS NULL AND status IN (
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """What hangs on a lead."""
+    """What hangs on a lead; `reached` are the milestones of its sale, where a stage of its workspace asks for any."""
 
     tag_ids: list[UUID]
     contact_ids: list[UUID]
@@ -135,6 +173,17 @@ class Hanging:
     answered: list[UUID]
     hand_over_ids: list[UUID]
     is_requested: bool
+    reached: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The stages of a workspace, and what they ask for; the checklist is read only where they ask for answers."""
+
+    stages: dict[UUID, Stage]
+    custom: dict[str, CustomField]
+    checklist: Sequence[QualificationCriterion]
+    milestones: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +213,16 @@ async def board(workspace_id: UUID, lead_ids: Sequence[UUID]) -> Board:
 
     Where stages ask for custom fields or for answers, it is one more for each of the two.
     """
-    known, custom, checklist = await remembered(("stages", workspace_id), lambda: _asked(workspace_id))
-    return Board(known, _seen_ahead(lead_ids) or await _hanging_on(lead_ids), custom, checklist)
+    asked = await _asked(workspace_id)
+    hanging = _seen_ahead(lead_ids) or await _hanging_on(lead_ids, asked)
+    return Board(asked.stages, hanging, asked.custom, asked.checklist)
 
 
-async def _asked(
-    workspace_id: UUID,
-) -> tuple[dict[UUID, Stage], dict[str, CustomField], Sequence[QualificationCriterion]]:
-    """Return the stages of a workspace, and the fields and the checklist that they ask for."""
+async def _asked(workspace_id: UUID) -> Asked:
+    return await remembered(("stages", workspace_id), lambda: _read_asked(workspace_id))
+
+
+async def _read_asked(workspace_id: UUID) -> Asked:
     known = await rows.of_workspace(Stage, workspace_id)
     wanted = [Requirements.of(stage) for stage in known.values()]
     custom = await custom_values.named(
@@ -179,19 +230,19 @@ async def _asked(
     )
     by_hex = {one.id.hex: one for one in custom.values()}
     checklist = await criteria.live(workspace_id) if any(one.asks_for_answers for one in wanted) else ()
-    return known, by_hex, checklist
+    return Asked(known, by_hex, checklist, any(one.milestones for one in wanted))
 
 
-async def _hanging_on(lead_ids: Sequence[UUID]) -> dict[UUID, Hanging]:
-    found = await read(HANGING, list(lead_ids))
+async def _hanging_on(lead_ids: Sequence[UUID], asked: Asked) -> dict[UUID, Hanging]:
+    found = await read(HANGING_AND_REACHED if asked.milestones else HANGING_ONLY, list(lead_ids))
     names = Hanging.__dataclass_fields__
     return {row["id"]: Hanging(**{name: row[name] for name in names}) for row in found}
 
 
-async def look_ahead(lead_ids: Sequence[UUID]) -> None:
+async def look_ahead(workspace_id: UUID, lead_ids: Sequence[UUID]) -> None:
     """Read what hangs on leads that are locked, for the parts of a transaction that move one each."""
     if (running := unit()) is not None and running.memory is not None:
-        found = await _hanging_on(lead_ids)
+        found = await _hanging_on(lead_ids, await _asked(workspace_id))
         running.memory.update({("hanging", key): hanging for key, hanging in found.items()})
 
 
@@ -227,7 +278,7 @@ def unmet(actor: Actor, lead: Lead, target: Stage, on: Board) -> list[DomainErro
 
 
 def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
-    """Return the fields, needs and answers that a stage asks for and the lead lacks."""
+    """Return the fields, needs, answers and milestones that a stage asks for and the lead lacks."""
     wanted, named = Requirements.of(target), on.hanging[lead.id].needs
     lacking = wanted.unfilled(on.facts(lead))
     labels = {f"{CUSTOM}{row.key}": custom_values.short(row.label) for row in on.custom.values()}
@@ -237,7 +288,12 @@ def unfilled(lead: Lead, target: Stage, on: Board) -> list[DomainError]:
     if named < wanted.min_needs:
         faults.append(NeedsMissing(stage=target.name, wanted=wanted.min_needs, named=named, field="needs"))
     asked = unanswered(lead, target, on)
-    return faults + [AnswerMissing(stage=target.name, criterion=row.label, field="qualification") for row in asked]
+    faults += [AnswerMissing(stage=target.name, criterion=row.label, field="qualification") for row in asked]
+    return faults + [
+        error(stage=target.name, field=where)
+        for name, (error, where) in LACKING.items()
+        if name in wanted.milestones and name not in on.hanging[lead.id].reached
+    ]
 
 
 def unanswered(lead: Lead, target: Stage, on: Board) -> list[QualificationCriterion]:

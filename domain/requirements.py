@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,8 @@ MOST_FAULTS = 20
 # How the names of custom fields begin; the key follows or, where they are kept, the id as 32 hex digits.
 CUSTOM = "custom:"
 HEX = re.compile(r"[0-9a-f]{32}")
+# What a sale has come to, of which a stage may ask: each is a requirement of this name.
+MILESTONES = ("proposal_accepted", "terms_agreed", "contract_signed", "invoice_paid")
 
 
 class UnknownLeadField(DomainError):
@@ -59,7 +61,7 @@ class Requirements:
     `fields` are keys of FILLED, and custom fields. With `no_skipping` a lead enters only from the stage right before
     this one or from a later one; with `no_going_back` a lead that is here does not return to an earlier stage.
     `roles_in` may move leads into the stage and `roles_out` out of it; an empty tuple means all who may move leads.
-    These `criteria` of the checklist must be answered, or `all_criteria`.
+    These `criteria` of the checklist must be answered, or `all_criteria`. The last four ask how far the sale has come.
     """
 
     fields: tuple[str, ...] = ()
@@ -71,6 +73,15 @@ class Requirements:
     needs_approval: bool = False
     criteria: tuple[UUID, ...] = ()
     all_criteria: bool = False
+    proposal_accepted: bool = False
+    terms_agreed: bool = False
+    contract_signed: bool = False
+    invoice_paid: bool = False
+
+    @property
+    def milestones(self) -> tuple[str, ...]:
+        """Return which of MILESTONES a lead must have reached."""
+        return tuple(name for name in MILESTONES if getattr(self, name))
 
     @property
     def asks_for_answers(self) -> bool:
@@ -89,6 +100,7 @@ class Requirements:
             needs_approval=data.get("needs_approval", False),
             criteria=tuple(UUID(key) for key in data.get("criteria", ())),
             all_criteria=data.get("all_criteria", False),
+            **{name: data.get(name, False) for name in MILESTONES},
         )
 
     @classmethod
@@ -107,6 +119,7 @@ class Requirements:
             "needs_approval": self.needs_approval,
             "criteria": [key.hex for key in self.criteria],
             "all_criteria": self.all_criteria,
+            **dict.fromkeys(self.milestones, True),
         }
         return {name: value for name, value in values.items() if value}
 
@@ -127,19 +140,16 @@ class Requirements:
         for name in sorted(set(self.fields) - FILLED.keys() - own.keys())[:MOST_FAULTS]:
             faults.add(UnknownLeadField(field=f"{field}.fields", name=name[: inputs.NAME_LIMIT]))
         inputs.whole(faults, self.min_needs, field=f"{field}.minNeeds", least=0, most=MOST_NEEDS)
-        return Requirements(
-            fields=(
-                *(name for name in FILLED if name in self.fields),
-                *dict.fromkeys(f"{CUSTOM}{row.id.hex}" for row in own.values()),
-            ),
-            min_needs=self.min_needs,
-            no_skipping=self.no_skipping,
-            no_going_back=self.no_going_back,
+        named = (
+            *(name for name in FILLED if name in self.fields),
+            *dict.fromkeys(f"{CUSTOM}{row.id.hex}" for row in own.values()),
+        )
+        return replace(
+            self,
+            fields=named,
             roles_in=_each_once(self.roles_in),
             roles_out=_each_once(self.roles_out),
-            needs_approval=self.needs_approval,
             criteria=tuple(dict.fromkeys(self.criteria)),
-            all_criteria=self.all_criteria,
         )
 
     def unfilled(self, facts: LeadFacts) -> tuple[str, ...]:

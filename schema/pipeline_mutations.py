@@ -7,7 +7,7 @@ import strawberry
 
 from domain import pipelines, stage_archive, stages
 from domain.pipelines import Template
-from domain.requirements import CUSTOM
+from domain.requirements import CUSTOM, MILESTONES
 from domain.stages import NewStage, Requirements, StageDetails
 from domain.unset import UNSET
 from models.stages import Stage as StageRow
@@ -131,6 +131,17 @@ class StageRequirementsInput:
     all_criteria: bool = strawberry.field(
         default=False, description="Whether the whole checklist must be answered, as it is at any time."
     )
+    proposal_accepted: bool = strawberry.field(
+        default=False, description="Whether a customer must have accepted a proposal."
+    )
+    terms_agreed: bool = strawberry.field(
+        default=False,
+        description="Whether both sides must have agreed on terms: in a negotiation, or by accepting a proposal.",
+    )
+    contract_signed: bool = strawberry.field(
+        default=False, description="Whether both sides must have signed a contract."
+    )
+    invoice_paid: bool = strawberry.field(default=False, description="Whether an invoice must be paid.")
 
 
 @strawberry.input(description="Requirements of a stage, in place of those it has.")
@@ -217,6 +228,7 @@ def _requirements(input: StageRequirementsInput) -> Requirements:
             ids.decode_all(input.criterion_ids, "QualificationCriterion", field="requirements.criterionIds")
         ),
         all_criteria=input.all_criteria,
+        **{name: getattr(input, name) for name in MILESTONES},
     )
 
 

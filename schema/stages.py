@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from domain.policy import Action
-from domain.requirements import CUSTOM
+from domain.requirements import CUSTOM, MILESTONES
 from domain.stages import Requirements
 from models.custom_fields import CustomFieldOwner
 from models.pipelines import Pipeline as PipelineRow
@@ -40,6 +40,12 @@ class StageRequirements:
         description="Criteria of the checklist that must be answered; those that are archived are asked no more."
     )
     all_criteria: bool = strawberry.field(description="Whether the whole checklist must be answered.")
+    proposal_accepted: bool = strawberry.field(description="Whether a customer must have accepted a proposal.")
+    terms_agreed: bool = strawberry.field(
+        description="Whether both sides must have agreed on terms: in a negotiation, or by accepting a proposal."
+    )
+    contract_signed: bool = strawberry.field(description="Whether both sides must have signed a contract.")
+    invoice_paid: bool = strawberry.field(description="Whether an invoice must be paid.")
 
 
 async def _requirements(stages: list[Any], info: Info) -> list[StageRequirements]:
@@ -61,6 +67,7 @@ def _shown(wanted: Requirements, custom: dict[str, str]) -> StageRequirements:
         needs_approval=wanted.needs_approval,
         criterion_ids=[ids.encode("QualificationCriterion", key) for key in wanted.criteria],
         all_criteria=wanted.all_criteria,
+        **{name: name in wanted.milestones for name in MILESTONES},
     )
 
 

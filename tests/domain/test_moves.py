@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from domain import leads, moves, ranks
+from domain import bulks, closings, leads, moves, ranks
 from domain.actors import Actor
 from domain.errors import Forbidden, Invalid, NotFound, Stale
 from domain.leads import LeadDetails, StageClosesLeads
 from domain.moves import (
+    AcceptanceMissing,
     ApprovalNotNeeded,
     ApprovalRequired,
     FieldMissing,
@@ -19,17 +20,24 @@ from domain.moves import (
     MoveAlreadyRequested,
     NeedsMissing,
     NeighbourElsewhere,
+    PaymentMissing,
     Place,
     RoleMayNotEnter,
     RoleMayNotLeave,
     StageSkipped,
     WentBack,
 )
+from models.bulks import BulkKind
+from models.contracts import Contract, ContractState
 from models.events import Event
-from models.leads import Lead
+from models.invoices import Invoice, InvoiceKind, InvoiceState
+from models.leads import Lead, LeadStatus
+from models.negotiations import Negotiation, NegotiationState
+from models.proposals import Proposal, ProposalState, ProposalVersion
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 from models.users import Role
 from tests.factories import NOW, lead, seller, stage
+from tests.sold import contracted, invoiced, negotiated, proposed
 
 pytestmark = pytest.mark.usefixtures("db")
 PROSPECT, QUALIFY, PROPOSAL = StageKind.PROSPECT, StageKind.QUALIFY, StageKind.PROPOSAL
@@ -145,6 +153,74 @@ async def test_a_stage_asks_for_fields_and_needs_and_says_all_that_is_missing() 
     told = moves.unmet(admin, row, await Stage.get(id=target.id), await moves.board(admin.workspace_id, [row.id]))
     assert [fault.message for fault in told] == [fault.message for fault in refused.value.faults]
     assert (await Lead.get(id=row.id)).stage_id == row.stage_id
+
+
+async def asked_for(actor: Actor, row: Lead, target: Stage) -> set[str]:
+    on = await moves.board(actor.workspace_id, [row.id])
+    return {fault.code for fault in moves.unmet(actor, row, on.stages[target.id], on)}
+
+
+MILESTONES = {
+    "proposal_accepted": "ACCEPTANCE_MISSING",
+    "terms_agreed": "AGREEMENT_MISSING",
+    "contract_signed": "SIGNATURE_MISSING",
+    "invoice_paid": "PAYMENT_MISSING",
+}
+
+
+async def test_a_stage_asks_how_far_the_sale_has_come_and_says_what_it_lacks() -> None:
+    admin = await seller()
+    row, other, target = await lead(admin), await lead(admin), await stage(admin, PROPOSAL)
+    await require(target, **dict.fromkeys(MILESTONES, True))
+    assert await asked_for(admin, row, target) == set(MILESTONES.values())
+    offered = await proposed(row, ProposalState.VIEWED)
+    await negotiated(offered, NegotiationState.OPEN)
+    await contracted(offered, ContractState.OPEN)
+    await invoiced(row, InvoiceState.PARTIALLY_PAID)
+    await invoiced(row, InvoiceState.PAID, InvoiceKind.CREDIT_NOTE)
+    assert await asked_for(admin, row, target) == set(MILESTONES.values())
+    await Negotiation.filter(lead_id=row.id).update(state=NegotiationState.AGREED)
+    assert await asked_for(admin, row, target) == set(MILESTONES.values()) - {"AGREEMENT_MISSING"}
+    await Contract.filter(lead_id=row.id).update(state=ContractState.SIGNED)
+    assert await asked_for(admin, row, target) == {"ACCEPTANCE_MISSING", "PAYMENT_MISSING"}
+    await Invoice.filter(lead_id=row.id, kind=InvoiceKind.INVOICE).update(state=InvoiceState.PAID)
+    with pytest.raises(AcceptanceMissing, match=f"{target.name} asks for a proposal"):
+        await moves.move(admin, row.id, stage_id=target.id, now=NOW)
+    await ProposalVersion.filter(proposal_id=offered.id).update(state=ProposalState.ACCEPTED)
+    await moves.move(admin, row.id, stage_id=target.id, now=NOW)
+    assert await asked_for(admin, other, target) == set(MILESTONES.values())
+
+
+async def test_who_accepts_a_proposal_agrees_to_its_terms_unless_it_is_deleted() -> None:
+    admin = await seller()
+    row, target = await lead(admin), await stage(admin, PROPOSAL)
+    await require(target, proposal_accepted=True, terms_agreed=True)
+    offered = await proposed(row, ProposalState.ACCEPTED)
+    assert await asked_for(admin, row, target) == set()
+    await Proposal.filter(id=offered.id).update(deleted_at=NOW)
+    assert await asked_for(admin, row, target) == {"ACCEPTANCE_MISSING", "AGREEMENT_MISSING"}
+
+
+async def test_leads_are_won_only_as_far_as_their_sale_has_come_where_the_stage_of_wins_asks_for_it() -> None:
+    admin = await seller()
+    row, won = await lead(admin), await stage(admin, StageKind.FOLLOW_UP)
+    await require(won, invoice_paid=True)
+    with pytest.raises(PaymentMissing):
+        await closings.close(admin, row.id, LeadStatus.WON, now=NOW)
+    await invoiced(row, InvoiceState.PAID)
+    assert (await closings.close(admin, row.id, LeadStatus.WON, now=NOW)).stage_id == won.id
+
+
+async def test_of_many_leads_each_moves_as_far_as_its_own_sale_has_come() -> None:
+    admin = await seller()
+    target = await stage(admin, PROPOSAL)
+    await require(target, proposal_accepted=True)
+    rows = [await lead(admin) for _ in range(3)]
+    await proposed(rows[1], ProposalState.ACCEPTED)
+    work = bulks.Work(BulkKind.MOVE, {"stage_id": target.id})
+    outcomes = await bulks.named(admin, work, [row.id for row in rows], now=NOW)
+    told = [[fault.code for fault in outcome.faults] for outcome in outcomes]
+    assert told == [["ACCEPTANCE_MISSING"], [], ["ACCEPTANCE_MISSING"]]
 
 
 async def test_a_stage_may_forbid_skipping_and_going_back() -> None:

@@ -25,7 +25,7 @@ from domain.errors import (
     Stale,
 )
 from domain.leads import LeadDetails
-from domain.requirements import FILLED, LeadFacts, UnknownLeadField
+from domain.requirements import FILLED, MILESTONES, LeadFacts, UnknownLeadField
 from domain.stage_archive import StageNotEmpty, StageUnfit
 from domain.stages import (
     IntakeKind,
@@ -311,6 +311,7 @@ class TestRequirements:
             no_skipping=True,
             roles_in=(Role.REP, Role.ADMIN, Role.REP),
             needs_approval=True,
+            contract_signed=True,
         )
 
         stage = await stages.set_requirements(actor, talk.id, wanted, expected_version=1, now=LATER)
@@ -322,6 +323,7 @@ class TestRequirements:
             no_skipping=True,
             roles_in=(Role.ADMIN, Role.REP),
             needs_approval=True,
+            contract_signed=True,
         )
         same = await stages.set_requirements(actor, talk.id, wanted, now=LATER)
         assert same.version == 2
@@ -352,6 +354,7 @@ class TestRequirements:
             roles_in=st.sets(st.sampled_from(Role)).map(lambda roles: tuple(role for role in Role if role in roles)),
             roles_out=st.sets(st.sampled_from(Role)).map(lambda roles: tuple(role for role in Role if role in roles)),
             needs_approval=st.booleans(),
+            **{name: st.booleans() for name in MILESTONES},
         )
     )
     @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

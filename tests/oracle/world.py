@@ -137,6 +137,8 @@ REQUIREMENTS: tuple[dict[str, Any], ...] = (
     {"no_skipping": True},
     {"no_going_back": True, "roles_out": ["ADMIN"]},
     {"needs_approval": True},
+    {"proposal_accepted": True, "contract_signed": True},
+    {"terms_agreed": True, "invoice_paid": True, "fields": ["owner"]},
     {"roles_in": ["MANAGER", "ADMIN"], "no_skipping": True, "fields": ["company"]},
 )
 # Who asks: the workspace, the role, and the team; None is nobody's.

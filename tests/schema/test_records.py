@@ -735,7 +735,8 @@ class TestPipelines:
     async def test_requirements_are_set_and_shown(self) -> None:
         actor = await seller()
         key = gid("Stage", (await stage(actor, StageKind.PROPOSAL)).id)
-        shown = """stage { requirements { fields minNeeds noSkipping noGoingBack rolesIn rolesOut needsApproval } }"""
+        shown = """stage { requirements { fields minNeeds noSkipping noGoingBack rolesIn rolesOut needsApproval
+                     proposalAccepted termsAgreed contractSigned invoicePaid } }"""
         wanted = {
             "fields": ["value", "owner"],
             "minNeeds": 1,
@@ -744,6 +745,10 @@ class TestPipelines:
             "rolesIn": ["ADMIN", "REP"],
             "rolesOut": [],
             "needsApproval": True,
+            "proposalAccepted": True,
+            "termsAgreed": False,
+            "contractSigned": True,
+            "invoicePaid": False,
         }
 
         kept = await done(actor, "setStageRequirements", shown, id=key, requirements=wanted)
