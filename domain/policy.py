@@ -37,6 +37,7 @@ from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadCompetitor, LeadContact
 from models.needs import Need
+from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import QualificationAnswer, QualificationCriterion
@@ -78,6 +79,8 @@ class Action(StrEnum):
     REOPEN_LEAD = "lead.reopen", "reopen closed leads"
     DELETE_LEAD = "lead.delete", "delete and restore leads"
     CANCEL_BULK = "lead.cancel_bulk", "cancel work on many leads"
+    NEGOTIATE = "negotiation.negotiate", "negotiate with customers"
+    APPROVE_OFFER = "negotiation.approve", "approve and reject offers beyond the guard rails, and loosen these"
     CREATE_COMPANY = "company.create", "add companies"
     UPDATE_COMPANY = "company.update", "change companies"
     DELETE_COMPANY = "company.delete", "delete and restore companies"
@@ -194,6 +197,8 @@ RULES: dict[Action, list[Rule]] = {
     Action.REOPEN_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
     Action.DELETE_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
     Action.CANCEL_BULK: [roles(ADMIN, MANAGER), owner(REP, QUALIFIER, MARKETER)],
+    Action.NEGOTIATE: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.APPROVE_OFFER: [roles(ADMIN, MANAGER)],
     Action.CREATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.UPDATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.DELETE_COMPANY: [roles(ADMIN, MANAGER)],
@@ -294,6 +299,9 @@ READ_SCOPES: dict[type[Model], str] = {
     SurveyDispatch: "survey:read",
     SurveyResponse: "survey:read",
     Referral: "lead:read",
+    Negotiation: "negotiation:read",
+    Offer: "negotiation:read",
+    NegotiationComment: "negotiation:read",
 }
 # Whose rows exist for those who see some people's only: by a column of their own, or of what they hang on.
 ROW_VISIBILITY: dict[type[Model], str] = {
@@ -317,6 +325,9 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     SurveyDispatch: "lead__owner_id",
     SurveyResponse: "lead__owner_id",
     Referral: "lead__owner_id",
+    Negotiation: "lead__owner_id",
+    Offer: "lead__owner_id",
+    NegotiationComment: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
 TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}

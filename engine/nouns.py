@@ -27,6 +27,7 @@ from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
+from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
 from models.qualification import QualificationAnswer, QualificationCriterion
@@ -295,5 +296,12 @@ NOUNS: dict[type[Model], Noun] = {
             live=WITH_LEAD,
         ),
         Noun(Referral, live=WITH_LEAD),
+        Noun(
+            Negotiation,
+            links={"lead": Link(Lead, ours="lead_id")},
+            live=WITH_LEAD,
+        ),
+        Noun(Offer, live=WITH_LEAD),
+        Noun(NegotiationComment, live=WITH_LEAD),
     )
 }

@@ -15,9 +15,12 @@ INDEXES = {
     "negotiation_open": (True, "negotiation (proposal_id)", "state = 'OPEN'"),
     "negotiation_proposal": (False, "negotiation (proposal_id, created_at DESC, id DESC)", ""),
     "negotiation_version": (False, "negotiation (proposal_version_id)", ""),
+    "negotiation_agreed": (False, "negotiation (agreed_version_id)", "agreed_version_id IS NOT NULL"),
     "negotiation_lead": (False, "negotiation (lead_id, created_at DESC, id DESC)", ""),
     "negotiation_created": (False, "negotiation (workspace_id, created_at DESC NULLS LAST, id DESC)", ""),
     "negotiation_due": (False, "negotiation (due_at)", "due_at IS NOT NULL"),
+    "offer_round": (True, "offer (negotiation_id, round)", "round IS NOT NULL"),
+    "offer_held": (True, "offer (negotiation_id)", "state = 'HELD'"),
     "offer_negotiation": (False, "offer (negotiation_id, created_at, id)", ""),
     "offer_lead": (False, "offer (lead_id)", ""),
     "negotiation_comment_negotiation": (False, "negotiation_comment (negotiation_id, created_at, id)", ""),
@@ -80,6 +83,18 @@ class Migration(migrations.Migration):
                     fields.ForeignKeyField(
                         "models.ProposalVersion",
                         source_field="proposal_version_id",
+                        db_constraint=True,
+                        to_field="id",
+                        related_name=False,
+                        on_delete=OnDelete.CASCADE,
+                    ),
+                ),
+                (
+                    "agreed_version",
+                    fields.ForeignKeyField(
+                        "models.ProposalVersion",
+                        source_field="agreed_version_id",
+                        null=True,
                         db_constraint=True,
                         to_field="id",
                         related_name=False,
@@ -175,7 +190,7 @@ class Migration(migrations.Migration):
                         on_delete=OnDelete.CASCADE,
                     ),
                 ),
-                ("round", fields.IntField()),
+                ("round", fields.IntField(null=True)),
                 (
                     "party",
                     fields.CharEnumField(description="SELLER: SELLER\nBUYER: BUYER", enum_type=Party, max_length=6),
@@ -183,7 +198,7 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     fields.CharEnumField(
-                        description="HELD: HELD\nREFUSED: REFUSED\nOPEN: OPEN\nCOUNTERED: COUNTERED\nAGREED: AGREED\nLAPSED: LAPSED",
+                        description="HELD: HELD\nREFUSED: REFUSED\nOPEN: OPEN\nREVISED: REVISED\nCOUNTERED: COUNTERED\nAGREED: AGREED\nLAPSED: LAPSED",
                         enum_type=OfferState,
                         max_length=9,
                     ),
@@ -193,7 +208,11 @@ class Migration(migrations.Migration):
                 ("tax", fields.DecimalField(max_digits=19, decimal_places=4)),
                 ("total", fields.DecimalField(max_digits=19, decimal_places=4)),
                 ("cost", fields.DecimalField(null=True, max_digits=19, decimal_places=4)),
+                ("sha256", fields.TextField(unique=False)),
                 ("note", fields.TextField(null=True, unique=False)),
+                ("name", fields.TextField(unique=False)),
+                ("address", fields.TextField(null=True, unique=False)),
+                ("user_agent", fields.TextField(null=True, unique=False)),
                 ("beyond", fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
                 (
                     "user",
@@ -232,6 +251,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("decision", fields.TextField(null=True, unique=False)),
                 ("decided_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={
@@ -290,6 +310,18 @@ class Migration(migrations.Migration):
                     fields.ForeignKeyField(
                         "models.User",
                         source_field="user_id",
+                        null=True,
+                        db_constraint=True,
+                        to_field="id",
+                        related_name=False,
+                        on_delete=OnDelete.SET_NULL,
+                    ),
+                ),
+                (
+                    "link",
+                    fields.ForeignKeyField(
+                        "models.ProposalLink",
+                        source_field="link_id",
                         null=True,
                         db_constraint=True,
                         to_field="id",

@@ -26,7 +26,8 @@ class Negotiation(EditableRow):
 
     Only the seller sees the preparation and the guard rails: `target`, `must_haves` (texts), `concessions` (key, text
     and value of what could be given), `floor_price` (net), `floor_margin` and `most_discount` (percent) and
-    `walk_away` (net). Amounts are in the proposal's currency.
+    `walk_away` (net). Amounts are in the proposal's currency. `proposal_version` is what it began with, which is
+    round 0, and `agreed_version` what came of it.
     """
 
     lead_id: UUID
@@ -38,6 +39,10 @@ class Negotiation(EditableRow):
     proposal_version_id: UUID
     proposal_version: fields.ForeignKeyRelation[ProposalVersion] = fields.ForeignKeyField(
         "models.ProposalVersion", related_name=False
+    )
+    agreed_version_id: UUID | None
+    agreed_version: fields.ForeignKeyNullableRelation[ProposalVersion] = fields.ForeignKeyField(
+        "models.ProposalVersion", related_name=False, null=True
     )
     state = fields.CharEnumField(NegotiationState, max_length=10, default=NegotiationState.OPEN)
     turn = fields.CharEnumField(Party, max_length=6)
@@ -67,6 +72,7 @@ class OfferState(StrEnum):
     HELD = "HELD"
     REFUSED = "REFUSED"
     OPEN = "OPEN"
+    REVISED = "REVISED"
     COUNTERED = "COUNTERED"
     AGREED = "AGREED"
     LAPSED = "LAPSED"
@@ -75,7 +81,9 @@ class OfferState(StrEnum):
 class Offer(WorkspaceRow):
     """One side's terms in a round: prices, discounts and quantities by line, delivery, payment and free terms.
 
-    HELD offers go beyond the guard rails and wait for approval; nobody but the seller sees them.
+    HELD offers go beyond the guard rails and wait for approval: they have no round yet, and nobody but the seller sees
+    them. `beyond` is what lies beyond which guard rail, and `decided_by` who let that pass, or refused it, with what
+    `decision`. `name` is who spoke, with the `address` and program of a customer; `sha256` is of the terms.
     """
 
     negotiation_id: UUID
@@ -84,7 +92,7 @@ class Offer(WorkspaceRow):
     )
     lead_id: UUID
     lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name=False)
-    round = fields.IntField()
+    round: int | None = fields.IntField(null=True)
     party = fields.CharEnumField(Party, max_length=6)
     state = fields.CharEnumField(OfferState, max_length=9)
     terms: dict[str, Any] = fields.JSONField()
@@ -92,7 +100,11 @@ class Offer(WorkspaceRow):
     tax: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     total: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     cost: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
+    sha256 = fields.TextField()
     note: str | None = fields.TextField(null=True)
+    name = fields.TextField()
+    address: str | None = fields.TextField(null=True)
+    user_agent: str | None = fields.TextField(null=True)
     beyond: list[dict[str, Any]] = fields.JSONField(default=list)
     user_id: UUID | None
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
@@ -107,6 +119,7 @@ class Offer(WorkspaceRow):
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
     )
     created_at = fields.DatetimeField()
+    decision: str | None = fields.TextField(null=True)
     decided_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
@@ -128,6 +141,10 @@ class NegotiationComment(WorkspaceRow):
     user_id: UUID | None
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
+    link_id: UUID | None
+    link: fields.ForeignKeyNullableRelation[ProposalLink] = fields.ForeignKeyField(
+        "models.ProposalLink", related_name=False, null=True, on_delete=fields.SET_NULL
     )
     created_at = fields.DatetimeField()
 

@@ -83,6 +83,8 @@ WHO_MAY = {
     "notification.set": "AMRQKV",
     "survey.manage": "AMK",
     "survey.dispatch": "AMrQK",
+    "negotiation.negotiate": "AMr",
+    "negotiation.approve": "AM",
 }
 LETTERS = {
     Role.ADMIN: "A",
