@@ -9,6 +9,7 @@ from tortoise import fields
 
 from models.base import EditableRow
 from models.leads import Lead
+from models.proposal_links import Evidence
 from models.proposals import Proposal, ProposalVersion
 from models.users import User
 
@@ -20,7 +21,7 @@ class ContractState(StrEnum):
 
 
 class Contract(EditableRow):
-    """A contract on one version of a proposal, as it was agreed; each side's signature is a row of `evidence`.
+    """A contract on one version of a proposal, as it was agreed; it never changes, but for its signatures.
 
     `sha256` is of its canonical form, which names the version's: what both sides sign.
     """
@@ -44,10 +45,19 @@ class Contract(EditableRow):
     net: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     total: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     sha256 = fields.TextField()
+    seller_signature_id: UUID | None
+    seller_signature: fields.ForeignKeyNullableRelation[Evidence] = fields.ForeignKeyField(
+        "models.Evidence", related_name=False, null=True, on_delete=fields.NO_ACTION
+    )
+    buyer_signature_id: UUID | None
+    buyer_signature: fields.ForeignKeyNullableRelation[Evidence] = fields.ForeignKeyField(
+        "models.Evidence", related_name=False, null=True, on_delete=fields.NO_ACTION
+    )
     seller_signed_at: datetime | None = fields.DatetimeField(null=True)
     buyer_signed_at: datetime | None = fields.DatetimeField(null=True)
     signed_at: datetime | None = fields.DatetimeField(null=True)
     cancelled_at: datetime | None = fields.DatetimeField(null=True)
+    cancel_reason: str | None = fields.TextField(null=True)
     created_by_id: UUID | None
     created_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL

@@ -32,9 +32,11 @@ class InvoiceState(StrEnum):
 class Invoice(EditableRow):
     """What is asked for, whole or as one of several instalments; a PLANNED one has no number yet.
 
-    `lines` and `taxes` are as a proposal's version has them, `parties` as they were when it was issued. `balance` is
-    what is still open: less than nothing where too much was paid. A credit note takes from the invoice that it
-    `credits`. `due_at` is when a sweep has to look at it: to issue a planned one, to find one overdue.
+    What it says never changes once it has a number: a trigger sees to that. `lines` and `taxes` are as a proposal's
+    version has them (`subtotal` less `discount` is `net`, or `total` where `tax_inclusive`), `parties` as they were
+    when it was issued. `balance` is what is still open, less than nothing where too much was paid, and nothing of one
+    that has no number. A credit note takes from the invoice that it `credits`, for a `reason`. `due_at` is when a
+    sweep has to look at it: to issue a planned one, to find one overdue.
     """
 
     lead_id: UUID
@@ -70,12 +72,16 @@ class Invoice(EditableRow):
     taxes: list[dict[str, Any]] = fields.JSONField()
     parties: dict[str, Any] = fields.JSONField(default=dict)
     terms: str | None = fields.TextField(null=True)
+    tax_inclusive = fields.BooleanField(default=False)
+    subtotal: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    discount: Decimal = fields.DecimalField(max_digits=19, decimal_places=4, default=Decimal(0))
     net: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     tax: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     total: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     paid: Decimal = fields.DecimalField(max_digits=19, decimal_places=4, default=Decimal(0))
     credited: Decimal = fields.DecimalField(max_digits=19, decimal_places=4, default=Decimal(0))
     balance: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    reason: str | None = fields.TextField(null=True)
     issue_on: date | None = fields.DateField(null=True)
     issued_on: date | None = fields.DateField(null=True)
     due_on: date | None = fields.DateField(null=True)
@@ -83,6 +89,7 @@ class Invoice(EditableRow):
     issued_at: datetime | None = fields.DatetimeField(null=True)
     overdue_at: datetime | None = fields.DatetimeField(null=True)
     paid_at: datetime | None = fields.DatetimeField(null=True)
+    cancelled_at: datetime | None = fields.DatetimeField(null=True)
     sha256: str | None = fields.TextField(null=True)
     created_by_id: UUID | None
     created_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
@@ -94,10 +101,12 @@ class Invoice(EditableRow):
 
 
 class PaymentProvider(EditableRow):
-    """Who tells us of payments by web hooks that are signed with `secret`."""
+    """Who tells us of payments by web hooks that are signed with `secret`, or with the one before it for a while."""
 
     name = fields.TextField()
     secret = fields.TextField()
+    previous_secret: str | None = fields.TextField(null=True)
+    previous_until: datetime | None = fields.DatetimeField(null=True)
     archived_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
@@ -105,7 +114,11 @@ class PaymentProvider(EditableRow):
 
 
 class Payment(WorkspaceRow):
-    """Money that came (or, where negative, went back), by hand or told by a provider, which tells each once."""
+    """Money that came (or, where negative, went back), by hand or told by a provider, which tells each once.
+
+    It never changes: what was wrong is taken back by another one that `reverses` it. `received_on` is the day of
+    either, `note` the reason of what went back.
+    """
 
     invoice_id: UUID
     invoice: fields.ForeignKeyRelation[Invoice] = fields.ForeignKeyField(
@@ -123,6 +136,10 @@ class Payment(WorkspaceRow):
     provider: fields.ForeignKeyNullableRelation[PaymentProvider] = fields.ForeignKeyField(
         "models.PaymentProvider", related_name="payments", null=True, on_delete=fields.RESTRICT
     )
+    reverses_id: UUID | None
+    reverses: "fields.ForeignKeyNullableRelation[Payment]" = fields.ForeignKeyField(
+        "models.Payment", related_name="reversals", null=True, on_delete=fields.RESTRICT
+    )
     # The provider's own name of the payment.
     provider_key: str | None = fields.TextField(null=True)
     recorded_by_id: UUID | None
@@ -133,3 +150,44 @@ class Payment(WorkspaceRow):
 
     class Meta:
         table = "payment"
+
+
+class NoticeState(StrEnum):
+    OPEN = "OPEN"
+    SETTLED = "SETTLED"
+    DISMISSED = "DISMISSED"
+
+
+class PaymentNotice(WorkspaceRow):
+    """A payment that a provider told of and that could not be taken, with `problem` as its code, for people to settle.
+
+    `attempts` counts how often the provider told of it; SETTLED, `payment` is what became of it.
+    """
+
+    provider_id: UUID
+    provider: fields.ForeignKeyRelation[PaymentProvider] = fields.ForeignKeyField(
+        "models.PaymentProvider", related_name="notices"
+    )
+    provider_key = fields.TextField()
+    state = fields.CharEnumField(NoticeState, max_length=9, default=NoticeState.OPEN)
+    problem = fields.TextField()
+    invoice_number = fields.TextField()
+    amount: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
+    currency = fields.CharField(max_length=3)
+    body: dict[str, Any] = fields.JSONField()
+    attempts = fields.IntField(default=1)
+    payment_id: UUID | None
+    payment: fields.ForeignKeyNullableRelation[Payment] = fields.ForeignKeyField(
+        "models.Payment", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
+    created_at = fields.DatetimeField()
+    last_at = fields.DatetimeField()
+    settled_by_id: UUID | None
+    settled_by: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
+    settled_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "payment_notice"
+        unique_together = (("provider_id", "provider_key"),)
