@@ -40,9 +40,11 @@ from models.needs import Need
 from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposals import Approval, ApprovalRule, Proposal, ProposalLine, ProposalVersion
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView, Sharing
+from models.selling import SellingSettings
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.surveys import Referral, Survey, SurveyDispatch, SurveyResponse, SurveyVersion
@@ -111,6 +113,12 @@ class Action(StrEnum):
     SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
     MANAGE_SURVEYS = "survey.manage", "make, change, publish and archive surveys"
     DISPATCH_SURVEY = "survey.dispatch", "send surveys to customers, and cancel those that are on their way"
+    MANAGE_SELLING = "selling.manage", "set how the workspace sells, and what needs approval"
+    CREATE_PROPOSAL = "proposal.create", "make proposals"
+    UPDATE_PROPOSAL = "proposal.update", "change proposals, and ask for their approval"
+    APPROVE_PROPOSAL = "proposal.approve", "approve and reject proposals, where a rule names their role"
+    SEND_PROPOSAL = "proposal.send", "send and withdraw proposals"
+    DELETE_PROPOSAL = "proposal.delete", "delete proposals that were never sent"
 
     words: str
 
@@ -234,6 +242,12 @@ RULES: dict[Action, list[Rule]] = {
     Action.SET_REMINDERS: [roles(*Role)],
     Action.MANAGE_SURVEYS: [roles(ADMIN, MANAGER, MARKETER)],
     Action.DISPATCH_SURVEY: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER), owner(REP)],
+    Action.MANAGE_SELLING: [roles(ADMIN)],
+    Action.CREATE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.UPDATE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.APPROVE_PROPOSAL: [roles(*Role)],
+    Action.SEND_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.DELETE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -302,6 +316,12 @@ READ_SCOPES: dict[type[Model], str] = {
     Negotiation: "negotiation:read",
     Offer: "negotiation:read",
     NegotiationComment: "negotiation:read",
+    SellingSettings: "selling:read",
+    ApprovalRule: "selling:read",
+    Proposal: "proposal:read",
+    ProposalVersion: "proposal:read",
+    ProposalLine: "proposal:read",
+    Approval: "proposal:read",
 }
 # Whose rows exist for those who see some people's only: by a column of their own, or of what they hang on.
 ROW_VISIBILITY: dict[type[Model], str] = {
@@ -328,6 +348,10 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     Negotiation: "lead__owner_id",
     Offer: "lead__owner_id",
     NegotiationComment: "lead__owner_id",
+    Proposal: "lead__owner_id",
+    ProposalVersion: "lead__owner_id",
+    ProposalLine: "lead__owner_id",
+    Approval: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
 TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}

@@ -11,21 +11,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, localcontext
-from enum import StrEnum
 
 from domain.money import minor_unit
+from models.selling import Rounding
 
 ZERO, HUNDRED = Decimal(0), Decimal(100)
 PERCENT_PLACES = Decimal("0.0001")
 # A quantity, a price and a percent of fifteen and more digits each are multiplied without loss.
 EXACT = Context(prec=80)
-
-
-class Rounding(StrEnum):
-    """Where a half goes: away from zero, or to the even neighbour."""
-
-    HALF_UP = "HALF_UP"
-    HALF_EVEN = "HALF_EVEN"
 
 
 MODES = {Rounding.HALF_UP: ROUND_HALF_UP, Rounding.HALF_EVEN: ROUND_HALF_EVEN}

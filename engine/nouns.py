@@ -30,9 +30,11 @@ from models.needs import Need
 from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposals import Approval, ApprovalRule, Proposal, ProposalLine, ProposalVersion
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView
+from models.selling import SellingSettings
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
 from models.surveys import Referral, Survey, SurveyDispatch, SurveyResponse, SurveyVersion
@@ -127,6 +129,16 @@ LIVE_WITH_ANY_SUBJECT = (
     " OR EXISTS (SELECT FROM contact ll WHERE ll.id = {alias}.contact_id AND ll.deleted_at IS NULL))"
 )
 
+# A version of a proposal goes with it.
+WITH_PROPOSAL = (
+    "EXISTS (SELECT FROM proposal pp JOIN lead ll ON ll.id = pp.lead_id"
+    " WHERE pp.id = {alias}.proposal_id AND pp.deleted_at IS NULL AND ll.deleted_at IS NULL)"
+)
+WITH_VERSION = (
+    "EXISTS (SELECT FROM proposal_version pv JOIN proposal pp ON pp.id = pv.proposal_id JOIN lead ll ON"
+    " ll.id = pp.lead_id WHERE pv.id = {alias}.version_id AND pp.deleted_at IS NULL AND ll.deleted_at IS NULL)"
+)
+
 NOUNS: dict[type[Model], Noun] = {
     noun.model: noun
     for noun in (
@@ -151,6 +163,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "activities": Link(Activity, theirs="lead_id"),
                 "comments": Link(Comment, theirs="lead_id"),
                 "followUps": Link(FollowUp, theirs="lead_id"),
+                "proposals": Link(Proposal, theirs="lead_id"),
                 "watchers": Link(User, through=LeadWatcher, through_ours="lead_id", through_theirs="user_id"),
             },
             live=LIVE,
@@ -303,5 +316,17 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(Offer, live=WITH_LEAD),
         Noun(NegotiationComment, live=WITH_LEAD),
+        Noun(SellingSettings),
+        Noun(
+            Proposal,
+            search="search_words({alias}.number || ' ' || {alias}.title)",
+            searched=("number", "title"),
+            links={"lead": Link(Lead, ours="lead_id"), "contact": Link(Contact, ours="contact_id")},
+            live=LIVE_WITH_LEAD,
+        ),
+        Noun(ProposalVersion, live=WITH_PROPOSAL),
+        Noun(ProposalLine, live=WITH_VERSION),
+        Noun(ApprovalRule),
+        Noun(Approval, live=WITH_VERSION),
     )
 }

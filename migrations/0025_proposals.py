@@ -17,6 +17,16 @@ INDEXES = {
     "selling_settings_workspace": (True, "selling_settings (workspace_id)", ""),
     "proposal_number": (True, "proposal (workspace_id, number)", ""),
     "proposal_created": (False, "proposal (workspace_id, created_at DESC NULLS LAST, id DESC)", "deleted_at IS NULL"),
+    "proposal_state": (
+        False,
+        "proposal (workspace_id, state, created_at DESC NULLS LAST, id DESC)",
+        "deleted_at IS NULL",
+    ),
+    "proposal_numbers": (False, "proposal (workspace_id, number, id)", "deleted_at IS NULL"),
+    "proposal_total": (False, "proposal (workspace_id, total DESC NULLS LAST, id DESC)", "deleted_at IS NULL"),
+    "proposal_valid": (False, "proposal (workspace_id, valid_until, id)", "deleted_at IS NULL"),
+    "proposal_sent": (False, "proposal (workspace_id, sent_at DESC NULLS LAST, id DESC)", "deleted_at IS NULL"),
+    "approval_rule_list": (False, "approval_rule (workspace_id, created_at, id)", ""),
     "proposal_lead": (False, "proposal (lead_id, created_at DESC, id DESC)", "deleted_at IS NULL"),
     "proposal_contact": (False, "proposal (contact_id)", "contact_id IS NOT NULL"),
     "proposal_due": (False, "proposal (due_at)", "due_at IS NOT NULL"),
@@ -29,6 +39,66 @@ INDEXES = {
     "approval_lead": (False, "approval (lead_id)", ""),
     "approval_pending": (False, "approval (workspace_id, created_at, id)", "state = 'PENDING'"),
 }
+
+SEARCHED = "search_words(number || ' ' || title)"
+# A version that is frozen keeps all but its state; it and its lines go only with what they are of.
+VERSION_KEPT = """
+CREATE FUNCTION proposal_version_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF to_jsonb(NEW) - 'state' = to_jsonb(OLD) - 'state' THEN RETURN NEW; END IF;
+    ELSIF NOT EXISTS (
+        SELECT FROM proposal p JOIN lead l ON l.id = p.lead_id JOIN workspace w ON w.id = p.workspace_id
+        WHERE p.id = OLD.proposal_id
+    ) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'proposal version % is frozen', OLD.id USING ERRCODE = 'restrict_violation';
+END $$
+"""
+LINES_KEPT = """
+CREATE FUNCTION proposal_lines_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    frozen uuid;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT v.id INTO frozen FROM before b JOIN proposal_version v ON v.id = b.version_id
+        LEFT JOIN after a ON a.id = b.id
+        WHERE v.frozen_at IS NOT NULL AND to_jsonb(b) - 'product_id' IS DISTINCT FROM to_jsonb(a) - 'product_id'
+        LIMIT 1;
+    ELSIF TG_OP = 'INSERT' THEN
+        SELECT v.id INTO frozen FROM after a JOIN proposal_version v ON v.id = a.version_id
+        WHERE v.frozen_at IS NOT NULL LIMIT 1;
+    ELSE
+        SELECT v.id INTO frozen FROM before b JOIN proposal_version v ON v.id = b.version_id
+        JOIN proposal p ON p.id = v.proposal_id JOIN lead l ON l.id = p.lead_id
+        JOIN workspace w ON w.id = p.workspace_id
+        WHERE v.frozen_at IS NOT NULL LIMIT 1;
+    END IF;
+    IF frozen IS NOT NULL THEN
+        RAISE EXCEPTION 'proposal version % is frozen', frozen USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+SEES = {"INSERT": "NEW TABLE AS after", "UPDATE": "OLD TABLE AS before NEW TABLE AS after", "DELETE": "OLD TABLE AS before"}
+KEPT = [
+    VERSION_KEPT,
+    "CREATE TRIGGER proposal_version_kept BEFORE UPDATE OR DELETE ON proposal_version FOR EACH ROW "
+    "WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION proposal_version_kept()",
+    LINES_KEPT,
+    *(
+        f"CREATE TRIGGER proposal_lines_kept_{event.lower()} AFTER {event} ON proposal_line "
+        f"REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION proposal_lines_kept()"
+        for event, tables in SEES.items()
+    ),
+]
+FORGOTTEN = [
+    *(f"DROP TRIGGER proposal_lines_kept_{event.lower()} ON proposal_line" for event in SEES),
+    "DROP FUNCTION proposal_lines_kept()",
+    "DROP TRIGGER proposal_version_kept ON proposal_version",
+    "DROP FUNCTION proposal_version_kept()",
+]
 
 
 def create(name: str, unique: bool, on: str, condition: str) -> str:
@@ -397,6 +467,7 @@ class Migration(migrations.Migration):
                 ("discount_amount", fields.DecimalField(null=True, max_digits=19, decimal_places=4)),
                 ("tax_rate", fields.DecimalField(max_digits=6, decimal_places=3)),
                 ("unit_cost", fields.DecimalField(null=True, max_digits=19, decimal_places=4)),
+                ("list_price", fields.DecimalField(null=True, max_digits=19, decimal_places=4)),
                 ("optional", fields.BooleanField(default=False)),
                 ("chosen", fields.BooleanField(default=True)),
                 ("amount", fields.DecimalField(max_digits=19, decimal_places=4)),
@@ -552,8 +623,16 @@ class Migration(migrations.Migration):
             },
             bases=["WorkspaceRow"],
         ),
+        ops.AddField("Product", "cost", fields.DecimalField(null=True, max_digits=19, decimal_places=4)),
+        ops.AddField("Product", "cost_currency", fields.CharField(null=True, max_length=3)),
+        ops.AddField("Product", "tax_rate", fields.DecimalField(null=True, max_digits=6, decimal_places=3)),
+        ops.AddField("Product", "unit", fields.TextField(null=True, unique=False)),
         ops.RunSQL(
-            [create(name, *index) for name, index in INDEXES.items()],
-            [f"DROP INDEX {name}_idx" for name in INDEXES],
+            [
+                *(create(name, *index) for name, index in INDEXES.items()),
+                f"CREATE INDEX proposal_search_idx ON proposal USING gin (({SEARCHED}))",
+                *KEPT,
+            ],
+            [*FORGOTTEN, "DROP INDEX proposal_search_idx", *(f"DROP INDEX {name}_idx" for name in INDEXES)],
         ),
     ]

@@ -16,6 +16,11 @@ class Product(EditableRow):
     description: str | None = fields.TextField(null=True)
     price: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
     price_currency = fields.CharField(max_length=3, null=True)
+    # What one costs the seller, and the rate of its tax in percent where it is not the usual one.
+    cost: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
+    cost_currency = fields.CharField(max_length=3, null=True)
+    tax_rate: Decimal | None = fields.DecimalField(max_digits=6, decimal_places=3, null=True)
+    unit: str | None = fields.TextField(null=True)
     archived_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:

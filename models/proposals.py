@@ -76,10 +76,10 @@ class Proposal(EditableRow):
 class ProposalVersion(WorkspaceRow):
     """What a proposal says: a draft until `frozen_at`, and never changed again but for its state.
 
-    `sections` is a list of heading, text, need_id and difference (what sets us apart). `subtotal` is the sum of the
-    lines' amounts, which are gross where `tax_inclusive`; `taxes` has rate, net and tax of each rate. `cost` is null
-    where a line's is not known. `parties` are seller and buyer as they were when it was frozen; `sha256` is of its
-    canonical form.
+    `sections` is a list of heading, text, need_id, need (its title) and difference (what sets us apart). `subtotal`
+    is the sum of the lines' amounts, which are gross where `tax_inclusive`; `taxes` has rate, subtotal, discount, net
+    and tax of each rate. `cost` is null where a line's is not known. `parties` are seller and buyer as they were when
+    it was frozen; `sha256` is of its canonical form.
     """
 
     proposal_id: UUID
@@ -119,7 +119,8 @@ class ProposalLine(WorkspaceRow):
     """A product or something in words; `key` is the same through all versions of a proposal.
 
     `amount` is what the line comes to, less its discount, rounded; gross where its version is tax inclusive. An
-    optional line counts in totals where it is `chosen`. `unit_cost` is what it costs the seller.
+    optional line counts in totals where it is `chosen`. `unit_cost` is what it costs the seller, `list_price` what
+    its product cost when it was put into the line.
     """
 
     version_id: UUID
@@ -143,6 +144,7 @@ class ProposalLine(WorkspaceRow):
     discount_amount: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
     tax_rate: Decimal = fields.DecimalField(max_digits=6, decimal_places=3)
     unit_cost: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
+    list_price: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
     optional = fields.BooleanField(default=False)
     chosen = fields.BooleanField(default=True)
     amount: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)

@@ -85,6 +85,12 @@ WHO_MAY = {
     "survey.dispatch": "AMrQK",
     "negotiation.negotiate": "AMr",
     "negotiation.approve": "AM",
+    "selling.manage": "A",
+    "proposal.create": "AMQr",
+    "proposal.update": "AMQr",
+    "proposal.approve": "AMRQKV",
+    "proposal.send": "AMQr",
+    "proposal.delete": "AMQr",
 }
 LETTERS = {
     Role.ADMIN: "A",

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import minor_unit
-from domain.pricing import Discount, Line, Rounding, Totals, split, total
+from domain.pricing import Discount, Line, Totals, split, total
+from models.selling import Rounding
 
 CURRENCIES = ("EUR", "JPY", "KWD", "USD", "CLF")
 RATES = ("0", "5.5", "7", "8.1", "19", "20", "100")
