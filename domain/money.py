@@ -7,7 +7,7 @@ from functools import lru_cache
 from babel.numbers import get_currency_precision
 
 from domain import inputs
-from domain.errors import Faults
+from domain.errors import Faults, Malformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,10 @@ def minor_unit(currency: str) -> Decimal:
 def quantize(amount: Decimal, currency: str) -> Decimal:
     """Round to the currency's minor unit, halves away from zero, as invoices do."""
     return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP)
+
+
+def whole_units(faults: Faults, amount: Decimal, currency: str, *, field: str) -> Decimal:
+    """Check that an amount can be paid: it has no part of a currency's minor unit."""
+    if currency in inputs.currencies() and amount.is_finite() and amount != amount.quantize(minor_unit(currency)):
+        faults.add(Malformed(field=field, what=f"an amount that can be paid in {currency}"))
+    return amount
