@@ -40,6 +40,7 @@ from models.needs import Need
 from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposal_links import Evidence, ProposalLink, ProposalQuestion, ProposalView
 from models.proposals import Approval, ApprovalRule, Proposal, ProposalLine, ProposalVersion
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.reminders import Device, Reminder, ReminderSettings
@@ -119,6 +120,9 @@ class Action(StrEnum):
     APPROVE_PROPOSAL = "proposal.approve", "approve and reject proposals, where a rule names their role"
     SEND_PROPOSAL = "proposal.send", "send and withdraw proposals"
     DELETE_PROPOSAL = "proposal.delete", "delete proposals that were never sent"
+    SHARE_PROPOSAL = "proposal.share", "make, see and revoke customers' links to proposals"
+    ANSWER_QUESTION = "proposal.answer_question", "answer what customers ask about proposals"
+    RECORD_ANSWER = "proposal.record_answer", "record what customers answered to proposals"
 
     words: str
 
@@ -248,6 +252,9 @@ RULES: dict[Action, list[Rule]] = {
     Action.APPROVE_PROPOSAL: [roles(*Role)],
     Action.SEND_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.DELETE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.SHARE_PROPOSAL: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.ANSWER_QUESTION: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.RECORD_ANSWER: [roles(ADMIN, MANAGER), owner(REP)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -322,6 +329,10 @@ READ_SCOPES: dict[type[Model], str] = {
     ProposalVersion: "proposal:read",
     ProposalLine: "proposal:read",
     Approval: "proposal:read",
+    ProposalLink: "proposal:read",
+    ProposalView: "proposal:read",
+    ProposalQuestion: "proposal:read",
+    Evidence: "proposal:read",
 }
 # Whose rows exist for those who see some people's only: by a column of their own, or of what they hang on.
 ROW_VISIBILITY: dict[type[Model], str] = {
@@ -352,6 +363,10 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     ProposalVersion: "lead__owner_id",
     ProposalLine: "lead__owner_id",
     Approval: "lead__owner_id",
+    ProposalLink: "lead__owner_id",
+    ProposalView: "lead__owner_id",
+    ProposalQuestion: "lead__owner_id",
+    Evidence: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
 TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}

@@ -30,6 +30,7 @@ from models.needs import Need
 from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposal_links import Evidence, ProposalLink, ProposalQuestion, ProposalView
 from models.proposals import Approval, ApprovalRule, Proposal, ProposalLine, ProposalVersion
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.reminders import Device, Reminder, ReminderSettings
@@ -328,5 +329,9 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(ProposalLine, live=WITH_VERSION),
         Noun(ApprovalRule),
         Noun(Approval, live=WITH_VERSION),
+        Noun(ProposalLink, live=WITH_LEAD),
+        Noun(ProposalView, live=WITH_LEAD),
+        Noun(ProposalQuestion, live=WITH_LEAD),
+        Noun(Evidence, live=WITH_LEAD),
     )
 }

@@ -12,15 +12,19 @@ from models.proposal_links import EvidenceKind, Party
 # name -> (unique, table and columns, condition)
 INDEXES = {
     "proposal_link_proposal": (False, "proposal_link (proposal_id, created_at DESC, id DESC)", ""),
+    "proposal_link_live": (True, "proposal_link (proposal_id, contact_id) NULLS NOT DISTINCT", "revoked_at IS NULL"),
     "proposal_link_lead": (False, "proposal_link (lead_id)", ""),
     "proposal_view_proposal": (False, "proposal_view (proposal_id, viewed_at DESC, id DESC)", ""),
     "proposal_view_version": (False, "proposal_view (version_id)", ""),
+    "proposal_view_link": (False, "proposal_view (link_id, version_id, viewed_at)", ""),
     "proposal_view_lead": (False, "proposal_view (lead_id)", ""),
-    "proposal_question_proposal": (False, "proposal_question (proposal_id, asked_at, id)", ""),
+    "proposal_question_proposal": (False, "proposal_question (proposal_id, asked_at DESC, id DESC)", ""),
+    "proposal_question_link": (False, "proposal_question (link_id, asked_at)", ""),
     "proposal_question_version": (False, "proposal_question (version_id)", ""),
     "proposal_question_lead": (False, "proposal_question (lead_id)", ""),
     "evidence_proposal": (False, "evidence (proposal_id, created_at, id)", ""),
     "evidence_version": (False, "evidence (version_id)", ""),
+    "evidence_accepted": (True, "evidence (version_id)", "kind = 'ACCEPTED'"),
     "evidence_lead": (False, "evidence (lead_id)", ""),
 }
 
@@ -226,6 +230,18 @@ class Migration(migrations.Migration):
                         to_field="id",
                         related_name=False,
                         on_delete=OnDelete.CASCADE,
+                    ),
+                ),
+                (
+                    "link",
+                    fields.ForeignKeyField(
+                        "models.ProposalLink",
+                        source_field="link_id",
+                        null=True,
+                        db_constraint=True,
+                        to_field="id",
+                        related_name=False,
+                        on_delete=OnDelete.SET_NULL,
                     ),
                 ),
                 ("name", fields.TextField(unique=False)),

@@ -72,6 +72,10 @@ class ProposalQuestion(WorkspaceRow):
     )
     lead_id: UUID
     lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name=False)
+    link_id: UUID | None
+    link: fields.ForeignKeyNullableRelation[ProposalLink] = fields.ForeignKeyField(
+        "models.ProposalLink", related_name=False, null=True, on_delete=fields.SET_NULL
+    )
     name = fields.TextField()
     text = fields.TextField()
     asked_at = fields.DatetimeField()
@@ -101,7 +105,9 @@ class EvidenceKind(StrEnum):
 class Evidence(WorkspaceRow):
     """Who said what to which version, by name, time, address and hash: it is written once and never changed.
 
-    `facts` has what was said beside it: the keys of chosen optional lines, a reason.
+    `sha256` is that of the version that they saw. `facts` has what was said beside it: `options`, the keys of the
+    optional lines that they chose, with the `net` and `tax` that the total comes of; a `reason`. `user` is the member
+    who recorded it for them.
     """
 
     kind = fields.CharEnumField(EvidenceKind, max_length=8)

@@ -91,6 +91,9 @@ WHO_MAY = {
     "proposal.approve": "AMRQKV",
     "proposal.send": "AMQr",
     "proposal.delete": "AMQr",
+    "proposal.share": "AMr",
+    "proposal.answer_question": "AMr",
+    "proposal.record_answer": "AMr",
 }
 LETTERS = {
     Role.ADMIN: "A",
