@@ -1,0 +1,95 @@
+"""What models look at: named columns over many leads, and what in them is no answer at all."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+
+# What forms and exports say where nobody answered.
+PLACEHOLDERS = frozenset(
+    {"", "-", "--", "?", "n/a", "na", "nan", "none", "null", "nil", "select", "please select", "unknown", "not known"}
+    | {"not provided", "not specified", "unspecified", "undefined", "not set", "(blank)", "blank", "#n/a", "tbd"}
+)
+WORD = re.compile(r"[^\W\d_]{3,}")
+MOST_WORDS = 200
+
+
+class ColumnKind(StrEnum):
+    """NUMBER: floats, NaN where unknown. CATEGORY: a text or None. SET: texts. WORDS: a text that people wrote."""
+
+    NUMBER = "NUMBER"
+    CATEGORY = "CATEGORY"
+    SET = "SET"
+    WORDS = "WORDS"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One thing known of each lead: `values` are floats of a NUMBER, else a list with an entry for every lead."""
+
+    key: str
+    label: str
+    kind: ColumnKind
+    values: Any
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def taken(self, rows: NDArray[np.intp]) -> "Column":
+        """Return the column of some of the leads."""
+        values = self.values[rows] if self.kind is ColumnKind.NUMBER else [self.values[row] for row in rows]
+        return Column(self.key, self.label, self.kind, values)
+
+
+Columns: TypeAlias = Mapping[str, Column]
+
+
+def number(key: str, label: str, values: Iterable[float | None]) -> Column:
+    """Return a column of numbers; what is None or not finite is unknown."""
+    given = np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    return Column(key, label, ColumnKind.NUMBER, np.where(np.isfinite(given), given, np.nan))
+
+
+def category(key: str, label: str, values: Iterable[Any]) -> Column:
+    """Return a column of categories; placeholders such as "Select" are unknown, and spaces and case do not count."""
+    return Column(key, label, ColumnKind.CATEGORY, [answered(value) for value in values])
+
+
+def several(key: str, label: str, values: Iterable[Iterable[Any] | None]) -> Column:
+    """Return a column of sets of categories."""
+    return Column(key, label, ColumnKind.SET, [frozenset(filter(None, map(answered, value or ()))) for value in values])
+
+
+def words(key: str, label: str, values: Iterable[str | None]) -> Column:
+    """Return a column of the words that people wrote, of which the first 200 count."""
+    found = (WORD.findall(value.casefold())[:MOST_WORDS] if value else () for value in values)
+    return Column(key, label, ColumnKind.WORDS, [frozenset(some) for some in found])
+
+
+def answered(value: Any) -> str | None:
+    """Return a category as it is compared, or None where it says that nothing is known."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = " ".join(str(value).split())
+    return None if text.casefold() in PLACEHOLDERS else text
+
+
+def taken(columns: Columns, rows: NDArray[np.intp]) -> dict[str, Column]:
+    """Return the columns of some of the leads."""
+    return {key: column.taken(rows) for key, column in columns.items()}
+
+
+def counted(values: Sequence[Any], kind: ColumnKind) -> Counter[str]:
+    """Count how many leads have each category, option or word."""
+    if kind is ColumnKind.CATEGORY:
+        return Counter(value for value in values if value is not None)
+    return Counter(item for value in values for item in value)

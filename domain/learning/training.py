@@ -1,0 +1,501 @@
+"""Learning from outcomes: what each column adds to the odds that a lead is won.
+
+Two kinds of models are tried, a logistic regression and gradient boosting without interactions; the one that foretells
+better leads it has not seen is kept. This module brings in scikit-learn, which takes a second and a hundred
+megabytes: nothing but the process that trains imports it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
+
+from domain.learning import metrics
+from domain.learning.additive import Flags, Levels, Linear, Model, Steps, Term, sigmoid
+from domain.learning.columns import Column, ColumnKind, Columns, Floats, counted, taken
+
+FOLDS = 5
+HELD_OUT = 0.2
+# A category, option or word that fewer leads have is not told apart from other rare ones.
+LEAST_LEADS = 10
+LEAST_SHARE = 0.002
+MOST_LEVELS = 60
+MOST_WORDS = 40
+LEAST_WORD_SHARE = 0.01
+# Where all but so few leads say the same, a column has nothing to teach.
+NEAR_CONSTANT = 0.999
+# A column that alone tells outcomes apart so well knows them: it was written with the outcome or after it.
+LEAKING = 0.95
+MOST_BINS = 32
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
+SKEWED = 3.0
+
+Progress = Callable[[float, str], None]
+
+
+class TooFewOutcomes(Exception):
+    """There are too few leads of one end among those that are held out or learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Leads with known ends, oldest first: what was known of them, and who was won (1) or not (0)."""
+
+    columns: Columns
+    won: Floats
+
+    def __len__(self) -> int:
+        return len(self.won)
+
+    def taken(self, rows: NDArray[np.intp]) -> "Outcomes":
+        return Outcomes(taken(self.columns, rows), self.won[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A column that is not learned from, and why: CONSTANT, SPARSE or LEAKING, with how well it tells ends apart."""
+
+    key: str
+    label: str
+    why: str
+    auc: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How a model did on leads that it had not seen."""
+
+    leads: int
+    won: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    brier: float
+    # The Brier score of saying the share of won leads for each.
+    brier_of_rate: float
+    log_loss: float
+    top_fifth: float
+    calibration: list[metrics.Slice]
+    deciles: list[metrics.Decile]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training came to; `compared` has the mean log loss and AUC of each kind over the folds."""
+
+    model: Model
+    quality: Quality
+    compared: dict[str, dict[str, float]]
+    dropped: list[Dropped]
+    leads: int
+    won: int
+
+
+def train(outcomes: Outcomes, *, trusted: frozenset[str] = frozenset(), progress: Progress | None = None) -> Trained:
+    """Learn from outcomes; the newest fifth is held out to tell how good it is, and learned from in the end.
+
+    Columns that are `trusted` are learned from though they seem to know the outcome. Raises TooFewOutcomes.
+    """
+    # One thread: beside a server, many that spin for each other take hours for what takes one a minute.
+    with threadpool_limits(1):
+        return _train(outcomes, trusted, progress or (lambda done, what: None))
+
+
+def _train(outcomes: Outcomes, trusted: frozenset[str], tell: Progress) -> Trained:
+    border = _border(outcomes.won)
+    tell(0.02, "looking for columns that know the outcome")
+    columns, dropped = usable(outcomes, trusted)
+    outcomes = Outcomes(columns, outcomes.won)
+    before = outcomes.taken(np.arange(border))
+    after = outcomes.taken(np.arange(border, len(outcomes)))
+    tell(0.1, "comparing kinds of models")
+    compared, chosen = _compare(before, lambda done: tell(0.1 + 0.5 * done, "comparing kinds of models"))
+    tell(0.6, "foretelling the leads held out")
+    quality = judge(_calibrated(before, chosen, lambda done: None), after)
+    tell(0.7, "learning from all leads")
+    model = _calibrated(outcomes, chosen, lambda done: tell(0.7 + 0.28 * done, "learning from all leads"))
+    tell(1.0, "done")
+    return Trained(model, quality, compared, dropped, len(outcomes), int(outcomes.won.sum()))
+
+
+def judge(model: Model, outcomes: Outcomes) -> Quality:
+    """Return how well a model foretells outcomes; raises TooFewOutcomes where all ended alike."""
+    won, count = outcomes.won, len(outcomes)
+    predicted = model.probabilities(model.log_odds(outcomes.columns, count))
+    area, wins = metrics.auc(won, predicted), int(won.sum())
+    top = metrics.top_share(won, predicted)
+    if area is None or top is None:
+        raise TooFewOutcomes
+    interval = metrics.auc_interval(area, wins, count - wins)
+    return Quality(
+        leads=count,
+        won=wins,
+        auc=area,
+        auc_low=interval.low,
+        auc_high=interval.high,
+        brier=metrics.brier(won, predicted),
+        brier_of_rate=metrics.brier(won, np.full(count, won.mean())),
+        log_loss=metrics.log_loss(won, predicted),
+        top_fifth=top,
+        calibration=metrics.calibration(won, predicted),
+        deciles=metrics.deciles(won, predicted),
+    )
+
+
+def _border(won: Floats) -> int:
+    """Return where the leads begin that are held out: the newest fifth, or more until both ends are among them."""
+    for share in (HELD_OUT, 0.3, 0.4):
+        border = round(len(won) * (1 - share))
+        parts = (won[:border], won[border:])
+        if all(LEAST_LEADS <= part.sum() <= len(part) - LEAST_LEADS for part in parts):
+            return border
+    raise TooFewOutcomes
+
+
+def usable(outcomes: Outcomes, trusted: frozenset[str]) -> tuple[dict[str, Column], list[Dropped]]:
+    """Return the columns worth learning from, and the others with the reason."""
+    kept, dropped = {}, []
+    for key, column in outcomes.columns.items():
+        if (why := _useless(column)) is not None:
+            dropped.append(Dropped(key, column.label, why))
+        elif key not in trusted and (alone := telling(column, outcomes.won)) >= LEAKING:
+            dropped.append(Dropped(key, column.label, "LEAKING", alone))
+        else:
+            kept[key] = column
+    return kept, dropped
+
+
+def _useless(column: Column) -> str | None:
+    count = len(column)
+    if column.kind is ColumnKind.NUMBER:
+        known = column.values[~np.isnan(column.values)]
+        sizes = np.unique(np.nan_to_num(column.values, nan=np.inf), return_counts=True)[1]
+        if 0 < len(known) < _least(count) and len(np.unique(known)) > 1:
+            return "SPARSE"
+        return "CONSTANT" if sizes.max(initial=0) >= NEAR_CONSTANT * count else None
+    found = counted(column.values, column.kind)
+    if column.kind is ColumnKind.CATEGORY:
+        found[""] = sum(value is None for value in column.values)
+        return "CONSTANT" if max(found.values(), default=0) >= NEAR_CONSTANT * count else None
+    least = _least(count)
+    varying = [one for one, times in found.items() if least <= times <= count - least]
+    return None if varying else "SPARSE" if found else "CONSTANT"
+
+
+def _least(count: int, share: float = LEAST_SHARE) -> int:
+    return max(LEAST_LEADS, round(count * share))
+
+
+def telling(column: Column, won: Floats) -> float:
+    """Return the AUC that a column has by itself, each lead foretold from the other folds' win rates."""
+    slices = _slices(column)
+    scores = np.zeros(len(won))
+    for others, these in _folds(won):
+        rate = won[others].mean()
+        prior = np.log(rate / (1 - rate))
+        for codes in slices:
+            size = codes.max() + 1
+            wins = np.bincount(codes[others], weights=won[others], minlength=size)
+            counts = np.bincount(codes[others], minlength=size)
+            share = (wins + rate) / (counts + 1)
+            scores[these] += (np.log(share / (1 - share)) - prior)[codes[these]]
+    return metrics.auc(won, scores) or 0.5
+
+
+def _slices(column: Column) -> list[NDArray[np.intp]]:
+    """Return a column as codes: one array, or one for each option and word."""
+    match column.kind:
+        case ColumnKind.NUMBER:
+            edges = _edges(column.values)
+            return [np.where(np.isnan(column.values), len(edges) + 1, np.searchsorted(edges, column.values, "right"))]
+        case ColumnKind.CATEGORY:
+            levels = {value: code for code, value in enumerate(dict.fromkeys(column.values))}
+            return [np.array([levels[value] for value in column.values], dtype=np.intp)]
+        case _:
+            return [np.array([one in some for some in column.values], dtype=np.intp) for one in _options(column)]
+
+
+def _edges(values: Floats) -> Floats:
+    """Return the borders of at most MOST_BINS bins with about as many known numbers each."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.array([])
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, MOST_BINS + 1)[1:-1], method="inverted_cdf"))
+    return np.asarray(edges[edges > known.min()])
+
+
+def _options(column: Column) -> list[str]:
+    """Return the categories, options or words that enough leads have, the most frequent first."""
+    count = len(column)
+    is_words = column.kind is ColumnKind.WORDS
+    least = _least(count, LEAST_WORD_SHARE if is_words else LEAST_SHARE)
+    most = MOST_WORDS if is_words else MOST_LEVELS
+    found = sorted(counted(column.values, column.kind).items(), key=lambda item: (-item[1], item[0]))
+    if column.kind is not ColumnKind.CATEGORY:
+        found = [(one, times) for one, times in found if times <= count - least]
+    return [one for one, times in found[:most] if times >= least]
+
+
+def _folds(won: Floats) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    return list(folds.split(np.zeros(len(won)), won))
+
+
+Fit: TypeAlias = Callable[[Outcomes], Model]
+
+
+def _compare(outcomes: Outcomes, tell: Callable[[float], None]) -> tuple[dict[str, dict[str, float]], Fit]:
+    """Return how each kind does over the folds, and the one with the lowest log loss."""
+    kinds: dict[str, Fit] = {
+        **{f"LOGISTIC {strength}": partial(_logistic, strength=strength) for strength in STRENGTHS},
+        "BOOSTING": _boosting,
+    }
+    tried = {}
+    for done, (name, fit) in enumerate(kinds.items()):
+        foretold = sigmoid(_out_of_fold(outcomes, fit))
+        tried[name] = {
+            "log_loss": metrics.log_loss(outcomes.won, foretold),
+            "auc": metrics.auc(outcomes.won, foretold) or 0.5,
+        }
+        tell((done + 1) / len(kinds))
+    best = min(tried, key=lambda name: tried[name]["log_loss"])
+    logistic = min((name for name in tried if name != "BOOSTING"), key=lambda name: tried[name]["log_loss"])
+    return {"LOGISTIC": tried[logistic], "BOOSTING": tried["BOOSTING"]}, kinds[best]
+
+
+def _out_of_fold(outcomes: Outcomes, fit: Fit, tell: Callable[[float], None] | None = None) -> Floats:
+    """Return the log-odds of each lead by a model that learned from the other folds."""
+    found = np.zeros(len(outcomes))
+    for done, (others, these) in enumerate(_folds(outcomes.won)):
+        some = taken(outcomes.columns, these)
+        found[these] = fit(outcomes.taken(others)).log_odds(some, len(these))
+        if tell is not None:
+            tell((done + 1) / (FOLDS + 1))
+    return found
+
+
+def _calibrated(outcomes: Outcomes, fit: Fit, tell: Callable[[float], None]) -> Model:
+    """Return a model of all outcomes, calibrated on what it says of leads that it has not seen."""
+    unseen = _out_of_fold(outcomes, fit, tell)
+    scale = LogisticRegression(C=1e6).fit(unseen.reshape(-1, 1), outcomes.won)
+    slope, offset = float(scale.coef_[0, 0]), float(scale.intercept_[0])
+    if slope <= 0:
+        # It ranks no better than chance, and says the share of won leads for each.
+        rate = float(outcomes.won.mean())
+        slope, offset = 0.0, float(np.log(rate / (1 - rate)))
+    model = replace(fit(outcomes), slope=slope, offset=offset)
+    foretold = np.sort(model.probabilities(model.log_odds(outcomes.columns, len(outcomes))))
+    quantiles = np.quantile(foretold, np.linspace(0, 1, 101))
+    return replace(model, quantiles=tuple(map(float, quantiles)))
+
+
+def _logistic(outcomes: Outcomes, *, strength: float) -> Model:
+    """Fit a logistic regression with a ridge penalty; numbers are standardised, categories have an effect each."""
+    parts = [_part(column) for column in outcomes.columns.values()]
+    design = sparse.hstack([part.design for part in parts], format="csr") if parts else np.zeros((len(outcomes), 1))
+    fitted = LogisticRegression(C=strength, max_iter=500).fit(design, outcomes.won)
+    weights = fitted.coef_[0]
+    terms, at = [], 0
+    for part in parts:
+        width = part.design.shape[1]
+        terms.append(part.term(weights[at : at + width]))
+        at += width
+    return _centered("LOGISTIC", float(fitted.intercept_[0]), terms, outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a column is to the regression: some columns of its design, and the term that their weights make."""
+
+    design: Any
+    term: Callable[[Floats], Term]
+
+
+def _part(column: Column) -> Part:
+    match column.kind:
+        case ColumnKind.NUMBER:
+            return _number_part(column)
+        case ColumnKind.CATEGORY:
+            return _category_part(column)
+        case _:
+            options = _options(column)
+            is_words = column.kind is ColumnKind.WORDS
+            rows = [
+                (row, at) for at, one in enumerate(options) for row, some in enumerate(column.values) if one in some
+            ]
+            design = _ones(rows, len(column), len(options))
+            return Part(
+                design,
+                lambda weights: Flags(
+                    column.key, column.label, dict(zip(options, map(float, weights), strict=True)), 0.0, is_words
+                ),
+            )
+
+
+def _number_part(column: Column) -> Part:
+    known = column.values[~np.isnan(column.values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+    is_skewed = len(known) > 2 and known.std() > 0 and abs(_skew(known)) > SKEWED
+    values = np.sign(column.values) * np.log1p(np.abs(column.values)) if is_skewed else column.values
+    center, spread = (float(np.nanmean(values)), float(np.nanstd(values))) if len(known) else (0.0, 0.0)
+    spread = spread or 1.0
+    unknown = np.isnan(values)
+    standard = np.where(unknown, 0.0, (values - center) / spread)
+    return Part(
+        sparse.csr_matrix(np.column_stack([standard, unknown.astype(np.float64)])),
+        lambda weights: Linear(
+            column.key,
+            column.label,
+            slope=float(weights[0]) / spread,
+            center=center,
+            low=low,
+            high=high,
+            missing=float(weights[1]),
+            log=bool(is_skewed),
+        ),
+    )
+
+
+def _skew(values: Floats) -> float:
+    return float(np.mean(((values - values.mean()) / values.std()) ** 3))
+
+
+def _category_part(column: Column) -> Part:
+    options = _options(column)
+    codes = {one: code for code, one in enumerate(options)}
+    other, missing = len(options), len(options) + 1
+    rows = [(row, missing if value is None else codes.get(value, other)) for row, value in enumerate(column.values)]
+    return Part(
+        _ones(rows, len(column), len(options) + 2),
+        lambda weights: Levels(
+            column.key,
+            column.label,
+            dict(zip(options, map(float, weights), strict=False)),
+            float(weights[other]),
+            float(weights[missing]),
+        ),
+    )
+
+
+def _ones(places: Sequence[tuple[int, int]], rows: int, columns: int) -> Any:
+    at = np.array(places, dtype=np.intp).reshape(-1, 2)
+    return sparse.csr_matrix((np.ones(len(at)), (at[:, 0], at[:, 1])), shape=(rows, columns))
+
+
+def _boosting(outcomes: Outcomes) -> Model:
+    """Fit gradient boosting in which no tree looks at two columns, and read each column's effect off it."""
+    codings = [_coding(column) for column in outcomes.columns.values()]
+    features = [feature for coding in codings for feature in coding.features]
+    if not features:
+        rate = float(outcomes.won.mean())
+        return Model("BOOSTING", float(np.log(rate / (1 - rate))), ())
+    fitted = HistGradientBoostingClassifier(
+        learning_rate=0.08,
+        max_iter=300,
+        max_leaf_nodes=8,
+        min_samples_leaf=20,
+        l2_regularization=1.0,
+        categorical_features=[feature.is_category for feature in features],
+        interaction_cst="no_interactions",
+        early_stopping=True,
+        validation_fraction=0.15,
+        n_iter_no_change=15,
+        random_state=0,
+    ).fit(np.column_stack([feature.codes for feature in features]), outcomes.won)
+    effects = _effects(fitted, features)
+    nothing = float(fitted.decision_function(np.full((1, len(features)), np.nan))[0])
+    terms, at = [], 0
+    for coding in codings:
+        terms.append(coding.term(effects[at : at + len(coding.features)]))
+        at += len(coding.features)
+    return _centered("BOOSTING", nothing, terms, outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Whole numbers from 0 to `size` - 1, NaN where unknown, as the trees look at them."""
+
+    codes: Floats
+    size: int
+    is_category: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What a column is to the trees, and the term that the effects of its codes make."""
+
+    features: list[Feature]
+    term: Callable[[list[Floats]], Term]
+
+
+def _coding(column: Column) -> Coding:
+    match column.kind:
+        case ColumnKind.NUMBER:
+            edges = _edges(column.values)
+            codes = np.where(np.isnan(column.values), np.nan, np.searchsorted(edges, column.values, side="right"))
+            return Coding(
+                [Feature(codes, len(edges) + 1, False)],
+                lambda effects: Steps(
+                    column.key, column.label, tuple(map(float, edges)), tuple(map(float, effects[0])), 0.0
+                ),
+            )
+        case ColumnKind.CATEGORY:
+            options = _options(column)
+            known = {one: code for code, one in enumerate(options)}
+            given = (np.nan if value is None else known.get(value, len(options)) for value in column.values)
+            return Coding(
+                [Feature(np.fromiter(given, dtype=np.float64, count=len(column)), len(options) + 1, True)],
+                lambda effects: Levels(
+                    column.key,
+                    column.label,
+                    dict(zip(options, map(float, effects[0]), strict=False)),
+                    float(effects[0][-1]),
+                    0.0,
+                ),
+            )
+        case _:
+            options = _options(column)
+            flags = [np.array([one in some for some in column.values], dtype=np.float64) for one in options]
+            return Coding(
+                [Feature(flag, 2, False) for flag in flags],
+                lambda effects: Flags(
+                    column.key,
+                    column.label,
+                    {one: float(effect[1] - effect[0]) for one, effect in zip(options, effects, strict=True)},
+                    sum(float(effect[0]) for effect in effects),
+                    column.kind is ColumnKind.WORDS,
+                ),
+            )
+
+
+def _effects(fitted: Any, features: Sequence[Feature]) -> list[Floats]:
+    """Return what each code of each feature adds, against the feature being unknown: exact, as trees do not mix."""
+    rows = np.full((1 + sum(feature.size for feature in features), len(features)), np.nan)
+    at = 1
+    for number, feature in enumerate(features):
+        rows[at : at + feature.size, number] = np.arange(feature.size)
+        at += feature.size
+    told = fitted.decision_function(rows)
+    effects, at = [], 1
+    for feature in features:
+        effects.append(told[at : at + feature.size] - told[0])
+        at += feature.size
+    return effects
+
+
+def _centered(kind: str, intercept: float, terms: Sequence[Term], outcomes: Outcomes) -> Model:
+    """Return the model with each term's mean over these leads moved into the intercept."""
+    count, centered = len(outcomes), []
+    for term in terms:
+        mean = float(term.effects(outcomes.columns[term.key], count).mean())
+        intercept += mean
+        centered.append(term.moved(-mean))
+    return Model(kind, intercept, tuple(centered))
