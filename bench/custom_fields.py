@@ -25,9 +25,10 @@ import psutil
 from domain import custom_fields, pipelines
 from domain.actors import Actor, system
 from domain.custom_fields import CustomFieldDetails, Option
-from engine import pages
 from engine.conditions import EVERYTHING, Asked, Condition, Op
-from engine.pages import Order, PageRequest
+from engine.cursors import cursor_of
+from engine.pages import Order, PageRequest, resolved
+from engine.records import counts, pages
 from models import custom_indexes, database
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.leads import Lead
@@ -80,13 +81,14 @@ async def fill(actor: Actor, connection: "asyncpg.Connection[asyncpg.Record]", l
 
 async def page(figure: str, actor: Actor, times: int, *, request: PageRequest) -> list[Lead]:
     """Read a page several times, print the median and return it."""
-    took, shown = [], pages.Page(request)
+    took, shown = list[float](), list[Lead]()
     for _ in range(times):
         began = time.perf_counter()
-        shown = await pages.page(request, actor)
+        [found] = await pages(request, actor)
+        shown = list(found.rows)
         took.append((time.perf_counter() - began) * 1000)
     told(figure, statistics.median(took))
-    return shown.rows
+    return shown
 
 
 def asked(
@@ -97,10 +99,10 @@ def asked(
 
 async def middle(actor: Actor, field: CustomField, order: Order) -> str:
     """Return a cursor in the middle of a list by the field."""
-    known = await pages.page(asked(Asked("size", Op.GTE, "50000"), (order,)), actor)
-    every = await pages.resolved(asked(orders=(order,)), actor)
+    [known] = await pages(asked(Asked("size", Op.GTE, "50000"), (order,)), actor)
+    every = await resolved(asked(orders=(order,)), actor)
     row = known.rows[0]
-    return pages.cursor_of(every.signature, known.places[row.id], row.id)
+    return cursor_of(every.signature, [str(row.custom[field.id.hex])], row.id)
 
 
 async def measure(state: str, actor: Actor, field: CustomField, times: int) -> None:
@@ -115,7 +117,7 @@ async def measure(state: str, actor: Actor, field: CustomField, times: int) -> N
     for name, condition in tests.items():
         await page(f"custom_filter_{name}_{state}", actor, times, request=asked(condition))
     began = time.perf_counter()
-    counted = await pages.count(asked(tests["number_range"]), actor)
+    [counted] = await counts(asked(tests["number_range"]), actor)
     told(f"custom_count_range_{state}", (time.perf_counter() - began) * 1000, f"ms ({counted} leads)")
     await page(f"custom_order_first_{state}", actor, times, request=asked(orders=(up,)))
     await page(f"custom_order_falling_{state}", actor, times, request=asked(orders=(down,)))
@@ -126,8 +128,8 @@ async def measure(state: str, actor: Actor, field: CustomField, times: int) -> N
     await page(
         f"custom_order_choice_falling_{state}", actor, times, request=asked(orders=(Order("", True, custom="tier"),))
     )
-    every = await pages.resolved(asked(orders=(choice,)), actor)
-    after = pages.cursor_of(every.signature, [2], UUID(int=2**127))
+    every = await resolved(asked(orders=(choice,)), actor)
+    after = cursor_of(every.signature, [2], UUID(int=2**127))
     await page(f"custom_order_choice_middle_{state}", actor, times, request=asked(orders=(choice,), after=after))
     narrow = asked(tests["number_range"], (up,))
     await page(f"custom_filter_and_order_{state}", actor, times, request=narrow)

@@ -22,25 +22,8 @@ from tortoise.models import Model
 from engine.arguments import Arguments
 from engine.costs import OBJECT, cost_of_one
 from engine.frames import Frame, LevelBuilder, ObjectFrame, RecordFrame, completer
-from engine.levels import (
-    AbstractObjects,
-    Batched,
-    Few,
-    Finish,
-    Joined,
-    Keyed,
-    Leaves,
-    Level,
-    Listing,
-    Objects,
-    Pages,
-    Resolved,
-    Run,
-    Several,
-    Single,
-    Trouble,
-    Values,
-)
+from engine.levels import Batched, Finish, Joined, Leaves, Level, Levels, Objects, Resolved, Trouble, Values
+from engine.lists import Entries, Few, Keyed, Named, PageInfos, Pages, Part, Totals, TypeName
 from engine.reads import (
     MODELS,
     Batch,
@@ -57,8 +40,6 @@ from engine.reads import (
 from engine.select import Select
 from engine.selections import Selected, Selections, Unplannable
 from engine.shapes import Constant, Expression, Object, getter, shaper
-
-CURSORS = frozenset({"startCursor", "endCursor"})
 
 
 class Compiler:
@@ -84,20 +65,19 @@ class Compiler:
         named = get_named_type(type_)
         if is_leaf_type(named):
             return Leaves(completer(type_))
-        if is_abstract_type(named):
-            levels = {
-                possible.name: self._objects(possible, selections)
-                for possible in self._schema.get_possible_types(named)
-            }
-            return AbstractObjects(type_, named, levels, self._name_of)
-        assert isinstance(named, GraphQLObjectType)
-        return Objects(type_, self._objects(named, selections))
+        if not is_abstract_type(named):
+            assert isinstance(named, GraphQLObjectType)
+            return Objects(type_, self._objects(named, selections))
+        possible = self._schema.get_possible_types(named)
+        levels = {one.name: self._objects(one, selections) for one in possible}
 
-    def _name_of(self, value: Any, run: Run, of: Any) -> str:
-        for possible in self._schema.get_possible_types(of):
-            if possible.is_type_of is not None and possible.is_type_of(value, None):  # type: ignore[arg-type]
-                return possible.name
-        raise Trouble("an object of no possible type")
+        def name_of(value: Any) -> str:
+            for one in possible:
+                if one.is_type_of is not None and one.is_type_of(value, None):  # type: ignore[arg-type]
+                    return one.name
+            raise Trouble("an object of no possible type")
+
+        return Objects(type_, Levels(levels, name_of))
 
     def _objects(self, type_: GraphQLObjectType, selections: list[SelectionSetNode]) -> Level:
         builder = LevelBuilder()
@@ -141,8 +121,12 @@ class Compiler:
                 arguments, facts = self._arguments(definition, declared, selected), self._facts(parent, selected)
                 finish = self.value(definition.type, selected.below)
                 return self._hang(frame, frame.row(needs), lambda get: Batched(get, read, arguments, facts, finish))
-            case ConnectionOf() | FewOf() | One() | Some():
-                return self._listed(frame, parent, read, declared, selected)
+            case One() | Some():
+                return self._named(frame, read, declared, selected)
+            case FewOf():
+                return self._few(frame, read, selected)
+            case ConnectionOf():
+                return self._pages(frame, parent, read, declared, selected)
         if declared.base_resolver is None:
             return self._computed(frame, frame.value(declared.python_name), definition, selected)
         return self._resolved(frame, parent, declared, selected)
@@ -185,71 +169,64 @@ class Compiler:
         required = is_non_null_type(definition.type)
         return self._hang(frame, frame.value(read.by), lambda get: Keyed(get, select, level, required))
 
-    def _listed(
+    def _named(self, frame: Frame, read: One | Some, declared: StrawberryField, selected: Selected) -> Expression:
+        definition = selected.definition
+        assert definition is not None
+        named: Any = get_named_type(definition.type)
+        if isinstance(read, One):
+            types, some = {read.model: named}, read.some
+        else:
+            types, some = {MODELS[one.name]: one for one in self._schema.get_possible_types(named)}, read
+        kinds = {}
+        for model, type_ in types.items():
+            select = _keyed(model)
+            kinds[model] = select, self._records(type_, selected.below, select)
+        is_list = is_list_type(getattr(definition.type, "of_type", definition.type))
+        return frame.builder.hang(Named(some, self._arguments(definition, declared, selected), kinds, is_list))
+
+    def _few(self, frame: Frame, read: FewOf, selected: Selected) -> Expression:
+        assert selected.definition is not None
+        select, named = Select(read.model), get_named_type(selected.definition.type)
+        assert isinstance(named, GraphQLObjectType)
+        level = self._records(named, selected.below, select)
+        return self._hang(frame, frame.value("id"), lambda get: Few(get, read.request, select, level))
+
+    def _pages(
         self,
         frame: Frame,
         parent: GraphQLObjectType,
-        read: ConnectionOf | FewOf | One | Some,
+        read: ConnectionOf,
         declared: StrawberryField,
         selected: Selected,
     ) -> Expression:
         definition = selected.definition
         assert definition is not None
-        arguments = self._arguments(definition, declared, selected)
+        arguments, select = self._arguments(definition, declared, selected), Select(read.model)
         named = get_named_type(definition.type)
-        below = selected.below
-        if isinstance(read, Some):
-            kinds = {}
-            for possible in self._schema.get_possible_types(named):  # type: ignore[arg-type]
-                model = MODELS[possible.name]
-                select = _keyed(model)
-                kinds[model] = select, self._records(possible, below, select)
-            is_list = is_list_type(getattr(definition.type, "of_type", definition.type))
-            return frame.builder.hang(Several(read, arguments, kinds, is_list))
         assert isinstance(named, GraphQLObjectType)
-        if isinstance(read, One):
-            select = _keyed(read.model)
-            return frame.builder.hang(Single(read.key, arguments, select, self._records(named, below, select)))
-        select = Select(read.model)
-        if isinstance(read, FewOf):
-            level = self._records(named, below, select)
-            return self._hang(frame, frame.value("id"), lambda get: Few(get, read.request, select, level))
-        listing = self._listing(named, below, select)
+        parts = {part.key: self._part(named, part, select) for part in self._selections.of(named, selected.below)}
         if parent is self._schema.query_type:
-            return frame.builder.hang(Pages(None, read, arguments, select, listing))
-        return self._hang(frame, frame.value("id"), lambda get: Pages(get, read, arguments, select, listing))
+            return frame.builder.hang(Pages(None, read, arguments, select, parts))
+        return self._hang(frame, frame.value("id"), lambda get: Pages(get, read, arguments, select, parts))
 
-    def _listing(self, type_: GraphQLObjectType, selections: list[SelectionSetNode], select: Select) -> Listing:
-        listing = Listing()
-        for selected in self._selections.of(type_, selections):
-            key, below = selected.key, selected.below
-            listing.order.append(key)
-            if selected.name == "__typename":
-                listing.names[key] = type_.name
-                continue
-            assert selected.definition is not None
-            named: Any = get_named_type(selected.definition.type)
-            match selected.name:
-                case "nodes":
-                    listing.nodes[key] = self._records(named, below, select)
-                case "edges":
-                    level, bears_cursors = self._edges(named, below, select)
-                    listing.edges[key] = level, bears_cursors
-                    listing.shows_cursors |= bears_cursors
-                case "pageInfo":
-                    parts = [(part.key, part.name) for part in self._selections.of(named, below)]
-                    listing.page_infos[key] = parts
-                    listing.shows_cursors |= any(name in CURSORS for _, name in parts)
-                case "totalCount":
-                    listing.totals.append(key)
-                case other:
-                    raise Unplannable(f"{type_.name}.{other}")
-        return listing
+    def _part(self, connection: GraphQLObjectType, selected: Selected, select: Select) -> Part:
+        if selected.name == "__typename":
+            return TypeName(connection.name)
+        assert selected.definition is not None
+        named: Any = get_named_type(selected.definition.type)
+        match selected.name:
+            case "nodes":
+                return Entries(self._records(named, selected.below, select))
+            case "edges":
+                return self._edges(named, selected.below, select)
+            case "pageInfo":
+                return PageInfos([(part.key, part.name) for part in self._selections.of(named, selected.below)])
+            case "totalCount":
+                return Totals()
+            case other:
+                raise Unplannable(f"{connection.name}.{other}")
 
-    def _edges(
-        self, type_: GraphQLObjectType, selections: list[SelectionSetNode], select: Select
-    ) -> tuple[Level, bool]:
-        """Return the level of edges, and whether they show cursors."""
+    def _edges(self, type_: GraphQLObjectType, selections: list[SelectionSetNode], select: Select) -> Entries:
         builder = LevelBuilder()
         frame = RecordFrame(builder, select, select.model)
         entries: list[tuple[str, Expression]] = []
@@ -266,7 +243,7 @@ class Compiler:
                 case other:
                     raise Unplannable(f"{type_.name}.{other}")
         beside = ["cursor"] if any(value == "cursor" for _, value in entries) else []
-        return self._level(builder, type_, Object(tuple(entries)), *beside), bool(beside)
+        return Entries(self._level(builder, type_, Object(tuple(entries)), *beside), shows_cursors=bool(beside))
 
     def _resolved(
         self, frame: Frame, parent: GraphQLObjectType, declared: StrawberryField, selected: Selected

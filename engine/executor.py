@@ -6,9 +6,8 @@ on from there. A subscription's root field is resolved by graphql-core, and what
 """
 
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from inspect import isawaitable
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -17,11 +16,11 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types import Info
 
 from engine.costs import cost_of
-from engine.levels import Level, Resolved, Run
+from engine.levels import Level, Resolved
 from engine.plans import Plan, Plans, went
+from engine.runs import Run
 
 # Instants as the scalar writes them; the first instant there is comes from the driver without a zone.
 PLAINLY = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
@@ -29,13 +28,15 @@ PLAINLY = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 
 async def answer(plans: Plans, context: Any, variables: VariableValues, root: Any = None) -> ExecutionResult:
     """Answer a query or a mutation by its plan; graphql-core does all of it, or what is left, where that cannot."""
-    run, plan = Operation(plans, context, variables, root), plans.of(variables) if context.engine else None
+    plan = plans.of(variables) if context.engine else None
+    done = Done()
     if plan is None or plan.root is None:
         tell(context, plan.why_not if plan else "the engine is off")
     else:
+        run = Run(plans, context, variables, root)
         try:
             if plans.operation.operation is OperationType.MUTATION:
-                data = await _done(plan.root, root, run)
+                data = await _mutated(plan.root, done, run)
             else:
                 [data] = await plan.root.answers([root], run)
         except Exception as trouble:
@@ -44,61 +45,44 @@ async def answer(plans: Plans, context: Any, variables: VariableValues, root: An
             tell(context, None)
             context.cost += run.cost
             return ExecutionResult(data, None)
-    result: Any = run.executor.execute_operation()
+    executor = PlanningExecutor.made(plans, context, variables, root)
+    executor.done = done
+    result: Any = executor.execute_operation()
     return await result if isawaitable(result) else result  # type: ignore[no-any-return]
 
 
-async def _done(level: Level, root: Any, run: "Operation") -> Any:
-    """Call the root fields of a mutation, and note what each has come to, so that nothing is done twice."""
-    said: dict[str, Any] = {}
-    answers: dict[str, Any] = {}
-    run.executor.said, run.executor.answers = said, answers
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a mutation's root fields have come to, by response keys, so that nothing is done twice.
+
+    `said` is what their resolvers have returned, in a list of one, or raised; `answers` is what became of that.
+    """
+
+    said: dict[Any, Any] = field(default_factory=dict)
+    answers: dict[Any, Any] = field(default_factory=dict)
+
+
+async def _mutated(level: Level, done: Done, run: Run) -> Any:
+    """Call the root fields of a mutation, one after the other."""
     for child in level.children:
         assert isinstance(child, Resolved)
         try:
-            said[child.key] = values = await child.values([root], run)
-            [answers[child.key]] = await child.finish.answers(values, run)
+            done.said[child.key] = values = await child.values([run.root], run)
+            [done.answers[child.key]] = await child.finish.answers(values, run)
         except Exception as trouble:
-            said.setdefault(child.key, trouble)
+            done.said.setdefault(child.key, trouble)
             raise
         run.context.cost, run.cost = run.context.cost + run.cost, 0
-    [data] = level.shape([root], *([answer] for answer in answers.values()))
+    [data] = level.shape([run.root], *([answer] for answer in done.answers.values()))
     return data
 
 
-class Operation(Run):
-    """One run of an operation; what resolvers are given comes from an executor, made when the first one asks."""
-
-    __slots__ = ("_executor", "_plans", "_root")
-
-    def __init__(self, plans: Plans, context: Any, variables: VariableValues, root: Any, executor: Any = None) -> None:
-        super().__init__(context, variables)
-        self._plans = plans
-        self._root = root
-        self._executor = executor
-
-    @property
-    def executor(self) -> "PlanningExecutor":
-        if self._executor is None:
-            self._executor = PlanningExecutor.made(self._plans, self.context, self.variables, self._root)
-        return self._executor  # type: ignore[no-any-return]
-
-    def info(self, parent: Any, definition: Any, nodes: Any, key: str, *, raw: bool) -> Any:
-        info = self.executor.build_resolve_info(definition, nodes, parent, Path(None, key, parent.name))
-        return info if raw else Info(_raw_info=info, _field=definition.extensions["strawberry-definition"])
-
-
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Shapes by plan what a subscription tells of an event, and does not again what a mutation's plan has done.
-
-    `answers` are those of root fields that are done; `said` is what the resolvers of root fields have returned, in a
-    list of one, or raised.
-    """
+    """Shapes by plan what a subscription tells of an event, and does not again what a mutation's plan has done."""
 
     plan: Plan | None = None
     plans: Plans
-    answers: Mapping[Any, Any] = MappingProxyType({})
-    said: Mapping[Any, Any] = MappingProxyType({})
+    done = Done()
 
     @classmethod
     def made(cls, plans: Plans, context: Any, variables: VariableValues, root: Any) -> "PlanningExecutor":
@@ -126,13 +110,13 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
     def execute_field(
         self, parent_type: Any, source: Any, field_details_list: Any, path: Path, position_context: Any
     ) -> Any:
-        if path.prev is not None or path.key not in self.said:
+        if path.prev is not None or path.key not in self.done.said:
             return super().execute_field(parent_type, source, field_details_list, path, position_context)
-        if path.key in self.answers:
-            return plain(self.answers[path.key])
+        if path.key in self.done.answers:
+            return plain(self.done.answers[path.key])
         definition = parent_type.fields[field_details_list[0].node.name.value]
         info = self.build_resolve_info(definition, [one.node for one in field_details_list], parent_type, path)
-        said = _again(self.said[path.key])
+        said = _again(self.done.said[path.key])
         return self.complete_awaitable_value(definition.type, field_details_list, info, path, said, position_context)
 
     def complete_value(
@@ -147,7 +131,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
     async def _completed(self, facts: tuple[Any, ...]) -> Any:
         plan, path, result = self.plan, facts[3], facts[4]
         assert plan is not None
-        run = Operation(self.plans, self.context_value, self.variable_values, self.root_value, self)
+        run = Run(self.plans, self.context_value, self.variable_values, self.root_value)
         try:
             [answer] = await plan.fields[path.key].answers([result], run)
             answer = plain(answer)

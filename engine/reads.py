@@ -85,6 +85,11 @@ class One:
     model: type[Model]
     key: Callable[..., UUID]
 
+    @property
+    def some(self) -> "Some":
+        """Return it as one of several that might be named."""
+        return Some(lambda **arguments: [(self.model, self.key(**arguments))])
+
 
 @dataclass(frozen=True, slots=True)
 class Some:

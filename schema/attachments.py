@@ -9,7 +9,8 @@ import strawberry
 from domain import files, policy
 from domain.policy import Action
 from engine.conditions import EVERYTHING, AnyOf, Compare, Exists, Op, both
-from engine.pages import Order, PageRequest, page
+from engine.pages import Order, PageRequest
+from engine.records import pages
 from models.attachments import Attachment as AttachmentRow
 from models.companies import Company as CompanyRow
 from models.contacts import Contact as ContactRow
@@ -47,7 +48,8 @@ async def _urls(rows: list[Any], info: Info) -> list[str | None]:
     """Return links to files for who sees what they hang on."""
     mine = Compare("id", Op.IN, tuple(row.id for row in rows))
     request = PageRequest(AttachmentRow, NEWEST, limit=len(rows), condition=both(mine, SEEN))
-    seen = {row.id for row in (await page(request, info.context.actor)).rows}
+    [page] = await pages(request, info.context.actor)
+    seen = {row.id for row in page.rows}
     now = info.context.now
     return [files.download_url(row.file_id, now=now) if row.file_id and row.id in seen else None for row in rows]
 

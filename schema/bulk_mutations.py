@@ -9,7 +9,7 @@ from domain import bulks
 from domain.batches import Outcome
 from domain.bulks import Chosen, CountChanged, Work
 from domain.errors import Required
-from engine.pages import keys_statement
+from engine.records import keys_statement
 from models.bulks import Bulk as BulkRow
 from models.bulks import BulkKind
 from models.leads import Lead as LeadRow

@@ -13,8 +13,9 @@ from tortoise.models import Model
 
 from engine.conditions import EVERYTHING, Condition, Search, both
 from engine.nouns import NOUNS
-from engine.pages import Order, Page, PageRequest, count, page
+from engine.pages import Order, Page, PageRequest
 from engine.reads import ConnectionOf, FewOf
+from engine.records import counts, pages
 from schema.context import Context, Info
 from schema.filters import condition
 from schema.orders import ordered
@@ -66,7 +67,8 @@ class Connection(Generic[T]):
     @strawberry.field(description="What stands on this page, each with its cursor.")
     def edges(self) -> list[Edge[T]]:
         listed: Any = self
-        return [EdgeRow(row, listed.page.cursor(row)) for row in listed.page.rows]  # type: ignore[misc]
+        found: Any = map(EdgeRow, listed.page.rows, listed.page.cursors)
+        return list(found)
 
     @strawberry.field(description="What stands on this page.")
     def nodes(self) -> list[T]:
@@ -80,8 +82,8 @@ class Connection(Generic[T]):
         return PageInfo(
             has_next_page=shown.has_next,
             has_previous_page=shown.has_previous,
-            start_cursor=shown.cursor(shown.rows[0]) if shown.rows else None,
-            end_cursor=shown.cursor(shown.rows[-1]) if shown.rows else None,
+            start_cursor=shown.cursors[0] if shown.cursors else None,
+            end_cursor=shown.cursors[-1] if shown.cursors else None,
         )
 
     @strawberry.field(description="How many there are in the whole list; counted only when asked for.")
@@ -136,11 +138,16 @@ def page_request(
     )
 
 
+async def _counted(request: PageRequest, context: Context) -> int:
+    [number] = await counts(request, context.actor)
+    return number
+
+
 async def listed(request: PageRequest, context: Context, parent: UUID | None = None) -> Listed:
     """Read a page of a list, a parent's in one statement with those of its siblings."""
-    actor = context.actor
     if parent is None:
-        return Listed(await page(request, actor), lambda: count(request, actor))
+        [page] = await pages(request, context.actor)
+        return Listed(page, lambda: _counted(request, context))
     return Listed(await context.page_of(request, parent), lambda: context.count_of(request, parent))
 
 

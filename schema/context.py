@@ -13,7 +13,8 @@ from tortoise.models import Model
 
 from domain.actors import Actor, ActorKind
 from domain.errors import Unauthenticated
-from engine.pages import Page, PageRequest, by_keys, counts, pages
+from engine.pages import Page, PageRequest
+from engine.records import counts, pages, rows
 from schema.live_watches import Watch
 from settings import settings
 
@@ -113,7 +114,7 @@ class Context:
             return None
 
         async def load(keys: list[UUID]) -> list[Any]:
-            found = await by_keys(model, keys, self.actor)
+            found = await rows(model, keys, self.actor)
             return [found.get(key) for key in keys]
 
         return await self.loader(model, load).load(key)
@@ -126,8 +127,7 @@ class Context:
         """Load a page of a parent's list, in one statement with those of its siblings."""
 
         async def load(parents: list[UUID]) -> list[Page]:
-            found = await pages(request, parents, self.actor)
-            return [found[parent] for parent in parents]
+            return await pages(request, self.actor, parents)
 
         return await self.loader(("page", request), load).load(parent)  # type: ignore[no-any-return]
 
@@ -135,8 +135,7 @@ class Context:
         """Count a parent's list, in one statement with those of its siblings."""
 
         async def load(parents: list[UUID]) -> list[int]:
-            found = await counts(request, parents, self.actor)
-            return [found[parent] for parent in parents]
+            return await counts(request, self.actor, parents)
 
         return await self.loader(("count", request), load).load(parent)  # type: ignore[no-any-return]
 

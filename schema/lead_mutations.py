@@ -11,7 +11,8 @@ from domain.captures import Capture, NewCompany, NewContact
 from domain.leads import LeadDetails
 from domain.moves import Place
 from domain.unset import UNSET
-from engine.pages import Order, Page
+from engine.cursors import cursor_of
+from engine.pages import Order
 from models.leads import ContactRole, LeadStatus, Lifecycle
 from models.leads import Lead as LeadRow
 from models.stages import Stage as StageRow
@@ -307,7 +308,7 @@ async def _moved(row: LeadRow, info: Info) -> MoveLeadPayload:
     left, entered = await gather(*(info.context.row(StageRow, key) for key in (row.came_from, row.stage_id)))
     return MoveLeadPayload(
         lead=shown(row),
-        lead_edge=shown(EdgeRow(row, Page(request).cursor(row))),
+        lead_edge=shown(EdgeRow(row, cursor_of(request.signature, [row.rank], row.id))),
         from_stage=shown(left),
         to_stage=shown(entered),
     )

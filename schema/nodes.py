@@ -8,8 +8,8 @@ import strawberry
 from graphql import GraphQLError
 from tortoise.models import Model
 
-from engine.pages import by_keys
 from engine.reads import MODELS, Key, Some
+from engine.records import rows
 from schema import ids
 from schema.context import Info
 
@@ -53,7 +53,7 @@ async def _load(keys: Sequence[tuple[type[Model], UUID]], info: Info) -> list[An
     """Return the rows with these keys, in their order; None for what is missing or may not be seen."""
     found = {}
     for model in dict.fromkeys(model for model, _ in keys):
-        found[model] = await by_keys(model, [key for other, key in keys if other is model], info.context.actor)
+        found[model] = await rows(model, [key for other, key in keys if other is model], info.context.actor)
     return [found[model].get(key) for model, key in keys]
 
 

@@ -9,7 +9,8 @@ import strawberry
 from domain import notifications
 from domain.errors import NotFound
 from engine.conditions import Compare, Op
-from engine.pages import Order, PageRequest, count
+from engine.pages import Order, PageRequest
+from engine.records import counts
 from models.conversations import Comment as CommentRow
 from models.conversations import Notification as NotificationRow
 from models.conversations import NotificationKind
@@ -64,7 +65,8 @@ described(
 async def unread_of(context: Context) -> int:
     """Return how many unread notifications there are of whoever asks."""
     unread = Compare("read_at", Op.IS_NULL, True)
-    return await count(PageRequest(NotificationRow, (Order("id"),), condition=unread), context.actor)
+    [number] = await counts(PageRequest(NotificationRow, (Order("id"),), condition=unread), context.actor)
+    return number
 
 
 async def _events(rows: list[Any], info: Info) -> list[HistoryEntry | None]:

@@ -72,5 +72,5 @@ def plans_statements() -> Iterator[list[str]]:
         return await fetch(sql, params)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.pages.fetch", noting)
+        patch.setattr("engine.records.fetch", noting)
         yield sent

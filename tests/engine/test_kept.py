@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from domain.actors import ALL, Actor, ActorKind, Scope
-from engine import kept, pages, sql
+from engine import kept, keyset, records, sql
 from engine.conditions import EVERYTHING, All, AnyOf, Compare, Condition, Exists, Not, Op, Search
+from engine.cursors import cursor_of
 from engine.nouns import NOUNS
-from engine.pages import Order, PageRequest, cursor_of
+from engine.pages import Order, PageRequest
 from engine.select import Select
 from engine.sql import Params
 from models.base import uuid7
@@ -67,32 +68,31 @@ def anew(write: Any, actor: Actor, *shape: Any, given: list[Any]) -> tuple[str, 
     return write(params, actor, *shape), params.values
 
 
-@pytest.mark.parametrize("write", [pages._page, pages._pages])
-def test_a_kept_statement_is_the_one_that_would_be_written(write: Any) -> None:
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_kept_statement_is_the_one_that_would_be_written(nested: bool) -> None:
     select = Select(Lead)
     select.column(select.join(Company, "r", "company_id"), "name")
     for actor in actors():
-        parents = [uuid7(), uuid7()]
-        for request in requests(f"word {actor.user_id}", "company_id" if write is pages._pages else None):
-            text, params = pages._statement(write, request, actor, [parents], select, True)
-            assert (text, params.values) == anew(write, actor, request, select, True, given=[parents])
+        given = [[uuid7(), uuid7()]] if nested else []
+        for request in requests(f"word {actor.user_id}", "company_id" if nested else None):
+            text, params = records._paged(request, actor, given, select, True)
+            assert (text, params.values) == anew(keyset.page, actor, request, select, True, nested, given=given)
 
 
 def test_a_row_by_its_key_is_read_by_one_text() -> None:
     for model in NOUNS:
         for actor, alone in product(actors(), (True, False)):
-            given, shape = [uuid7() if alone else [uuid7()]], (model, pages.whole(model), True, alone)
-            text, params = kept.statement(pages._keyed, actor, [*given], *shape)
-            assert (text, params.values) == anew(pages._keyed, actor, *shape, given=given)
+            given, shape = [uuid7() if alone else [uuid7()]], (model, records.whole(model), alone)
+            text, params = kept.statement(records._keyed, actor, [*given], *shape)
+            assert (text, params.values) == anew(records._keyed, actor, *shape, given=given)
 
 
 def test_what_is_asked_alike_is_written_once() -> None:
     actor, other = (Actor(ActorKind.USER, uuid7(), user_id=uuid7(), role=Role.ADMIN, rows=ALL) for _ in "ab")
     asked = PageRequest(Lead, (Order("created_at"),), condition=Compare("title", Op.EQ, "one"))
-    first, one = pages._statement(pages._page, asked, actor, [], None, False)
-    again, two = pages._statement(
-        pages._page, asked._replace(condition=Compare("title", Op.EQ, "two")), other, [], None, False
-    )
+    first, one = records._paged(asked, actor, [], records.whole(Lead), False)
+    asked = asked._replace(condition=Compare("title", Op.EQ, "two"))
+    again, two = records._paged(asked, other, [], records.whole(Lead), False)
     assert first is again
     assert one.values == [actor.workspace_id, "one"]
     assert two.values == [other.workspace_id, "two"]
@@ -102,7 +102,7 @@ def test_what_is_seldom_asked_alike_is_not_kept() -> None:
     actor = Actor(ActorKind.USER, uuid7(), user_id=uuid7(), role=Role.ADMIN, rows=ALL)
     asked = PageRequest(Lead, (), condition=Search("pump"))
     before = kept._written.cache_info().currsize
-    pages._statement(pages._page, asked, actor, [], None, False)
+    records._paged(asked, actor, [], records.whole(Lead), False)
     assert kept._written.cache_info().currsize == before
 
 

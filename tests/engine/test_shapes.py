@@ -157,7 +157,7 @@ def levels(plan: Any, seen: set[int]) -> Iterator[Level]:
     if isinstance(plan, dict | list | tuple):
         for part in plan.values() if isinstance(plan, dict) else plan:
             yield from levels(part, seen)
-    elif type(plan).__module__ == "engine.levels":
+    elif type(plan).__module__ in ("engine.levels", "engine.lists"):
         for name in type(plan).__dataclass_fields__:
             yield from levels(getattr(plan, name), seen)
 

@@ -14,8 +14,10 @@ from domain.actors import Actor
 from domain.policy import API_SCOPES
 from engine import sql
 from engine.nouns import LIVE_WITH_ANY_SUBJECT, NOUNS, WITH_ITS_SUBJECT
-from engine.pages import Order, PageRequest, count, counts, key_records, page_records, pages_records
+from engine.pages import Order, PageRequest
 from engine.reads import MODELS, Relation
+from engine.records import counts, key_records, page_records
+from engine.records import whole as every_column
 from engine.select import Select
 from engine.sql import Params, visible
 from models.base import uuid7
@@ -77,11 +79,11 @@ async def test_without_an_actor_nothing_is_rendered_and_nothing_sent(db: str, mo
     request = PageRequest(model, (Order("id"),), by="id")
     with plans_statements() as sent:
         for attempt in (
-            page_records(request, nobody),
-            pages_records(request, [uuid7()], nobody),
-            key_records(model, [uuid7()], nobody),
-            count(request, nobody),
-            counts(request, [uuid7()], nobody),
+            page_records(request, nobody, every_column(model)),
+            page_records(request, nobody, every_column(model), [uuid7()]),
+            key_records(model, [uuid7()], nobody, every_column(model)),
+            counts(request, nobody),
+            counts(request, nobody, [uuid7()]),
         ):
             with pytest.raises(AttributeError):
                 await attempt

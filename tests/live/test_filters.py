@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from domain.actors import ALL, NONE, Actor, Scope
 from domain.leads import live_columns
 from engine.conditions import All, AnyOf, Compare, Condition, Exists, Not, Op
-from engine.pages import Order, PageRequest, page
+from engine.pages import Order, PageRequest
+from engine.records import pages
 from models.base import uuid7
 from models.catalog import Tag
 from models.leads import Lead, LeadStatus, LeadTag
@@ -41,7 +42,8 @@ class World:
         return live_columns(row, self.tags.get(row.id, []))
 
     async def in_sql(self, condition: Condition) -> set[UUID]:
-        found = await page(PageRequest(Lead, (Order("created_at"),), limit=1000, condition=condition), self.admin)
+        asked = PageRequest(Lead, (Order("created_at"),), limit=1000, condition=condition)
+        [found] = await pages(asked, self.admin)
         return {row.id for row in found.rows}
 
     def in_memory(self, condition: Condition) -> set[UUID]:
@@ -142,7 +144,7 @@ async def test_the_board_is_the_same_in_memory_and_in_sql(world: World) -> None:
     for number, row in enumerate(world.rows):
         row.closed_at = NOW - timedelta(days=number * 10) if row.status is not LeadStatus.OPEN else None
     await Lead.bulk_update(world.rows, ["closed_at"])
-    found = await page(PageRequest(Lead, (Order("created_at"),), limit=1000, board_at=NOW), world.admin)
+    [found] = await pages(PageRequest(Lead, (Order("created_at"),), limit=1000, board_at=NOW), world.admin)
     assert {row.pipeline_id for row in world.rows} == {pipeline_id}
     assert {row.id for row in world.rows if view.sees_on_board(world.live(row))} == {row.id for row in found.rows}
 

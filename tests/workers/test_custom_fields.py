@@ -13,7 +13,7 @@ from domain.actors import Actor
 from domain.custom_fields import CustomFieldDetails
 from domain.custom_values import CustomValue
 from domain.leads import LeadDetails
-from engine import pages
+from engine import keyset, records
 from engine.conditions import Asked, Condition, Op
 from engine.custom import looked_up
 from engine.nouns import NOUNS
@@ -192,8 +192,8 @@ async def plan(database: Database, monkeypatch: pytest.MonkeyPatch, request: Pag
         sent.append((sql, params.values))
         return await fetch(sql, params)
 
-    monkeypatch.setattr(pages, "fetch", noting)
-    await pages.page(request, actor)
+    monkeypatch.setattr(records, "fetch", noting)
+    await records.pages(request, actor)
     [(sql, values)] = sent
     connection = await asyncpg.connect(database.url)
     try:
@@ -214,7 +214,7 @@ async def test_filters_use_the_index(
     await custom_indexes.settle(field.id, url=database.url)
     asked: Condition = Asked("thing", op, given)
     condition = await looked_up(Lead, asked, actor)
-    monkeypatch.setattr(pages, "_order", lambda *_, **__: "")
+    monkeypatch.setattr(keyset, "_order", lambda *_, **__: "")
     told = await plan(database, monkeypatch, PageRequest(Lead, (), condition=condition), actor)
     assert name(field, kind.value.lower()) in told
 
@@ -230,8 +230,8 @@ async def test_orders_use_the_index_both_ways(
         await noted(actor, size=number)
     await custom_indexes.settle(field.id, url=database.url)
     request = PageRequest(Lead, (Order("", descending, custom="size"),), limit=1, backward=backward)
-    first = await pages.page(request, actor)
-    cursor = first.cursor(first.rows[0])
+    [first] = await records.pages(request, actor)
+    [cursor] = first.cursors
     request = PageRequest(
         Lead,
         request.orders,
