@@ -237,7 +237,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(MailTemplate),
         Noun(
             FollowUp,
-            search="search_words({alias}.title || ' ' || coalesce({alias}.note, ''))",
+            search=WORDS,
             searched=("title", "note"),
             links={
                 "lead": Link(Lead, ours="lead_id"),

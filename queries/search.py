@@ -20,6 +20,7 @@ from engine.select import fetch
 from engine.sql import Params, few_owners, tsquery, visible
 from models.companies import Company
 from models.contacts import Contact
+from models.follow_ups import FollowUp
 from models.leads import Lead
 from models.products import Product
 from queries.marking import Marker
@@ -36,12 +37,14 @@ GLOBAL_ID = re.compile(r"([A-Za-z]+)_([0-9a-f]{32})")
 class Searched:
     """How a noun is searched beside its words: columns that may be just what was typed, once that is normalised.
 
-    `named` is the one that an index finds names by; `in_any_case` are those of them whose case says nothing.
+    `named` is the one that an index finds names by; `in_any_case` are those of them whose case says nothing. Whether
+    a row of what `hangs` on others exists depends on these.
     """
 
     exact: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
     named: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
     in_any_case: frozenset[str] = frozenset()
+    hangs: bool = False
 
 
 def phone(text: str) -> str | None:
@@ -61,6 +64,7 @@ SEARCHED: dict[type[Model], Searched] = {
     ),
     Contact: Searched({"email_normalised": inputs.normalised_email, "phone_normalised": phone}, {"name": as_typed}),
     Product: Searched({"sku": as_typed}, {"name_normalised": inputs.normalised_name}, frozenset({"sku"})),
+    FollowUp: Searched(hangs=True),
 }
 
 
@@ -136,8 +140,6 @@ def _ways(
     """Return the ways to what matches, and add the tables that they look into: the newest, and what the index has."""
     table, seen = NOUNS[model].table, visible(model, actor, params, "r")
     found, newest, more = f"found{place}", f"newest{place}", f"more{place}"
-    of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM {table} r WHERE {{gate}} AND r.words @@ {query}"
-    of_index += f" AND {seen} LIMIT {MOST_FOUND}"
     walk = "ORDER BY r.created_at DESC, r.id DESC LIMIT"
     owners = few_owners(model, actor, params, most=MOST_NEWEST // ENOUGH)
     if owners is not None:
@@ -148,13 +150,19 @@ def _ways(
         tables.append(f"{newest} AS MATERIALIZED ({walked})")
         # Fewer rows than one owner's part of the walk are all that there are.
         lacks = f"(SELECT count(*) >= {each} AND count(w.rank) < {ENOUGH} FROM {newest} w)"
-        tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate=lacks)})")
+        of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM {table} r WHERE {lacks} AND r.words @@ {query}"
+        tables.append(f"{found} AS MATERIALIZED ({of_index} AND {seen} LIMIT {MOST_FOUND})")
         return [f"SELECT f.* FROM {found} f", f"SELECT w.* FROM {newest} w WHERE w.rank IS NOT NULL"]
-    name = NOUNS[model].searched[0]
-    rows = f'SELECT r.id, r.created_at, r."{name}", r.words{_columns(model)} FROM {table} r WHERE {{gate}} AND {seen}'
+    # What depends on other rows is looked at in a number of rows that is bounded before.
+    hangs = SEARCHED[model].hangs
+    early = f"r.workspace_id = {params.of(actor, 'workspace')}" if hangs else seen
+    late = f" AND {seen}" if hangs else ""
+    rows = f"SELECT r.* FROM {table} r WHERE {{gate}} AND {early}"
     of_newest = f"SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} {walk} {MOST_NEWEST}) r"
-    of_newest += f" WHERE r.words @@ {query} LIMIT {MOST_OF_NEWEST}"
-    peeked = f"SELECT r.words FROM {table} r WHERE {seen} {walk} {PEEKED}"
+    of_newest += f" WHERE r.words @@ {query}{late} LIMIT {MOST_OF_NEWEST}"
+    of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} AND r.words @@ {query}"
+    of_index += f" LIMIT {MOST_NEWEST if hangs else MOST_FOUND}) r WHERE TRUE{late} LIMIT {MOST_FOUND}"
+    peeked = f"SELECT r.words FROM {table} r WHERE {early} {walk} {PEEKED}"
     common = f"(SELECT count(*) FROM ({peeked}) p WHERE p.words @@ {query}) >= {COMMON}"
     rare = f"(SELECT count(*) FROM {newest} w) < {MOST_OF_NEWEST}"
     after_all = f"(SELECT count(*) FROM {newest} w) = 0 AND (SELECT count(*) FROM {found} f) >= {MOST_FOUND}"
@@ -162,10 +170,6 @@ def _ways(
     tables.append(f"{found} AS MATERIALIZED ({of_index.format(gate=rare)})")
     tables.append(f"{more} AS MATERIALIZED ({of_newest.format(gate=after_all)})")
     return [f"SELECT w.* FROM {way} w" for way in (found, newest, more)]
-
-
-def _columns(model: type[Model]) -> str:
-    return "".join(f', r."{column}"' for column in SEARCHED[model].exact if column != NOUNS[model].searched[0])
 
 
 def _exact(model: type[Model], text: str, params: Params) -> list[str]:

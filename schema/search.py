@@ -1,4 +1,4 @@
-"""The search over leads, companies, contacts and products in the schema."""
+"""The search over leads and what is around them in the schema."""
 
 import asyncio
 from enum import Enum
@@ -18,6 +18,7 @@ from schema.fields import shown
 if TYPE_CHECKING:
     from schema.companies import Company
     from schema.contacts import Contact
+    from schema.follow_ups import FollowUp
     from schema.leads import Lead
     from schema.products import Product
 
@@ -28,7 +29,8 @@ SearchResult: TypeAlias = Annotated[
     Annotated["Lead", strawberry.lazy("schema.leads")]
     | Annotated["Company", strawberry.lazy("schema.companies")]
     | Annotated["Contact", strawberry.lazy("schema.contacts")]
-    | Annotated["Product", strawberry.lazy("schema.products")],
+    | Annotated["Product", strawberry.lazy("schema.products")]
+    | Annotated["FollowUp", strawberry.lazy("schema.follow_ups")],
     strawberry.union("SearchResult", description="What the search finds."),
 ]
 
@@ -39,6 +41,9 @@ class SearchType(Enum):
     COMPANY = strawberry.enum_value("Company", description="Companies, by name, domain, industry, and phone number.")
     CONTACT = strawberry.enum_value("Contact", description="Contacts, by name, email, job title, and phone number.")
     PRODUCT = strawberry.enum_value("Product", description="Products, by name, stock number and family.")
+    FOLLOW_UP = strawberry.enum_value(
+        "FollowUp", description="Follow-ups, by title and note, those that have ended included."
+    )
 
     @property
     def model(self) -> type[Model]:
@@ -79,9 +84,9 @@ def _checked(query: str, first: int | None) -> int:
 @strawberry.type
 class SearchQueries:
     @strawberry.field(
-        description="The leads, companies, contacts and products that match a text best, the best first; of equals the "
-        "newest. Every word must occur, the last may be a beginning. Nothing is found by a text without letters and "
-        "digits, nor of what the viewer may not see."
+        description="The leads, companies, contacts, products and follow-ups that match a text best, the best first; "
+        "of equals the newest. Every word must occur, the last may be a beginning. Nothing is found by a text without "
+        "letters and digits, nor of what the viewer may not see."
     )
     async def search(
         self,

@@ -5,18 +5,21 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLUnionType
 
-from domain import companies, contacts, products
+from domain import companies, contacts, follow_ups, leads, products
 from domain import search_words as words
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
+from domain.follow_ups import FollowUpDetails
 from domain.products import ProductDetails
+from domain.subjects import SubjectKey
 from engine.reads import MODELS
 from engine.select import fetch
 from models.base import uuid7
 from models.companies import Company
 from models.contacts import Contact
 from models.database import read
+from models.follow_ups import FollowUp, FollowUpKind
 from models.leads import Lead
 from models.stages import StageKind
 from models.users import Role
@@ -33,8 +36,9 @@ SEARCH = """query ($query: String!, $types: [SearchType!], $first: Int) {
   search(query: $query, types: $types, first: $first) {
     rank highlight { field text isMatch }
     node { __typename ... on Lead { id title owner { id } } ... on Company { id name }
-           ... on Contact { id name } ... on Product { id name } } } }"""
-EVERYTHING = ["LEAD", "COMPANY", "CONTACT", "PRODUCT"]
+           ... on Contact { id name } ... on Product { id name }
+           ... on FollowUp { id title } } } }"""
+EVERYTHING = ["LEAD", "COMPANY", "CONTACT", "PRODUCT", "FOLLOW_UP"]
 
 
 async def hits(actor: Actor, query: str, **given: Any) -> list[dict[str, Any]]:
@@ -50,6 +54,11 @@ async def names(actor: Actor, query: str, **given: Any) -> list[str]:
 
 async def lead_of(actor: Actor, title: str, **columns: Any) -> Lead:
     return await lead_in(await stage(actor, StageKind.QUALIFY), title=title, **columns)
+
+
+async def follow_up(actor: Actor, title: str, *, on: Lead | Company, **details: Any) -> FollowUp:
+    given = FollowUpDetails(kind=FollowUpKind.CALL, title=title, due_at=NOW, **details)
+    return await follow_ups.create(actor, SubjectKey(type(on), on.id), given, now=NOW)
 
 
 async def company(actor: Actor, name: str, **details: Any) -> Company:
@@ -439,3 +448,42 @@ async def test_a_name_is_found_however_common_its_words_are() -> None:
         await products.create(admin, ProductDetails(name=f"Pump {number}"), now=NOW)
 
     assert sorted((await names(admin, "Pump"))[:3]) == ["Company Pump", "Contact Pump", "Product Pump"]
+
+
+async def test_follow_ups_are_found_by_title_and_note_where_what_they_are_for_exists() -> None:
+    admin, stranger = await seller(), await seller()
+    rep, other = [await member(Role.REP, of=admin) for _ in range(2)]
+    own, gone = [await lead_of(admin, title, owner_id=rep.user_id) for title in ("Roof", "Gone")]
+    foreign = await lead_of(admin, "Cellar", owner_id=other.user_id)
+    done = await follow_up(rep, "Ask about the pump", on=own, note="Zanzibar")
+    await follow_ups.complete(rep, done.id, now=NOW)
+    await follow_up(other, "Pump of other", on=foreign)
+    await follow_up(admin, "Pump", on=await company(admin, "Acme"))
+    await follow_up(rep, "Pump that is gone", on=gone)
+    await leads.delete(admin, gone.id, now=NOW)
+    await follow_up(stranger, "Pump abroad", on=await lead_of(stranger, "Abroad"))
+
+    assert await names(rep, "pump") == ["FollowUp Pump", "FollowUp Ask about the pump"]
+    assert set(await names(admin, "pump")) == {"FollowUp Pump", "FollowUp Pump of other", "FollowUp Ask about the pump"}
+    assert await names(other, "zanz") == []
+    [hit] = await hits(rep, "zanz", types=["FOLLOW_UP"])
+    assert text_of(hit, "note") == "[Zanzibar]"
+    assert await names(rep, str(done.id)) == ["FollowUp Ask about the pump"]
+    assert await names(other, str(done.id)) == []
+    key = await partner("lead:read", of=admin)
+    told = await graphql_schema.execute(
+        '{ search(query: "pump") { node { __typename } } }', context_value=Context(identity=key, now=NOW)
+    )
+    assert told.errors is None and told.data == {"search": []}
+
+
+@pytest.mark.usefixtures("few_rows")
+async def test_a_common_word_of_follow_ups_is_looked_for_among_the_newest() -> None:
+    admin = await seller()
+    rep = await member(Role.REP, of=admin)
+    own, foreign = await lead_of(admin, "A", owner_id=rep.user_id), await lead_of(admin, "B")
+    for number in range(12):
+        await follow_up(admin, f"Pump {number}", on=own if number < 9 else foreign)
+    assert await names(rep, "pump", first=20) == ["FollowUp Pump 8", "FollowUp Pump 7"]
+    assert await names(rep, "3") == ["FollowUp Pump 3"]
+    assert await names(rep, "11") == []
