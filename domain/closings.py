@@ -64,14 +64,15 @@ async def close(
     value: Money | None = None,
     stage_id: UUID | None = None,
     expected_version: int | None = None,
+    more: dict[str, Any] | None = None,
     now: datetime,
 ) -> Lead:
     """Close a lead.
 
     A won one goes to `stage_id`, or to the first FOLLOW_UP stage of its pipeline, which may ask for fields as any
     stage; a lost one needs a reason, and may name the competitor that won; a disqualified one may have a reason; both
-    keep their stage and leave the board. The lead keeps the day's exchange rate. Raises NotFound, Stale, Forbidden,
-    LeadAlreadyClosed, and faults of the input.
+    keep their stage and leave the board. The lead keeps the day's exchange rate. `more` is added to the event's facts.
+    Raises NotFound, Stale, Forbidden, LeadAlreadyClosed, and faults of the input.
     """
     columns = await check(
         actor,
@@ -101,7 +102,7 @@ async def close(
             as_closed = lead.clone(lead.id)
             as_closed.value = columns.get("value", lead.value)
             raise_all(moves.unfilled(as_closed, stage, on))
-        await moves.enter(LeadClosed, actor, lead, stage, columns, on, now=now)
+        await moves.enter(LeadClosed, actor, lead, stage, columns, on, now=now, more=more)
         if status is not LeadStatus.WON and on.hanging[lead.id].is_requested:
             await moves.forget_request(lead, now=now)
         await leads.refresh(actor, lead, now=now, people=on.hanging[lead.id].contact_ids)

@@ -14,7 +14,19 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
-from domain import bulks, closings, comments, hand_overs, leads, moves, policy, subjects, survey_answers, users
+from domain import (
+    bulks,
+    closings,
+    comments,
+    hand_overs,
+    leads,
+    moves,
+    policy,
+    stage_following,
+    subjects,
+    survey_answers,
+    users,
+)
 from domain.actors import NONE, Actor, system
 from domain.errors import DomainError, Forbidden
 from domain.events import EVENTS, Event, dump, record
@@ -155,11 +167,14 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     **{event: (Telling(KIND.MENTION, (named("mention_ids"),)),) for event in comments.UPDATED.values()},
     leads.LeadCaptured: (Telling(KIND.ASSIGNED, (given_to,)),),
     leads.LeadAssigned: (Telling(KIND.ASSIGNED, (given_to,)),),
-    moves.LeadMoved: (Telling(KIND.LEAD_MOVED, (owner, watchers), but=named("requested_by_id"), when=changed_stage),),
+    moves.LeadMoved: (
+        Telling(KIND.LEAD_MOVED, (owner, watchers), but=named("requested_by_id", "caused_by_id"), when=changed_stage),
+    ),
     moves.LeadMoveRequested: (Telling(KIND.MOVE_REQUESTED, (approvers,)),),
     moves.LeadMoveApproved: (Telling(KIND.MOVE_APPROVED, (named("requested_by_id"),)),),
     moves.LeadMoveRejected: (Telling(KIND.MOVE_REJECTED, (named("requested_by_id"),)),),
-    closings.LeadClosed: (Telling(KIND.LEAD_CLOSED, (owner, watchers)),),
+    closings.LeadClosed: (Telling(KIND.LEAD_CLOSED, (owner, watchers), but=named("caused_by_id")),),
+    stage_following.LeadMoveHeld: (Telling(KIND.MOVE_HELD, (owner,)),),
     closings.LeadReopened: (Telling(KIND.LEAD_REOPENED, (owner, watchers)),),
     bulks.BulkCompleted: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
     bulks.BulkFailed: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),

@@ -11,6 +11,7 @@ from models.events import Event as EventRow
 from models.users import User as UserRow
 from schema import ids
 from schema.enums import described
+from schema.errors import UserError, user_errors
 from schema.fields import column, computed, noun, relation
 from schema.scalars import JSON
 
@@ -145,6 +146,11 @@ class HistoryEntry:
         "The comment, activity, file, need, hand-over, asked move, bulk or import that it is about, deleted ones "
         "included; null where it is about nothing but the object itself.",
         needs=("subject_type", "subject_id", "data"),
+    )
+    unmet_requirements: list[UserError] = computed(
+        lambda data: user_errors(data.get("unmet")),
+        "What stood against a move that did not follow, where it tells of one (lead.move_held); else empty.",
+        needs=("data",),
     )
     instead_of_id: strawberry.ID | None = computed(
         instead_of,

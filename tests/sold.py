@@ -102,9 +102,10 @@ async def invoiced(lead: Lead, state: InvoiceState, kind: InvoiceKind = InvoiceK
         currency="EUR",
         lines=[],
         taxes=[],
+        subtotal=Decimal(100),
         net=Decimal(100),
         tax=Decimal(19),
         total=Decimal(119),
-        balance=Decimal(119),
+        balance=Decimal(119 if kind is InvoiceKind.INVOICE else 0),
         **STAMPS,
     )
