@@ -252,9 +252,9 @@ RULES: dict[Action, list[Rule]] = {
     Action.APPROVE_PROPOSAL: [roles(*Role)],
     Action.SEND_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.DELETE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
-    Action.SHARE_PROPOSAL: [roles(ADMIN, MANAGER), owner(REP)],
-    Action.ANSWER_QUESTION: [roles(ADMIN, MANAGER), owner(REP)],
-    Action.RECORD_ANSWER: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.SHARE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.ANSWER_QUESTION: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.RECORD_ANSWER: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {

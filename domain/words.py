@@ -4,16 +4,18 @@ A test goes through everything that is shown and through every catalogue.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.core import Locale
+from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -62,6 +64,18 @@ class Words:
         told = format_datetime(there, "long", tzinfo=there.tzinfo, locale=self.locale)
         return told.replace(there.strftime(":%S "), " ")
 
+    def number(self, value: Decimal) -> str:
+        """Return a number with all of its digits: 1,234.5."""
+        return format_decimal(value.normalize(), locale=self.locale, decimal_quantization=False)
+
+    def percent(self, value: Decimal) -> str:
+        """Return a percentage with all of its digits: 7.7%."""
+        return format_percent(value.normalize() / 100, locale=self.locale, decimal_quantization=False)
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        """Return an amount in its currency, with more digits than that has where the amount has: €0.0125."""
+        return format_currency(amount.normalize(), currency, locale=self.locale, decimal_quantization=False)
+
 
 @lru_cache
 def words(language: str) -> Words:
@@ -78,6 +92,18 @@ def words(language: str) -> Words:
             if key:
                 said[key] = message.string if isinstance(message.string, str) else tuple(message.string or ())
     return Words(language, locale, said, plural)
+
+
+@lru_cache
+def words_for(*wanted: str | None) -> Words:
+    """Return what we say in the first language tag that we speak, with days and numbers as its region writes them."""
+    said = words(best_language(*wanted))
+    tag = next((tag for tag in wanted if tag and tag.replace("_", "-").lower().startswith(f"{said.language}-")), None)
+    try:
+        locale = Locale.parse(tag.replace("_", "-"), sep="-") if tag else said.locale
+    except (ValueError, UnknownLocaleError):
+        return said
+    return replace(said, locale=locale)
 
 
 def best_language(*wanted: str | None) -> str:

@@ -91,9 +91,9 @@ WHO_MAY = {
     "proposal.approve": "AMRQKV",
     "proposal.send": "AMQr",
     "proposal.delete": "AMQr",
-    "proposal.share": "AMr",
-    "proposal.answer_question": "AMr",
-    "proposal.record_answer": "AMr",
+    "proposal.share": "AMrQ",
+    "proposal.answer_question": "AMrQ",
+    "proposal.record_answer": "AMrQ",
 }
 LETTERS = {
     Role.ADMIN: "A",
