@@ -27,6 +27,7 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
 from models.contacts import Contact
+from models.contracts import Contract
 from models.conversations import Comment, Notification
 from models.custom_fields import CustomField
 from models.database import remembered
@@ -35,6 +36,7 @@ from models.exchange_rates import ExchangeRate
 from models.follow_ups import FollowUp, FollowUpPlan, FollowUpPlanStep, Holiday
 from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
+from models.invoices import Invoice, Payment, PaymentNotice, PaymentProvider
 from models.leads import Lead, LeadCompetitor, LeadContact
 from models.needs import Need
 from models.negotiations import Negotiation, NegotiationComment, Offer
@@ -123,6 +125,12 @@ class Action(StrEnum):
     SHARE_PROPOSAL = "proposal.share", "make, see and revoke customers' links to proposals"
     ANSWER_QUESTION = "proposal.answer_question", "answer what customers ask about proposals"
     RECORD_ANSWER = "proposal.record_answer", "record what customers answered to proposals"
+    CREATE_CONTRACT = "contract.create", "make contracts, and cancel those that are not signed"
+    SIGN_CONTRACT = "contract.sign", "sign contracts for the seller"
+    ISSUE_INVOICE = "invoice.issue", "issue invoices, and cancel those that are planned"
+    CREDIT_INVOICE = "invoice.credit", "credit invoices"
+    RECORD_PAYMENT = "payment.record", "record and reverse payments"
+    MANAGE_PROVIDERS = "payment.providers", "say who tells of payments, and settle what could not be taken"
 
     words: str
 
@@ -255,6 +263,15 @@ RULES: dict[Action, list[Rule]] = {
     Action.SHARE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.ANSWER_QUESTION: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.RECORD_ANSWER: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
+    Action.SHARE_PROPOSAL: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.ANSWER_QUESTION: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.RECORD_ANSWER: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.CREATE_CONTRACT: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.SIGN_CONTRACT: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.ISSUE_INVOICE: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.CREDIT_INVOICE: [roles(ADMIN, MANAGER)],
+    Action.RECORD_PAYMENT: [roles(ADMIN, MANAGER)],
+    Action.MANAGE_PROVIDERS: [roles(ADMIN)],
 }
 
 DEFAULT_VISIBILITY: dict[Role, Visibility] = {
@@ -333,6 +350,11 @@ READ_SCOPES: dict[type[Model], str] = {
     ProposalView: "proposal:read",
     ProposalQuestion: "proposal:read",
     Evidence: "proposal:read",
+    Contract: "contract:read",
+    Invoice: "invoice:read",
+    Payment: "payment:read",
+    PaymentProvider: "payment:read",
+    PaymentNotice: "payment:read",
 }
 # Whose rows exist for those who see some people's only: by a column of their own, or of what they hang on.
 ROW_VISIBILITY: dict[type[Model], str] = {
@@ -367,6 +389,9 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     ProposalView: "lead__owner_id",
     ProposalQuestion: "lead__owner_id",
     Evidence: "lead__owner_id",
+    Contract: "lead__owner_id",
+    Invoice: "lead__owner_id",
+    Payment: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
 TAKEN_PART: dict[type[Model], tuple[str, ...]] = {HandOver: ("from_user_id", "to_user_id")}
@@ -389,6 +414,8 @@ SEEN_BY: dict[type[Model], frozenset[Role]] = {
     Invitation: frozenset({ADMIN}),
     Import: frozenset({ADMIN, MANAGER, MARKETER}),
     ImportFault: frozenset({ADMIN, MANAGER, MARKETER}),
+    PaymentProvider: frozenset({ADMIN}),
+    PaymentNotice: frozenset({ADMIN}),
     Suppression: frozenset({ADMIN, MANAGER}),
     MailTemplate: frozenset({ADMIN, MANAGER}),
 }

@@ -16,6 +16,7 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
 from models.contacts import Contact
+from models.contracts import Contract
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification
 from models.custom_fields import CustomField
 from models.deliveries import Delivery, MailTemplate, Suppression
@@ -25,6 +26,7 @@ from models.external_refs import ExternalRef
 from models.follow_ups import FollowUp, FollowUpPlan, FollowUpPlanStep, Holiday
 from models.hand_overs import HandOver
 from models.imports import Import, ImportFault
+from models.invoices import Invoice, Payment, PaymentNotice, PaymentProvider
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.negotiations import Negotiation, NegotiationComment, Offer
@@ -165,6 +167,8 @@ NOUNS: dict[type[Model], Noun] = {
                 "comments": Link(Comment, theirs="lead_id"),
                 "followUps": Link(FollowUp, theirs="lead_id"),
                 "proposals": Link(Proposal, theirs="lead_id"),
+                "contracts": Link(Contract, theirs="lead_id"),
+                "invoices": Link(Invoice, theirs="lead_id"),
                 "watchers": Link(User, through=LeadWatcher, through_ours="lead_id", through_theirs="user_id"),
             },
             live=LIVE,
@@ -333,5 +337,16 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(ProposalView, live=WITH_LEAD),
         Noun(ProposalQuestion, live=WITH_LEAD),
         Noun(Evidence, live=WITH_LEAD),
+        Noun(Contract, links={"lead": Link(Lead, ours="lead_id")}, live=WITH_LEAD),
+        Noun(
+            Invoice,
+            search="search_words(coalesce({alias}.number, '') || ' ' || {alias}.title)",
+            searched=("number", "title"),
+            links={"lead": Link(Lead, ours="lead_id"), "payments": Link(Payment, theirs="invoice_id")},
+            live=WITH_LEAD,
+        ),
+        Noun(Payment, links={"invoice": Link(Invoice, ours="invoice_id")}, live=WITH_LEAD),
+        Noun(PaymentProvider),
+        Noun(PaymentNotice),
     )
 }

@@ -36,6 +36,7 @@ INDEXES = {
     "payment_provider_key": (True, "payment (provider_id, provider_key)", "provider_key IS NOT NULL"),
 }
 
+SEARCHED = "search_words(coalesce(number, '') || ' ' || title)"
 # What must hold of every row, whoever writes it.
 CHECKS = {
     "total": "net + tax = total AND total > 0",
@@ -568,6 +569,9 @@ class Migration(migrations.Migration):
                 for name, rule in CHECKS.items()
             ],
             [f"ALTER TABLE invoice DROP CONSTRAINT invoice_{name}_check" for name in CHECKS],
+        ),
+        ops.RunSQL(
+            f"CREATE INDEX invoice_search_idx ON invoice USING gin (({SEARCHED}))", "DROP INDEX invoice_search_idx"
         ),
         ops.RunSQL(GUARDS, UNGUARD),
     ]

@@ -94,6 +94,12 @@ WHO_MAY = {
     "proposal.share": "AMrQ",
     "proposal.answer_question": "AMrQ",
     "proposal.record_answer": "AMrQ",
+    "contract.create": "AMr",
+    "contract.sign": "AMr",
+    "invoice.issue": "AMr",
+    "invoice.credit": "AM",
+    "payment.record": "AM",
+    "payment.providers": "A",
 }
 LETTERS = {
     Role.ADMIN: "A",
