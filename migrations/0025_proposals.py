@@ -171,6 +171,9 @@ class Migration(migrations.Migration):
                 ("follows_negotiation", fields.BooleanField(default=True)),
                 ("follows_agreement", fields.BooleanField(default=True)),
                 ("value_follows", fields.BooleanField(default=True)),
+                ("validity_reminder_days", fields.IntField(default=3)),
+                ("payment_reminder_days", fields.IntField(default=7)),
+                ("most_payment_reminders", fields.IntField(default=3)),
             ],
             options={
                 "table": "selling_settings",
