@@ -68,6 +68,7 @@ MODELS = [
     "models.contracts",
     "models.invoices",
     "models.documents",
+    "models.scoring",
     "models.idempotency",
 ]
 RELAY_CHANNEL = "salescycle_events"

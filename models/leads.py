@@ -73,6 +73,9 @@ class Lead(EditableRow):
     score: int | None = fields.SmallIntField(null=True)
     grade = fields.CharEnumField(Grade, max_length=1, null=True)
     score_factors: list[dict[str, Any]] = fields.JSONField(default=list)
+    # How engaged it is, 1 (most) to 4, beside the grade of how well it fits.
+    engagement: int | None = fields.SmallIntField(null=True)
+    win_probability: Decimal | None = fields.DecimalField(max_digits=5, decimal_places=4, null=True)
     scored_at: datetime | None = fields.DatetimeField(null=True)
     owner_id: UUID | None
     owner: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
