@@ -217,7 +217,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.REOPEN_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
     Action.DELETE_LEAD: [roles(ADMIN, MANAGER), owner(REP)],
     Action.CANCEL_BULK: [roles(ADMIN, MANAGER), owner(REP, QUALIFIER, MARKETER)],
-    Action.NEGOTIATE: [roles(ADMIN, MANAGER), owner(REP)],
+    Action.NEGOTIATE: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.APPROVE_OFFER: [roles(ADMIN, MANAGER)],
     Action.CREATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.UPDATE_COMPANY: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],

@@ -251,6 +251,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ("respond_by", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ("decision", fields.TextField(null=True, unique=False)),
                 ("decided_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],

@@ -119,6 +119,7 @@ class Offer(WorkspaceRow):
         "models.User", related_name=False, null=True, on_delete=fields.SET_NULL
     )
     created_at = fields.DatetimeField()
+    respond_by: datetime | None = fields.DatetimeField(null=True)
     decision: str | None = fields.TextField(null=True)
     decided_at: datetime | None = fields.DatetimeField(null=True)
 

@@ -83,7 +83,7 @@ WHO_MAY = {
     "notification.set": "AMRQKV",
     "survey.manage": "AMK",
     "survey.dispatch": "AMrQK",
-    "negotiation.negotiate": "AMr",
+    "negotiation.negotiate": "AMQr",
     "negotiation.approve": "AM",
     "selling.manage": "A",
     "proposal.create": "AMQr",
