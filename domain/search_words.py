@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # As in the migration, and as `search_fold` and `search_cut` have them: a test holds them together.
 LETTERS = str.maketrans("øØłŁđĐðÐıħĦŧŦ", "oOlLdDdDihHtT") | str.maketrans(
@@ -45,3 +46,36 @@ def pieces(text: str) -> list[list[str]]:
 def parts(word: str) -> list[str]:
     """Return what stands between the dots of a word."""
     return [part for part in word.split(DOT) if part]
+
+
+def query(text: str) -> str | None:
+    """Return what PostgreSQL is asked for every word of a text, the last at least as a beginning; None without any.
+
+    Words that nothing but signs stand between, such as those of an address, must follow one another.
+    """
+    found = pieces(text)
+    if not found:
+        return None
+    *before, last = found
+    return " & ".join([*(_phrase(piece, "") for piece in before), _phrase(last, ":*")])
+
+
+def _phrase(piece: Sequence[str], prefix: str) -> str:
+    """Return what stands for words that follow one another, the last with a prefix sign."""
+    *before, last = piece
+    return " <-> ".join([*(_word(word, "") for word in before), _word(last, prefix)])
+
+
+def _word(word: str, prefix: str) -> str:
+    """Return what stands for a word: itself or, where it has dots within, those parts in the midst of a longer one.
+
+    The last part is no beginning then: of "com" and the like the index would give all rows that there are.
+    """
+    whole, within = f"{_quoted(word)}{prefix}", parts(word)
+    if len(within) == 1:
+        return whole
+    return f"({whole} | {' <-> '.join(_quoted(part) for part in within)})"
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"

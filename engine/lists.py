@@ -12,7 +12,7 @@ from engine.arguments import Arguments
 from engine.costs import TOTAL_COUNT
 from engine.cursors import cursor_of
 from engine.levels import Get, Level, Trouble
-from engine.pages import Page, PageRequest, paged, resolved, shown
+from engine.pages import Page, PageRequest, paged, shown
 from engine.reads import ConnectionOf, Some
 from engine.records import counts, key_records, page_records
 from engine.runs import Run
@@ -168,7 +168,7 @@ class Pages:
 
     async def load(self, rows: Sequence[Any], run: Run) -> list[Any]:
         asked = self.read.request(run.context.now, **self.arguments.converted(run.variables))
-        request = await resolved(asked, run.actor)
+        request = await self.read.ready(asked, run.actor)
         if self.get is None:
             return await self._answers(request, None, len(rows), run) * len(rows)
         keys = self.get(rows)

@@ -10,9 +10,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
-from domain.actors import Actor
 from engine.conditions import EVERYTHING, Condition, CustomKey
-from engine.custom import asks, looked_up, looked_up_keys
 from engine.nouns import NOUNS, Noun
 from engine.sql import Slot
 from models import custom_values
@@ -125,22 +123,6 @@ class PageRequest(NamedTuple):
 def _signature(model: type[Model], orders: tuple[Order, ...], condition: Condition, *more: Any) -> str:
     shape = repr((model.__name__, orders, condition, *more))
     return blake2s(shape.encode(), digest_size=6).hexdigest()
-
-
-async def resolved(request: PageRequest, actor: Actor) -> PageRequest:
-    """Return what is asked of a list with the custom fields that it names; raises BadUserInput."""
-    names = [order.custom for order in request.orders if isinstance(order.custom, str | UUID)]
-    if not names and not asks(request.condition):
-        return request
-    keys = await looked_up_keys(request.model, names, actor) if names else {}
-    orders: dict[str, Order] = {}
-    for order in request.orders:
-        if isinstance(order.custom, str | UUID):
-            key = keys[order.custom]
-            order = order._replace(column=f"custom.{key.id.hex}", custom=key)
-        orders.setdefault(order.name, order)
-    condition = await looked_up(request.model, request.condition, actor)
-    return request._replace(orders=tuple(orders.values()), condition=condition)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from domain.actors import Actor
 from engine.pages import PageRequest
 
 
@@ -64,10 +65,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOf:
-    """A list in pages; `request` makes of the arguments what is asked of it, and raises what is wrong with them."""
+    """A list in pages.
+
+    `request` makes of the arguments what is asked of it, and raises what is wrong with them; `ready` looks up what
+    else that names.
+    """
 
     model: type[Model]
     request: Callable[..., PageRequest]
+    ready: Callable[[PageRequest, Actor], Awaitable[PageRequest]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from engine.conditions import EVERYTHING
 from engine.cursors import cursor_of, unpacked
 from engine.kept import Various, opened, slot, statement
 from engine.nouns import NOUNS, columns
-from engine.pages import Bound, Page, PageRequest, paged, resolved
+from engine.pages import Bound, Page, PageRequest, paged
 from engine.select import Select, fetch
 from engine.sql import Params, Slot, visible
 
@@ -42,7 +42,6 @@ async def key_records(model: type[Model], keys: list[UUID], actor: Actor, select
 
 async def counts(request: PageRequest, actor: Actor, parents: list[UUID] | None = None) -> list[int]:
     """Count each parent's list, or the one list that has no parent."""
-    request = await resolved(request, actor)
     params = Params()
     source, tests = keyset.source(request), keyset.tests(request, actor, params)
     if parents is None:
@@ -68,7 +67,6 @@ async def rows(model: type[Model], keys: list[UUID], actor: Actor) -> dict[UUID,
 
 async def pages(request: PageRequest, actor: Actor, parents: list[UUID] | None = None) -> list[Page]:
     """Read a page of rows of the model of each parent's list, or of the one list that has no parent."""
-    request = await resolved(request, actor)
     return [
         _made(request, records)
         for records in await page_records(request, actor, whole(request.model), parents, cursors=True)

@@ -237,32 +237,6 @@ def _search(noun: Noun, text: str, params: Params, alias: str) -> str:
 
 
 def tsquery(text: str, params: Params) -> str | None:
-    """Return the query for rows with every word of a text, the last at least as a beginning; None without any word.
-
-    Words that nothing but signs stand between, such as those of an address, must follow one another.
-    """
-    pieces = search_words.pieces(text)
-    if not pieces:
-        return None
-    *before, last = pieces
-    written = " & ".join([*(_phrase(piece, "") for piece in before), _phrase(last, ":*")])
-    return f"to_tsquery('simple', search_fold({params.add(written, 'text')}))"
-
-
-def _phrase(piece: Sequence[str], prefix: str) -> str:
-    """Return what stands for words that follow one another, the last with a prefix sign."""
-    *before, last = piece
-    return " <-> ".join([*(_word(word, "") for word in before), _word(last, prefix)])
-
-
-def _word(word: str, prefix: str) -> str:
-    """Return what stands for a word: itself or, where it has dots within, those parts in the midst of a longer one.
-
-    The last part is no beginning then: of "com" and the like the index would give all rows that there are.
-    """
-    whole, parts = f"{_quoted(word)}{prefix}", search_words.parts(word)
-    return whole if len(parts) == 1 else f"({whole} | {' <-> '.join(_quoted(part) for part in parts)})"
-
-
-def _quoted(word: str) -> str:
-    return f"'{word}'"
+    """Return the query for rows with what is searched; None for a text without any word."""
+    wanted = search_words.query(text)
+    return wanted and f"to_tsquery('simple', search_fold({params.add(wanted, 'text')}))"

@@ -9,11 +9,11 @@ from uuid import UUID
 from domain import money
 from domain.actors import Actor
 from engine.conditions import Condition
-from engine.custom import looked_up
 from engine.nouns import NOUNS
 from engine.select import fetch
 from engine.sql import Params, on_board, visible, where
 from models.leads import Lead
+from queries.custom_fields import looked_up
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ from domain import money, policy
 from domain.actors import Actor
 from domain.errors import DomainError
 from engine.conditions import Condition
-from engine.custom import looked_up
 from engine.nouns import NOUNS
 from engine.select import fetch
 from engine.sql import Params, visible, where
@@ -26,6 +25,7 @@ from models.stages import Stage
 from models.teams import Team
 from models.users import Membership, User
 from queries.boards import BASE_VALUE, RATES
+from queries.custom_fields import looked_up
 
 MOST_DIMENSIONS = 3
 MOST_GROUPS = 1000

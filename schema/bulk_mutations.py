@@ -13,6 +13,7 @@ from engine.records import keys_statement
 from models.bulks import Bulk as BulkRow
 from models.bulks import BulkKind
 from models.leads import Lead as LeadRow
+from queries.custom_fields import resolved
 from schema import ids
 from schema.bulks import Bulk
 from schema.connections import page_request
@@ -119,9 +120,10 @@ def _result(outcome: Outcome, *, gone: bool) -> LeadResult:
     )
 
 
-def _chosen(input: Leads, info: Info) -> Chosen:
+async def _chosen(input: Leads, info: Info) -> Chosen:
     forbid_nulls(input.filter)
     request = page_request(LeadRow, orders=(), condition=condition(input.filter), search=input.search)
+    request = await resolved(request, info.context.actor)
     return Chosen(*keys_statement(request, info.context.actor))
 
 
@@ -135,7 +137,7 @@ async def _done(info: Info, input: Leads, kind: BulkKind, arguments: Mapping[str
         done = await bulks.named(actor, work, ids.decode_all(input.ids, "Lead", field="ids"), now=now)
     else:
         try:
-            done = await bulks.chosen(actor, work, _chosen(input, info), expected=input.expected_count, now=now)
+            done = await bulks.chosen(actor, work, await _chosen(input, info), expected=input.expected_count, now=now)
         except CountChanged as error:
             payload = refused(LeadsPayload, error)
             payload.count = error.facts["count"]

@@ -16,6 +16,7 @@ from engine.nouns import NOUNS
 from engine.pages import Order, Page, PageRequest
 from engine.reads import ConnectionOf, FewOf
 from engine.records import counts, pages
+from queries.custom_fields import resolved
 from schema.context import Context, Info
 from schema.filters import condition
 from schema.orders import ordered
@@ -145,6 +146,7 @@ async def _counted(request: PageRequest, context: Context) -> int:
 
 async def listed(request: PageRequest, context: Context, parent: UUID | None = None) -> Listed:
     """Read a page of a list, a parent's in one statement with those of its siblings."""
+    request = await resolved(request, context.actor)
     if parent is None:
         [page] = await pages(request, context.actor)
         return Listed(page, lambda: _counted(request, context))
@@ -212,7 +214,9 @@ def connection(
         return_annotation=Connection[Annotated[name, lazy]],  # type: ignore[valid-type]
     )
     resolve.__annotations__ = {"root": Any, "info": Info, **types}
-    return strawberry.field(resolver=resolve, description=description, metadata={"read": ConnectionOf(model, request)})
+    return strawberry.field(
+        resolver=resolve, description=description, metadata={"read": ConnectionOf(model, request, resolved)}
+    )
 
 
 def few(

@@ -12,12 +12,12 @@ from domain import custom_values
 from domain.custom_values import CustomValue as Value
 from domain.policy import Action
 from domain.unset import UNSET, Unset
-from engine.custom import is_sortable
 from engine.pages import Order
 from models import rows
 from models.custom_fields import CustomField as CustomFieldRow
 from models.custom_fields import CustomFieldOwner, CustomFieldType, IndexState
 from models.users import User as UserRow
+from queries.custom_fields import is_sortable
 from schema import ids
 from schema.connections import Connection, connection
 from schema.context import Info

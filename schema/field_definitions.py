@@ -12,11 +12,11 @@ from domain import fields
 from domain.edits import camel
 from domain.fields import Field, FieldOwner, FieldType
 from domain.requirements import CUSTOM
-from engine.custom import OPERATORS, is_sortable
 from engine.nouns import NOUNS
 from models.custom_fields import CustomField as CustomFieldRow
 from models.custom_fields import CustomFieldOwner, CustomFieldType
 from models.stages import Stage as StageRow
+from queries.custom_fields import OPERATORS, is_sortable
 from schema import ids
 from schema.context import Info
 from schema.custom_fields import CustomField, fields_of

@@ -30,13 +30,13 @@ from domain.fields import FIELDS, FieldOwner
 from domain.policy import Action
 from domain.requirements import CUSTOM
 from domain.saved_views import Content, DoesNotFit, Judge
-from engine.custom import OWNERS, Fields, UnknownField, Users, keys, known_fields, known_users, named, told
 from engine.pages import Order, PageRequest
 from engine.reads import ConnectionOf
 from models.saved_views import SavedView as SavedViewRow
 from models.saved_views import Sharing, ViewNoun
 from models.teams import Team as TeamRow
 from models.users import User as UserRow
+from queries.custom_fields import OWNERS, Fields, UnknownField, Users, keys, known_fields, known_users, named, told
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.enums import described

@@ -17,7 +17,6 @@ from graphql import (
 from tortoise.models import Model
 
 from engine.conditions import EVERYTHING, All, AnyOf, Compare, Condition, Exists, Not, Op, Search
-from engine.custom import OWNERS
 from engine.nouns import NOUNS, columns
 from engine.pages import Order, PageRequest
 from engine.reads import (
@@ -41,6 +40,7 @@ from models.contacts import Contact
 from models.conversations import CommentMention, LeadWatcher
 from models.files import File
 from models.leads import Lead, LeadTag
+from queries.custom_fields import OWNERS
 from schema.filters import _facts
 from tests.engine.ways import SCHEMA, object_type, read_of
 from tests.factories import NOW, member
@@ -156,7 +156,7 @@ def faults(model: type[Model], read: Read, field: GraphQLField) -> list[str]:
             return lacking(model, *needs or ()) + sorted(given - signature(fn).parameters.keys())
         case Relation(other, by):
             return lacking(model, by) or _leads_elsewhere(model, by, other)
-        case ConnectionOf(other, request):
+        case ConnectionOf(other, request, _):
             return request_faults(request(NOW), model) + ([] if request(NOW).model is other else ["another model"])
         case FewOf(other, request):
             return request_faults(request, model) + ([] if request.model is other else ["another model"])
@@ -224,7 +224,7 @@ def test_every_root_list_and_every_root_row_is_there() -> None:
     assert SCHEMA.query_type
     for name, field in SCHEMA.query_type.fields.items():
         match read_of(field):
-            case ConnectionOf(model, request):
+            case ConnectionOf(model, request, _):
                 assert request(NOW).model is model
                 assert request_faults(request(NOW), None) == [], name
             case One(model, _):

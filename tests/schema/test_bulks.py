@@ -8,9 +8,11 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from api.app import create_app
-from domain import bulks, closings, notifications
+from domain import bulks, closings, leads, notifications
 from domain.actors import Actor
 from domain.bulks import Chosen, Work
+from domain.custom_values import CustomValue
+from domain.leads import LeadDetails
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind
 from models.leads import Lead, LeadStatus
@@ -19,7 +21,7 @@ from models.users import Role
 from schema import live
 from schema.context import Context
 from schema.schema import graphql_schema
-from tests.factories import NOW, bearer, events, lead, member, seller, stage
+from tests.factories import NOW, bearer, custom_field, events, lead, member, seller, stage
 from tests.schema.asking import answer, ask, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -112,6 +114,20 @@ async def test_a_filter_and_a_search_choose_what_the_list_shows() -> None:
     payload = await run(rep, "moveLeads", **given, expectedCount=shown["leads"]["totalCount"])
     assert sorted(result["lead"]["title"] for result in payload["results"]) == ["Solar park", "Solar roof"]
     assert await Lead.filter(stage_id=stage_id[6:], workspace_id=admin.workspace_id).count() == 2
+
+
+async def test_a_filter_by_custom_fields_chooses_as_in_lists() -> None:
+    admin = await seller()
+    await custom_field(admin, "size")
+    for size in ("big", "small"):
+        row = await lead(admin, title=size.capitalize())
+        await leads.update(admin, row.id, LeadDetails(custom=[CustomValue("size", size)]), now=NOW)
+    passing = {"custom": {"field": "size", "eq": "big"}}
+    shown = await ask(admin, "query ($f: LeadFilter) { leads(filter: $f) { nodes { title } } }", f=passing)
+    assert shown["leads"]["nodes"] == [{"title": "Big"}]
+    payload = await run(admin, "deleteLeads", filter=passing, expectedCount=1)
+    assert not refusals(payload)
+    assert [row.title for row in await Lead.filter(deleted_at=None, workspace_id=admin.workspace_id)] == ["Small"]
 
 
 async def test_a_change_is_that_of_one_lead() -> None:

@@ -9,13 +9,13 @@ import pytest
 from domain import custom_fields
 from domain.actors import Actor
 from domain.custom_fields import CustomFieldDetails
-from engine.custom import Fields, known_fields
 from models.base import uuid7
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.leads import LeadStatus
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.stages import StageKind
 from models.users import Role
+from queries.custom_fields import Fields, known_fields
 from schema import saved_views
 from tests.factories import NOW, lead_in, member, seller, stage, team
 from tests.schema.asking import answer, ask, codes, gid

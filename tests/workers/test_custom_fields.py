@@ -15,7 +15,6 @@ from domain.custom_values import CustomValue
 from domain.leads import LeadDetails
 from engine import keyset, records
 from engine.conditions import Asked, Condition, Op
-from engine.custom import looked_up
 from engine.nouns import NOUNS
 from engine.pages import Order, PageRequest
 from engine.select import fetch
@@ -24,6 +23,7 @@ from models import custom_indexes
 from models.base import uuid7
 from models.custom_fields import CustomField, CustomFieldType, IndexState
 from models.leads import Lead
+from queries.custom_fields import looked_up, resolved
 from tests.factories import NOW, custom_field, lead, seller
 from tests.workers.conftest import Database, Start, until
 from workers.subscriptions import NIGHTLY
@@ -193,7 +193,7 @@ async def plan(database: Database, monkeypatch: pytest.MonkeyPatch, request: Pag
         return await fetch(sql, params)
 
     monkeypatch.setattr(records, "fetch", noting)
-    await records.pages(request, actor)
+    await records.pages(await resolved(request, actor), actor)
     [(sql, values)] = sent
     connection = await asyncpg.connect(database.url)
     try:
@@ -230,7 +230,7 @@ async def test_orders_use_the_index_both_ways(
         await noted(actor, size=number)
     await custom_indexes.settle(field.id, url=database.url)
     request = PageRequest(Lead, (Order("", descending, custom="size"),), limit=1, backward=backward)
-    [first] = await records.pages(request, actor)
+    [first] = await records.pages(await resolved(request, actor), actor)
     [cursor] = first.cursors
     request = PageRequest(
         Lead,

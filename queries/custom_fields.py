@@ -18,6 +18,7 @@ from domain.custom_values import short
 from domain.errors import BadUserInput, Faults
 from engine.conditions import All, AnyOf, Asked, Condition, CustomKey, CustomTest, Exists, Not, Op, both
 from engine.nouns import NOUNS
+from engine.pages import Order, PageRequest
 from models import rows
 from models.companies import Company
 from models.contacts import Contact
@@ -73,6 +74,22 @@ def is_sortable(field: CustomField) -> bool:
 def asks(condition: Condition) -> bool:
     """Say whether a condition names custom fields that are not looked up yet."""
     return any(_asked(condition))
+
+
+async def resolved(request: PageRequest, actor: Actor) -> PageRequest:
+    """Return what is asked of a list with the custom fields that it names; raises BadUserInput."""
+    names = [order.custom for order in request.orders if isinstance(order.custom, str | UUID)]
+    if not names and not asks(request.condition):
+        return request
+    keys = await looked_up_keys(request.model, names, actor) if names else {}
+    orders: dict[str, Order] = {}
+    for order in request.orders:
+        if isinstance(order.custom, str | UUID):
+            key = keys[order.custom]
+            order = order._replace(column=f"custom.{key.id.hex}", custom=key)
+        orders.setdefault(order.name, order)
+    condition = await looked_up(request.model, request.condition, actor)
+    return request._replace(orders=tuple(orders.values()), condition=condition)
 
 
 async def looked_up(model: type[Model], condition: Condition, actor: Actor) -> Condition:
