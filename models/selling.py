@@ -30,8 +30,8 @@ class SellingSettings(EditableRow):
 
     `seller` has name, address (as companies have it), tax_number, email, phone, website and bank, as documents show
     them. `most_discount` has the highest discount of an offer by role, in percent. The `follows_` columns say which
-    stage a lead moves to by itself. A customer is reminded `validity_reminder_days` before a proposal expires (0: never),
-    and of an overdue invoice every `payment_reminder_days`, at most `most_payment_reminders` times.
+    stage a lead moves to by itself. A customer is reminded `validity_reminder_days` before a proposal expires (0:
+    never), and of an overdue invoice every `payment_reminder_days`, at most `most_payment_reminders` times.
     """
 
     rounding = fields.CharEnumField(Rounding, max_length=9, default=Rounding.HALF_UP)
