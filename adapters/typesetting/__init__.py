@@ -25,7 +25,7 @@ from settings import settings
 CHILD = Path(__file__).with_name("child.py")
 MOST_BYTES = 50_000_000
 # A child computes for the seconds that are set; on a busy machine that takes longer.
-WALL_FACTOR = 5
+BUSY_FACTOR, SHORTEST_WAIT = 5, 30
 DOCUMENTS_A_CHILD, IDLE_SECONDS = 200, 60.0
 # Threads would multiply the memory that a child may hold. Of our environment, with its secrets, it gets nothing.
 ENVIRONMENT = {"RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -148,9 +148,9 @@ class Child:
     async def ask(self, request: bytes) -> "bytes | TemplateFailed":
         """Return a document, or what is wrong with its template."""
         self.asked += 1
-        seconds = settings().typesetting_seconds
+        seconds = max(settings().typesetting_seconds * BUSY_FACTOR, SHORTEST_WAIT)
         try:
-            async with asyncio.timeout(seconds * WALL_FACTOR):
+            async with asyncio.timeout(seconds):
                 return await self._exchange(request)
         except TimeoutError as error:
             raise TypesettingUnavailable("The typesetter did not answer in time.") from error

@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fontTools.ttLib import TTFont
-
 FONTS = Path(__file__).parent.parent.parent / "templates" / "fonts"
 # Ends and turns of lines, joiners, marks and isolates of direction: they work without being drawn.
 UNDRAWN = frozenset("\n\t\u200b\u200c\u200d\u200e\u200f\u061c\u2060\u2066\u2067\u2068\u2069\ufeff\u00ad")
@@ -19,11 +17,9 @@ VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10))) | frozenset(map(chr, ran
 @lru_cache
 def covered() -> frozenset[str]:
     """Return every character that has a glyph."""
-    found: set[int] = set()
-    for path in sorted(FONTS.glob("*.[ot]tf")):
-        with TTFont(path, lazy=True) as font:
-            found.update(font.getBestCmap())
-    shown = {char for char in map(chr, found) if unicodedata.category(char) != "Cc"}
+    lines = (FONTS / "coverage.txt").read_text().split()
+    ranges = (range(int(start, 16), int(end, 16) + 1) for start, end in (line.split("-") for line in lines))
+    shown = {char for codes in ranges for char in map(chr, codes) if unicodedata.category(char) != "Cc"}
     return frozenset((shown - OVERRIDES - VARIATIONS) | UNDRAWN)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fontTools import subset
+from fontTools.ttLib import TTFont
 
 HERE = Path(__file__).parent
 SCRIPTS, WEIGHTS = ("", "Arabic", "Hebrew", "Thai"), ("Regular", "Bold")
@@ -64,6 +65,17 @@ def make(source: Path, target: Path, codes: Iterable[int], *, features: list[str
     subset.save_font(font, str(target), options)
 
 
+def coverage() -> str:
+    """Return all characters that have a glyph, as ranges, a line each."""
+    known: set[int] = set()
+    for path in sorted(HERE.glob("*.[ot]tf")):
+        with TTFont(path, lazy=True) as font:
+            known.update(font.getBestCmap())
+    starts = sorted(code for code in known if code - 1 not in known)
+    ends = sorted(code for code in known if code + 1 not in known)
+    return "".join(f"{start:04X}-{end:04X}\n" for start, end in zip(starts, ends, strict=True))
+
+
 def main(unpacked: Path) -> None:
     fonts = unpacked / "usr/share/fonts"
     for name in WHOLE:
@@ -75,6 +87,7 @@ def main(unpacked: Path) -> None:
     make(regular, HERE / "NotoSansCJK-Regular.otf", usual, features=["locl", *SHAPED])
     make(noto / "NotoSansCJK-Bold.ttc", HERE / "NotoSansCJK-Bold.otf", usual, features=SHAPED)
     make(regular, HERE / "NotoSansCJK-Rare.otf", rare, features=SHAPED, name="Rare")
+    (HERE / "coverage.txt").write_text(coverage())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import unicodedata
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from io import BytesIO
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from adapters.typesetting import TemplateFailed, Typesetter, TypesettingUnavailable, glyphs
@@ -194,6 +196,16 @@ def test_the_fonts_that_ship_cover_what_they_promise(text: str) -> None:
     missing: set[str] = set()
     assert glyphs.legible(text, missing) == text
     assert not missing
+
+
+def test_what_is_told_of_the_fonts_is_what_they_have() -> None:
+    found: set[int] = set()
+    for path in sorted(glyphs.FONTS.glob("*.[ot]tf")):
+        with TTFont(path, lazy=True) as font:
+            found.update(font.getBestCmap())
+    invisible = glyphs.UNDRAWN | glyphs.OVERRIDES | glyphs.VARIATIONS
+    drawn = {char for char in map(chr, found) if unicodedata.category(char) != "Cc"} - invisible
+    assert glyphs.covered() - invisible == drawn
 
 
 def logo() -> bytes:
