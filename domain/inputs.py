@@ -213,6 +213,29 @@ def fraction(faults: Faults, value: Decimal, *, field: str) -> Decimal:
     return value.quantize(Decimal("0.0001"))
 
 
+def percent(faults: Faults, value: Decimal | None, *, field: str) -> Decimal | None:
+    """Check a percentage from 0 to 100 with three decimals at most."""
+    return number(faults, value, field=field, least=Decimal(0), most=Decimal(100), places=3)
+
+
+def number(
+    faults: Faults, value: Decimal | None, *, field: str, least: Decimal, most: Decimal, places: int
+) -> Decimal | None:
+    """Check a number between two others, of so many decimals at most."""
+    if value is None:
+        return None
+    if not value.is_finite():
+        faults.add(Malformed(field=field, what="a finite decimal number"))
+        return None
+    if not least <= value <= most:
+        faults.add(OutOfRange(field=field, least=least, most=most))
+        return None
+    if value != value.quantize(Decimal(1).scaleb(-places)):
+        faults.add(Malformed(field=field, what=f"a number with at most {places} decimals"))
+        return None
+    return value
+
+
 def instant(faults: Faults, value: datetime | None, *, field: str) -> datetime | None:
     """Check an instant: with a zone, and in a believable year."""
     if value is None:

@@ -9,7 +9,7 @@ BT-109 `net`, BT-110 `tax`, BT-112 `total`).
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, localcontext
 
 from domain.money import minor_unit
@@ -186,6 +186,11 @@ def total(
             margin_percent=None if margin is None or not net else _percent(margin, net),
             reduction_percent=_reduction(lines, subtotal - off),
         )
+
+
+def as_chosen(line: Line) -> Line:
+    """Return a line as if it was chosen."""
+    return replace(line, chosen=True)
 
 
 def split(amount: Decimal, weights: Sequence[Decimal], *, unit: Decimal) -> list[Decimal]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,9 @@ from models.database import in_one_go, transaction
 from models.products import Product
 
 SKU_LIMIT = 100
+UNIT_LIMIT = 50
 UNIQUE = {"product_pkey": "id", "product_name_idx": "name", "product_sku_idx": "sku"}
-TEXTS = {"sku": SKU_LIMIT, "family": inputs.NAME_LIMIT, "description": inputs.TEXT_LIMIT}
+TEXTS = {"sku": SKU_LIMIT, "family": inputs.NAME_LIMIT, "description": inputs.TEXT_LIMIT, "unit": UNIT_LIMIT}
 
 
 class ProductCreated(Event):
@@ -48,6 +50,9 @@ class ProductDetails:
     family: str | Unset | None = UNSET
     description: str | Unset | None = UNSET
     price: Money | Unset | None = UNSET
+    cost: Money | Unset | None = UNSET
+    tax_rate: Decimal | Unset | None = UNSET
+    unit: str | Unset | None = UNSET
 
 
 def check(faults: Faults, details: ProductDetails) -> dict[str, Any]:
@@ -59,10 +64,13 @@ def check(faults: Faults, details: ProductDetails) -> dict[str, Any]:
     for name, limit in TEXTS.items():
         if (value := getattr(details, name)) is not UNSET:
             columns[name] = inputs.text(faults, value, field=name, limit=limit)
-    if details.price is not UNSET:
-        price = money.check(faults, details.price, field="price")
-        columns["price"] = price.amount if price else None
-        columns["price_currency"] = price.currency if price else None
+    for name in ("price", "cost"):
+        if (amount := getattr(details, name)) is not UNSET:
+            checked = money.check(faults, amount, field=name)
+            columns[name] = checked.amount if checked else None
+            columns[f"{name}_currency"] = checked.currency if checked else None
+    if not isinstance(details.tax_rate, Unset):
+        columns["tax_rate"] = inputs.percent(faults, details.tax_rate, field="taxRate")
     return columns
 
 

@@ -30,6 +30,8 @@ INDEXES = {
     "proposal_lead": (False, "proposal (lead_id, created_at DESC, id DESC)", "deleted_at IS NULL"),
     "proposal_contact": (False, "proposal (contact_id)", "contact_id IS NOT NULL"),
     "proposal_due": (False, "proposal (due_at)", "due_at IS NOT NULL"),
+    "proposal_version_number": (True, "proposal_version (proposal_id, number)", ""),
+    "proposal_line_key": (True, "proposal_line (version_id, key)", ""),
     "proposal_version_draft": (True, "proposal_version (proposal_id)", "frozen_at IS NULL"),
     "proposal_version_lead": (False, "proposal_version (lead_id)", ""),
     "proposal_line_version": (False, "proposal_line (version_id, position, id)", ""),
@@ -378,7 +380,6 @@ class Migration(migrations.Migration):
             options={
                 "table": "proposal_version",
                 "app": "models",
-                "unique_together": (("proposal_id", "number"),),
                 "pk_attr": "id",
                 "table_description": "What a proposal says: a draft until `frozen_at`, and never changed again but for its state.",
             },
@@ -478,7 +479,6 @@ class Migration(migrations.Migration):
             options={
                 "table": "proposal_line",
                 "app": "models",
-                "unique_together": (("version_id", "key"),),
                 "pk_attr": "id",
                 "table_description": "A product or something in words; `key` is the same through all versions of a proposal.",
             },
@@ -632,6 +632,8 @@ class Migration(migrations.Migration):
         ops.AddField("Product", "unit", fields.TextField(null=True, unique=False)),
         ops.RunSQL(
             [
+                # An added key is given its constraint, whatever it says of it.
+                *(f"ALTER TABLE proposal DROP CONSTRAINT proposal_{name}_fkey" for name in ("current_id", "sent_id")),
                 *(create(name, *index) for name, index in INDEXES.items()),
                 f"CREATE INDEX proposal_search_idx ON proposal USING gin (({SEARCHED}))",
                 *KEPT,

@@ -112,7 +112,6 @@ class ProposalVersion(WorkspaceRow):
 
     class Meta:
         table = "proposal_version"
-        unique_together = (("proposal_id", "number"),)
 
 
 class ProposalLine(WorkspaceRow):
@@ -151,7 +150,6 @@ class ProposalLine(WorkspaceRow):
 
     class Meta:
         table = "proposal_line"
-        unique_together = (("version_id", "key"),)
 
 
 class ApprovalKind(StrEnum):
