@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain import captures, catalog, edits, inputs, locks, policy, survey_answers
+from domain import captures, catalog, edits, inputs, locks, policy, subjects, survey_answers, survey_dispatches
 from domain.actors import Actor, system
 from domain.captures import Capture, NewContact
-from domain.errors import DomainError, Faults, Required
+from domain.errors import DomainError, Faults, NotFound, Required
 from domain.leads import LeadDetails
+from domain.subjects import Subject
 from models.base import uuid7
 from models.catalog import Source, SourceKind
 from models.database import read, transaction
 from models.surveys import Referral, SurveyDispatch
+
+REFERRED = subjects.events("referral_given")
 
 MOST_REFERRALS = 5
 NOTE_LIMIT = 1_000
@@ -68,6 +71,7 @@ async def refer(dispatch_id: UUID, given: Recommended, *, now: datetime) -> Refe
             faults.add(OwnReferral(field="email"))
         faults.raise_any()
         actor = system(form.dispatch.workspace_id, task="referral")
+        subject = await _subject(actor, form.dispatch)
         await policy.locked(actor, SurveyDispatch, dispatch_id)
         known = await Referral.filter(dispatch_id=dispatch_id)
         identity = email or phone or ""
@@ -99,7 +103,19 @@ async def refer(dispatch_id: UUID, given: Recommended, *, now: datetime) -> Refe
             created_at=now,
         )
         await edits.insert(referral)
+        if subject is not None:
+            customer = survey_answers.customer(form.dispatch)
+            facts = {"dispatch_id": dispatch_id, "referral_id": referral.id, "referred_lead_id": lead.id}
+            await subjects.tell(REFERRED, customer, subject, facts, now=now)
     return referral
+
+
+async def _subject(actor: Actor, dispatch: SurveyDispatch) -> Subject | None:
+    """Return what was asked about, locked; None where it is gone."""
+    try:
+        return await survey_dispatches.subject_of(actor, dispatch)
+    except NotFound:
+        return None
 
 
 async def _source(actor: Actor, *, now: datetime) -> UUID:

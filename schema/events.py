@@ -8,6 +8,10 @@ import strawberry
 
 from domain.actors import ActorKind
 from models.events import Event as EventRow
+from models.follow_ups import FollowUp as FollowUpRow
+from models.surveys import Referral as ReferralRow
+from models.surveys import SurveyDispatch as SurveyDispatchRow
+from models.surveys import SurveyResponse as SurveyResponseRow
 from models.users import User as UserRow
 from schema import ids
 from schema.enums import described
@@ -16,6 +20,8 @@ from schema.fields import column, computed, noun, relation
 from schema.scalars import JSON
 
 if TYPE_CHECKING:
+    from schema.follow_ups import FollowUp
+    from schema.surveys import Referral, SurveyDispatch, SurveyResponse
     from schema.users import User
 
 described(
@@ -53,11 +59,18 @@ ABOUT = {
     "activity_id": "Activity",
     "attachment_id": "Attachment",
     "comment_id": "Comment",
+    "follow_up_id": "FollowUp",
+    "referral_id": "Referral",
+    "response_id": "SurveyResponse",
     "hand_over_id": "HandOver",
     "request_id": "MoveRequest",
 }
 # What has events of its own, beside leads, companies and contacts.
-SUBJECTS = {"need": "Need", "bulk": "Bulk", "import": "Import"}
+SUBJECTS = {"need": "Need", "bulk": "Bulk", "import": "Import", "survey_dispatch": "SurveyDispatch"}
+
+
+# The facts of events that are keys of `EventLinks`.
+LINKS = ("follow_up_id", "dispatch_id", "response_id", "referral_id")
 
 
 @strawberry.type(description="Who did something.")
@@ -68,6 +81,33 @@ class EventActor:
 
     user: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
         UserRow, "Which user, or the service user of an API key.", by="user_key"
+    )
+
+
+@strawberry.type(
+    description="What an event tells of, as that is now; null where it tells of none, and of what is gone."
+)
+class EventLinks:
+    follow_up_key: strawberry.Private[UUID | None]
+    dispatch_key: strawberry.Private[UUID | None]
+    response_key: strawberry.Private[UUID | None]
+    referral_key: strawberry.Private[UUID | None]
+
+    follow_up: Annotated["FollowUp", strawberry.lazy("schema.follow_ups")] | None = relation(
+        FollowUpRow,
+        "The follow-up that was planned, changed, done, cancelled, snoozed or reopened.",
+        by="follow_up_key",
+    )
+    survey_dispatch: Annotated["SurveyDispatch", strawberry.lazy("schema.surveys")] | None = relation(
+        SurveyDispatchRow,
+        "The survey that was sent to somebody, brought to mind, answered or ended.",
+        by="dispatch_key",
+    )
+    survey_response: Annotated["SurveyResponse", strawberry.lazy("schema.surveys")] | None = relation(
+        SurveyResponseRow, "What was answered: its verdict says whether by a detractor.", by="response_key"
+    )
+    referral: Annotated["Referral", strawberry.lazy("schema.surveys")] | None = relation(
+        ReferralRow, "Whom the customer recommended us to.", by="referral_key"
     )
 
 
@@ -102,6 +142,19 @@ def about(subject_type: str, subject_id: UUID, data: dict[str, Any]) -> str | No
     if noun := SUBJECTS.get(subject_type):
         return ids.encode(noun, subject_id)
     return next((ids.encode(noun, UUID(data[fact])) for fact, noun in ABOUT.items() if data.get(fact)), None)
+
+
+def event_links(subject_type: str, subject_id: UUID, data: dict[str, Any]) -> EventLinks:
+    """Return what an event tells of."""
+    found = {name: UUID(value) if (value := data.get(name)) else None for name in LINKS}
+    if subject_type == SurveyDispatchRow._meta.db_table:
+        found["dispatch_id"] = subject_id
+    return EventLinks(
+        follow_up_key=found["follow_up_id"],
+        dispatch_key=found["dispatch_id"],
+        response_key=found["response_id"],
+        referral_key=found["referral_id"],
+    )
 
 
 def instead_of(data: dict[str, Any]) -> str | None:
@@ -143,8 +196,13 @@ class HistoryEntry:
     changes: list[Change] = computed(event_changes, "What changed.", needs=("data",))
     about_id: strawberry.ID | None = computed(
         about,
-        "The comment, activity, file, need, hand-over, asked move, bulk or import that it is about, deleted ones "
-        "included; null where it is about nothing but the object itself.",
+        "The comment, activity, file, follow-up, survey, answer, referral, need, hand-over, asked move, bulk or import "
+        "that it is about, deleted ones included; null where it is about nothing but the object itself.",
+        needs=("subject_type", "subject_id", "data"),
+    )
+    links: EventLinks = computed(
+        event_links,
+        "The follow-up, survey, answer or referral that it tells of.",
         needs=("subject_type", "subject_id", "data"),
     )
     unmet_requirements: list[UserError] = computed(

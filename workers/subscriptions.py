@@ -43,6 +43,7 @@ from domain import (
     products,
     proposal_links,
     proposals,
+    referrals,
     relationships,
     reminder_settings,
     saved_views,
@@ -272,6 +273,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     approvals.ProposalApprovalGiven: (),
     approvals.ProposalApproved: (),
     approvals.ProposalRejected: (),
+    **dict.fromkeys(referrals.REFERRED.values(), ()),
     workspaces.WorkspaceCreated: (),
     workspaces.WorkspaceUpdated: (qualify_all_leads,),
 }

@@ -7,12 +7,17 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from api.app import create_app
-from domain import tokens
+from domain import referrals, survey_outcomes, tokens
+from domain.referrals import Recommended
 from domain.tokens import Kind
 from models.base import uuid7
+from models.events import Event
+from models.leads import Lead
 from models.surveys import SurveyDispatch
 from models.users import Role
-from tests.factories import member, seller
+from schema.context import Context
+from schema.schema import graphql_schema
+from tests.factories import NOW, member, partner, seller
 from tests.schema.asking import ask, codes, gid
 from tests.surveying import asked, buyer, published, submitted
 
@@ -164,3 +169,68 @@ async def test_results_are_those_of_the_leads_that_somebody_sees() -> None:
     assert (own["total"]["responses"], own["verbatims"]["totalCount"]) == (1, 1)
     assert [(group["label"], group["responses"]) for group in own["groups"]] == [("Rita", 1)]
     assert (await ask(await seller(), RESULTS, id=key))["surveyResults"] is None
+
+
+TIMELINE = """query ($id: ID!) { lead(id: $id) { timeline(first: 50, filter: {kind: {eq: EVENT}}) { nodes {
+  user { id } event { name aboutId actor { kind }
+    links { followUp { id title } surveyDispatch { id status survey { name } }
+            surveyResponse { id score verdict verbatim } referral { id lead { title } } } } } } } }"""
+
+
+async def test_a_leads_timeline_tells_of_its_surveys_their_answers_and_what_follows() -> None:
+    admin = await seller()
+    rep = await member(Role.REP, of=admin)
+    survey = await published(admin)
+    low, high = await buyer(rep), await buyer(rep, email="bob@example.com")
+    bad, good = await asked(rep, low, survey), await asked(rep, high, survey)
+    await submitted(bad, score=2, reason="Late")
+    [told] = await Event.filter(subject_id=low.id, name="lead.survey_answered")
+    await survey_outcomes.open_follow_ups(admin.workspace_id, [told.id], now=NOW)
+    await submitted(good, score=10)
+    named = Recommended(name="Grace Hopper", email="grace@example.com", consent="Yes.")
+    for _ in range(2):
+        referral = await referrals.refer(good.id, named, now=NOW)
+
+    async def entries(lead: Lead) -> list[dict[str, Any]]:
+        found = (await ask(rep, TIMELINE, id=gid("Lead", lead.id)))["lead"]["timeline"]["nodes"]
+        return [entry["event"] for entry in reversed(found)]
+
+    of_low = await entries(low)
+    assert [event["name"] for event in of_low] == [
+        "survey_dispatch.created",
+        "survey_dispatch.sent",
+        "lead.survey_answered",
+        "lead.follow_up_created",
+    ]
+    dispatch = {"id": gid("SurveyDispatch", bad.id), "status": "ANSWERED", "survey": {"name": "NPS after the sale"}}
+    created, sent, answered, opened = (event["links"] for event in of_low)
+    nothing = dict.fromkeys(("followUp", "surveyDispatch", "surveyResponse", "referral"))
+    assert created == sent == nothing | {"surveyDispatch": dispatch}
+    assert answered["surveyDispatch"] == dispatch
+    assert answered["surveyResponse"].items() >= {"score": 2, "verdict": "DETRACTOR", "verbatim": "Late"}.items()
+    assert opened["followUp"]["title"] == "Ada Lovelace is not satisfied: 2 in NPS after the sale"
+    assert [event["aboutId"] for event in of_low] == [
+        gid("SurveyDispatch", bad.id),
+        gid("SurveyDispatch", bad.id),
+        answered["surveyResponse"]["id"],
+        opened["followUp"]["id"],
+    ]
+    assert [event["actor"]["kind"] for event in of_low] == ["USER", "USER", "LINK", "SYSTEM"]
+    of_high = await entries(high)
+    assert [event["name"] for event in of_high][2:] == ["lead.survey_answered", "lead.referral_given"]
+    assert of_high[3]["links"]["referral"] == {"id": gid("Referral", referral.id), "lead": {"title": "Grace Hopper"}}
+
+
+async def test_a_key_reads_in_the_history_only_what_it_may_read_otherwise() -> None:
+    admin = await seller()
+    lead = await buyer(admin)
+    await submitted(await asked(admin, lead, await published(admin)), score=2)
+    document = """query ($id: ID!) { lead(id: $id) { history(first: 1) { nodes {
+      name links { surveyDispatch { id } surveyResponse { score } } } } } }"""
+    key = await partner("lead:read", of=admin)
+    told = await graphql_schema.execute(
+        document, {"id": gid("Lead", lead.id)}, context_value=Context(identity=key, now=NOW)
+    )
+    assert told.errors is None and told.data
+    found = told.data["lead"]["history"]["nodes"]
+    assert found == [{"name": "lead.survey_answered", "links": {"surveyDispatch": None, "surveyResponse": None}}]
