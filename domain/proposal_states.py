@@ -137,7 +137,7 @@ async def move(
     if rule.after in ENDED:
         columns |= {"ended_at": now, "due_at": None}
     if rule.after is ACCEPTED and proposal.current_id != version.id:
-        await connected().fetch(DROP_DRAFT, [proposal.id])
+        await drop_draft(proposal)
         columns |= {"current_id": version.id, **{name: getattr(version, name) for name in MIRRORED}}
     if columns.get("current_id", proposal.current_id) == version.id:
         columns["state"] = rule.after
@@ -146,6 +146,11 @@ async def move(
         columns |= {"version": proposal.version + 1, "updated_at": now}
     if columns:
         await edits.write(proposal, columns)
+
+
+async def drop_draft(proposal: Proposal) -> None:
+    """Let the draft of the next version be gone, where there is one."""
+    await connected().fetch(DROP_DRAFT, [proposal.id])
 
 
 async def _supersede(actor: Actor, proposal: Proposal, by: ProposalVersion, *, now: datetime) -> None:

@@ -371,6 +371,33 @@ async def _expire(held: Held, *, now: datetime) -> None:
     await leads.tell(ProposalExpired, actor, held.lead, held.facts(), now=now)
 
 
+async def agree(
+    actor: Actor, held: Held, columns: Mapping[str, Any], lines: Sequence[ProposalLine], *, now: datetime
+) -> ProposalVersion:
+    """Make what was agreed on the next version of a held proposal, accepted and for good, and return it.
+
+    `columns` are what of the version that was sent is otherwise now, such as `discount_percent` or `terms`; `lines`
+    are all it has, those of the version that was sent by their keys. A draft that somebody worked on ends. Whoever
+    negotiates records it. Raises ProposalStateRefused, TooManyVersions.
+    """
+    proposal = held.proposal
+    sent = await proposal_versions.sent(proposal)
+    proposal_states.check(actor, sent.state if sent else held.version.state, Move.REVISE)
+    assert sent
+    await proposal_states.drop_draft(proposal)
+    held.version = sent
+    version = _following(held, now=now)
+    version.update_from_dict(dict(columns))
+    own = proposal_lines.copied(lines)
+    version.update_from_dict(proposal_versions.reckoned(version, own))
+    await edits.insert(version)
+    await proposal_lines.write(version, own, anew=True)
+    await proposal_versions.freeze(proposal, version, own, held.lead, now=now)
+    await proposal_states.move(actor, proposal, version, Move.AGREE, now=now, also=_mirror(proposal, version))
+    held.version = version
+    return version
+
+
 async def locked(actor: Actor, proposal_id: UUID, action: Action, *, expected_version: int | None = None) -> Held:
     """Return a proposal that the actor may do this to, locked after its lead. Raises NotFound, Stale, Forbidden."""
     known = await policy.get(actor, Proposal, proposal_id, field="id")
@@ -532,15 +559,18 @@ async def _draft(
     if version.frozen_at is None:
         return version
     proposal_states.check(actor, version.state, Move.REVISE)
-    today = local_times.day_of(now, held.home.time_zone)
-    draft = proposal_versions.following(
-        held.proposal, version, today=today, validity_days=held.settings.validity_days, now=now
-    )
+    draft = _following(held, now=now)
     await edits.insert(draft)
     if not without_lines:
         await proposal_lines.write(draft, proposal_lines.copied(lines), anew=True)
     held.version = draft
     return draft
+
+
+def _following(held: Held, *, now: datetime) -> ProposalVersion:
+    today = local_times.day_of(now, held.home.time_zone)
+    days = held.settings.validity_days
+    return proposal_versions.following(held.proposal, held.version, today=today, validity_days=days, now=now)
 
 
 async def _write(

@@ -625,3 +625,25 @@ async def test_a_stale_version_is_refused_by_every_edit() -> None:
         with pytest.raises(Stale) as caught:
             await attempt
         assert caught.value.current.id == made.id
+
+
+async def test_what_was_agreed_on_is_the_next_version_for_good() -> None:
+    actor = await seller()
+    made = await draft(actor, line(tax_rate=Decimal(10)), line("Cable", "2"))
+    await proposals.send(actor, made.id, now=NOW)
+    await proposals.update(actor, made.id, ProposalDetails(title="Worked on"), now=NOW)
+
+    async with transaction():
+        held = await proposals.hold(made.workspace_id, made.id)
+        assert held
+        lines = await lines_of(held.proposal.sent_id)
+        lines[0].unit_price = Decimal(90)
+        agreed = await proposals.agree(actor, held, {"terms": "Net 60"}, lines, now=LATER)
+
+    known = await Proposal.get(id=made.id)
+    first, second = await versions(made)
+    assert (first.state, second.state) == (ProposalState.SUPERSEDED, ProposalState.ACCEPTED)
+    assert seen(second.id, second.terms, second.title, second.total) == (agreed.id, "Net 60", "Solar roof", 101)
+    assert seen(known.current_id, known.sent_id, known.total) == (second.id, second.id, 101)
+    assert (known.state, known.ended_at, known.title) == (ProposalState.ACCEPTED, LATER, "Solar roof")
+    assert proposal_versions.is_genuine(known, second, await lines_of(second.id))
