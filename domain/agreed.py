@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from domain import proposal_versions, selling_settings
+from domain import proposal_lines, proposal_versions, selling_settings
 from domain.errors import DomainError
 from domain.pricing import Totals
 from models.companies import Company
@@ -43,7 +43,7 @@ async def of_proposal(proposal: Proposal, *, field: str) -> Agreed:
 
 async def of_version(proposal: Proposal, version: ProposalVersion) -> Agreed:
     """Return what a version comes to with the options that were accepted, or as the seller chose them."""
-    lines = await ProposalLine.filter(version_id=version.id).order_by("position", "id")
+    lines = await proposal_lines.of(version.id)
     accepted = await Evidence.filter(version_id=version.id, kind=EvidenceKind.ACCEPTED).order_by("-created_at").first()
     if accepted is not None and (options := accepted.facts.get("options")) is not None:
         taken = {UUID(key) for key in options}

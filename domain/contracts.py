@@ -151,7 +151,7 @@ async def _forbid_second(found: Agreed) -> None:
 
 async def _made(actor: Actor, key: UUID, found: Agreed, columns: Mapping[str, Any], *, now: datetime) -> Contract:
     version = found.version
-    said = {"title": version.title} | columns
+    said: dict[str, Any] = {"title": version.title, **columns}
     return Contract(
         id=key,
         workspace_id=actor.workspace_id,

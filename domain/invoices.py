@@ -1,7 +1,7 @@
 """Invoices: issued whole or in instalments from what was agreed or from free lines, numbered only when issued.
 
 Whoever changes one locks its lead first, then what is invoiced, then the invoice; a number is taken last. What an
-invoice says never changes again: what was wrong is credited (domain/credits.py), what is paid stands beside it.
+invoice says never changes again: what was wrong is credited (domain/credit_notes.py), what is paid stands beside it.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from domain import (
 )
 from domain.actors import Actor, system
 from domain.agreed import Agreed
-from domain.errors import DomainError, Faults, NotFound, Required
+from domain.errors import DomainError, Faults, NotFound, OutOfRange, Required
 from domain.events import Event, record
 from domain.money import Money
 from domain.policy import Action
@@ -424,7 +424,7 @@ def _checked_line(faults: Faults, line: FreeLine, field: str, currency: str) -> 
 def check_amount(faults: Faults, value: Decimal | None, *, field: str, most: Decimal) -> None:
     """Check a number that is not negative, of four decimals at most."""
     if inputs.money(faults, value, field=field) is not None and value is not None and value > most:
-        faults.add(inputs.OutOfRange(field=field, least=0, most=most))
+        faults.add(OutOfRange(field=field, least=0, most=most))
 
 
 # Its parts
@@ -436,7 +436,7 @@ def _plan(faults: Faults, owed: _Owed, details: InvoiceDetails, *, today: date, 
     if total <= 0:
         raise NothingToInvoice(total=written(total))
     if total > inputs.MOST_MONEY:
-        raise inputs.OutOfRange(field="lines", least=0, most=inputs.MOST_MONEY)
+        raise OutOfRange(field="lines", least=0, most=inputs.MOST_MONEY)
     _check_day(faults, details.due_on, today, field="dueOn")
     if not details.instalments:
         return [_Part(owed.left, today, details.due_on or today + timedelta(days=payment_days))]
@@ -464,7 +464,7 @@ def _plan(faults: Faults, owed: _Owed, details: InvoiceDetails, *, today: date, 
 def _check_day(faults: Faults, day: date | None, today: date, *, field: str) -> None:
     last = today + timedelta(days=MOST_PLANNED_DAYS)
     if day is not None and not today <= day <= last:
-        faults.add(inputs.OutOfRange(field=field, least=today.isoformat(), most=last.isoformat()))
+        faults.add(OutOfRange(field=field, least=today.isoformat(), most=last.isoformat()))
 
 
 def _dates(faults: Faults, one: Instalment, field: str, *, today: date, payment_days: int) -> tuple[date, date]:
@@ -477,7 +477,7 @@ def _dates(faults: Faults, one: Instalment, field: str, *, today: date, payment_
         return today, today
     issue_on = one.issue_on or max(today, due_on - timedelta(days=payment_days))
     if issue_on > due_on:
-        faults.add(inputs.OutOfRange(field=f"{field}.issueOn", least=today.isoformat(), most=due_on.isoformat()))
+        faults.add(OutOfRange(field=f"{field}.issueOn", least=today.isoformat(), most=due_on.isoformat()))
     return issue_on, due_on
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from domain.errors import DomainError
 from domain.money import minor_unit
-from domain.pricing import EXACT, MODES, Rounding, split
+from domain.pricing import EXACT, MODES, split
+from models.selling import Rounding
 
 ZERO, HUNDRED = Decimal(0), Decimal(100)
 

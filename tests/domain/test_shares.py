@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import minor_unit
-from domain.pricing import Line, Rounding, total
+from domain.pricing import Line, total
 from domain.shares import InstalmentsDiffer, InstalmentTooSmall, RateSum, Share, amounts, less, part, rates_of, total_of
+from models.selling import Rounding
 
 CURRENCIES = ("EUR", "JPY", "KWD")
 lines = st.lists(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain import agreed, canonical, edits, inputs, invoices, leads, local_times, number_series, shares
 from domain.actors import Actor
-from domain.errors import DomainError, Faults, Required
+from domain.errors import DomainError, Faults, OutOfRange, Required
 from domain.events import Event, record
 from domain.invoices import InvoiceStateRefused
 from domain.money import Money
@@ -130,7 +130,7 @@ def _by_lines(
     faults: Faults, row: Invoice, left: Sequence[RateSum], lines: Sequence[CreditLine]
 ) -> tuple[Sequence[RateSum], list[dict[str, Any]]]:
     if len(lines) > MOST_PARTS:
-        raise inputs.OutOfRange(field="lines", least=1, most=MOST_PARTS)
+        raise OutOfRange(field="lines", least=1, most=MOST_PARTS)
     rest, taken, kept = {one.rate: one for one in left}, list[RateSum](), list[dict[str, Any]]()
     for place, line in enumerate(lines):
         field = f"lines.{place}"
