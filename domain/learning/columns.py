@@ -4,11 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from domain.learning.kinds import ColumnKind as ColumnKind
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -19,15 +20,6 @@ PLACEHOLDERS = frozenset(
 )
 WORD = re.compile(r"[^\W\d_]{3,}")
 MOST_WORDS = 200
-
-
-class ColumnKind(StrEnum):
-    """NUMBER: floats, NaN where unknown. CATEGORY: a text or None. SET: texts. WORDS: a text that people wrote."""
-
-    NUMBER = "NUMBER"
-    CATEGORY = "CATEGORY"
-    SET = "SET"
-    WORDS = "WORDS"
 
 
 @dataclass(frozen=True, slots=True)

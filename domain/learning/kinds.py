@@ -1,0 +1,12 @@
+"""Kinds of columns, apart from numpy: what serves requests knows them without it."""
+
+from enum import StrEnum
+
+
+class ColumnKind(StrEnum):
+    """NUMBER: floats, NaN where unknown. CATEGORY: a text or None. SET: texts. WORDS: a text that people wrote."""
+
+    NUMBER = "NUMBER"
+    CATEGORY = "CATEGORY"
+    SET = "SET"
+    WORDS = "WORDS"
