@@ -88,6 +88,7 @@ async def test_what_concerns_too_many_leads_is_done_in_bulk(
     admin = await seller()
     rows = [await lead(admin) for _ in range(5)]
     monkeypatch.setattr(scoring, "LEADS_AT_ONCE", 2)
+    monkeypatch.setattr(scoring.default_rules, "LEADS_AT_ONCE", 2)
     await scoring.schedule(admin.workspace_id, [row.id for row in rows], now=datetime.now(UTC))
     await database.rows(
         "UPDATE job SET queue = 'default', arguments = jsonb_set(arguments, '{subject_ids}', $1::jsonb)",
