@@ -18,6 +18,7 @@ from domain import (
     number_series,
     policy,
     proposal_lines,
+    proposal_links,
     proposal_states,
     proposal_versions,
     selling_settings,
@@ -307,6 +308,7 @@ async def send(actor: Actor, proposal_id: UUID, *, expected_version: int | None 
         await proposal_versions.freeze(proposal, version, lines, held.lead, now=now)
         due_at = version.valid_until and local_times.end_of(version.valid_until, held.home.time_zone)
         await proposal_states.move(actor, proposal, version, Move.SEND, now=now, also={"due_at": due_at})
+        await proposal_links.link_for(actor, proposal, proposal.contact_id, lead=held.lead, now=now)
         await leads.tell(ProposalSent, actor, held.lead, held.facts(sha256=version.sha256), now=now)
     return proposal
 
