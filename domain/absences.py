@@ -15,20 +15,21 @@ from domain.actors import Actor
 from domain.errors import DomainError, Faults, NotFound
 from domain.unset import UNSET, Unset, given
 from models.database import read, remembered
-from models.users import Membership
+from models.users import Membership, Role
 
-# Each who is away is followed by their substitute, unless that one is inactive or was in the row before.
+# Each who is away is followed by their substitute, unless that one is inactive, a viewer or was in the row before.
 STANDING = """
-WITH RECURSIVE standing (place, user_id, active, substitute_id, away, passed) AS (
-    SELECT 1, user_id, active, substitute_id, away_from <= $3 AND coalesce(away_until > $3, TRUE), ARRAY[user_id]
+WITH RECURSIVE standing (place, user_id, active, role, substitute_id, away, passed) AS (
+    SELECT 1, user_id, active, role, substitute_id, away_from <= $3 AND coalesce(away_until > $3, TRUE), ARRAY[user_id]
     FROM membership WHERE workspace_id = $1 AND user_id = $2
     UNION ALL
-    SELECT place + 1, next.user_id, next.active, next.substitute_id,
+    SELECT place + 1, next.user_id, next.active, next.role, next.substitute_id,
            next.away_from <= $3 AND coalesce(next.away_until > $3, TRUE), passed || next.user_id
     FROM standing JOIN membership next ON next.workspace_id = $1 AND next.user_id = standing.substitute_id
-    WHERE standing.active AND standing.away AND next.active AND next.user_id <> ALL (passed)
+    WHERE standing.active AND standing.away AND next.active AND next.role <> 'VIEWER'
+      AND next.user_id <> ALL (passed)
 )
-SELECT user_id, active, away AND substitute_id = ANY (passed) AS returns FROM standing ORDER BY place
+SELECT user_id, active, role, away AND substitute_id = ANY (passed) AS returns FROM standing ORDER BY place
 """
 # Those who are away, each with whoever stands in for them and is active.
 AWAY = """
@@ -79,6 +80,9 @@ async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: st
         return user_id
     if not standing[0]["active"]:
         faults.add(edits.OwnerInactive(field=field))
+        return user_id
+    if standing[0]["role"] == Role.VIEWER:
+        faults.add(edits.OwnerViewer(field=field))
         return user_id
     stays = user_id == actor.user_id or standing[-1]["returns"]
     return user_id if stays else UUID(int=standing[-1]["user_id"].int)
@@ -132,3 +136,5 @@ async def _check_substitute(faults: Faults, place: Membership, user_id: UUID) ->
         faults.add(NotFound(noun="user", field="substituteId"))
     elif not other.active:
         faults.add(SubstituteInactive(field="substituteId"))
+    elif other.role is Role.VIEWER:
+        faults.add(edits.OwnerViewer(field="substituteId"))

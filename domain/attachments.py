@@ -17,16 +17,21 @@ from models.attachments import Attachment
 from models.companies import Company
 from models.contacts import Contact
 from models.database import transaction
-from models.files import UploadPurpose
+from models.files import File, UploadPurpose
 from models.leads import Lead
 from settings import settings
 
 DELETED_KEPT = timedelta(days=30)
 UNIQUE = {"attachment_pkey": "id"}
+NOTHING: Mapping[str, str] = {}
 
 
 class LeadFileAttached(Event):
     name = "lead.file_attached"
+
+
+class LeadFileRenamed(Event):
+    name = "lead.file_renamed"
 
 
 class LeadFileRemoved(Event):
@@ -41,6 +46,10 @@ class CompanyFileAttached(Event):
     name = "company.file_attached"
 
 
+class CompanyFileRenamed(Event):
+    name = "company.file_renamed"
+
+
 class CompanyFileRemoved(Event):
     name = "company.file_removed"
 
@@ -53,6 +62,10 @@ class ContactFileAttached(Event):
     name = "contact.file_attached"
 
 
+class ContactFileRenamed(Event):
+    name = "contact.file_renamed"
+
+
 class ContactFileRemoved(Event):
     name = "contact.file_removed"
 
@@ -63,6 +76,7 @@ class ContactFileRestored(Event):
 
 Told = Mapping[SubjectNoun, type[Event]]
 ATTACHED: Told = {Lead: LeadFileAttached, Company: CompanyFileAttached, Contact: ContactFileAttached}
+RENAMED: Told = {Lead: LeadFileRenamed, Company: CompanyFileRenamed, Contact: ContactFileRenamed}
 REMOVED: Told = {Lead: LeadFileRemoved, Company: CompanyFileRemoved, Contact: ContactFileRemoved}
 RESTORED: Told = {Lead: LeadFileRestored, Company: CompanyFileRestored, Contact: ContactFileRestored}
 
@@ -124,6 +138,24 @@ async def attach(
     return attachment
 
 
+async def rename(
+    actor: Actor, attachment_id: UUID, name: str, *, expected_version: int | None = None, now: datetime
+) -> Attachment:
+    """Call an attachment otherwise, also where it is saved; what has gone out under its name stays.
+
+    Raises NotFound, Stale, Forbidden, and faults of the input.
+    """
+    faults = Faults()
+    named = files.file_name(faults, name, field="name")
+    async with transaction():
+        subject, attachment = await _locked(actor, attachment_id, expected_version=expected_version)
+        faults.raise_any()
+        if changed := await edits.apply(attachment, {"name": named}, now=now):
+            await File.filter(id=attachment.file_id).update(name=named)
+            await _tell(RENAMED, actor, subject, attachment, more={"name_before": changed["name"][0]}, now=now)
+    return attachment
+
+
 async def delete(
     actor: Actor, attachment_id: UUID, *, expected_version: int | None = None, now: datetime
 ) -> Attachment:
@@ -174,6 +206,14 @@ async def _forbid_more(subject: SubjectKey) -> None:
         raise TooManyAttachments(limit=most, field="subjectId")
 
 
-async def _tell(events: Told, actor: Actor, subject: Subject, attachment: Attachment, *, now: datetime) -> None:
-    facts = {"attachment_id": attachment.id, "name": attachment.name, "size": attachment.size}
+async def _tell(
+    events: Told,
+    actor: Actor,
+    subject: Subject,
+    attachment: Attachment,
+    *,
+    more: Mapping[str, str] = NOTHING,
+    now: datetime,
+) -> None:
+    facts = {"attachment_id": attachment.id, "name": attachment.name, "size": attachment.size, **more}
     await subjects.tell(events, actor, subject, facts, now=now)

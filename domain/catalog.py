@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain import edits, inputs, locks, policy, removals
 from domain.actors import Actor
-from domain.errors import Conflict, DomainError, Faults, Malformed, words_of
+from domain.errors import AlreadyExists, Conflict, DomainError, Faults, Malformed, words_of
 from domain.events import Event, record
 from domain.policy import Action
 from domain.unset import UNSET, Unset
@@ -381,7 +381,7 @@ async def _create(
     now: datetime,
 ) -> Entry:
     key = edits.new_id(faults, id)
-    faults.raise_any()
+    await _raise_any(actor, noun, faults, columns)
     with edits.collisions(words_of(noun.__name__), KINDS[noun].unique):
         async with transaction():
             await _forbid_more(actor, noun, but=key)
@@ -389,6 +389,18 @@ async def _create(
             await edits.insert(row)
             await record(KINDS[noun].created(actor, row.id, edits.facts(row, columns)), now=now)
     return row
+
+
+async def _raise_any(
+    actor: Actor, noun: type[Entry], faults: Faults, columns: Mapping[str, Any], *, but: UUID | None = None
+) -> None:
+    """Raise what is wrong, together with a name that is taken, which otherwise the index says."""
+    if not any(faults):
+        return
+    named = noun.filter(workspace_id=actor.workspace_id, archived_at=None, name__iexact=columns.get("name") or "")
+    if await named.exclude(id=but).exists():
+        faults.add(AlreadyExists(noun=words_of(noun.__name__), what="name", field="name"))
+    faults.raise_any()
 
 
 async def _update(
@@ -399,7 +411,7 @@ async def _update(
     *,
     now: datetime,
 ) -> Entry:
-    faults.raise_any()
+    await _raise_any(actor, type(row), faults, columns, but=row.id)
     if changed := await edits.apply(row, columns, now=now):
         facts = {"changes": changed, "version": row.version}
         await record(KINDS[type(row)].updated(actor, row.id, facts), now=now)

@@ -15,13 +15,18 @@ from domain.errors import AlreadyExists, DomainError, Faults, Malformed, NotFoun
 from domain.events import Event, changes, made
 from models.base import EditableRow, uuid7
 from models.database import joined, read, unit
+from models.users import Role
 
 Referred = TypeVar("Referred", bound=Model)
-MEMBER = "SELECT active FROM membership WHERE workspace_id = $1 AND user_id = $2"
+MEMBER = "SELECT active, role FROM membership WHERE workspace_id = $1 AND user_id = $2"
 
 
 class OwnerInactive(DomainError):
     """This user is no active member: invite them, or name another owner."""
+
+
+class OwnerViewer(DomainError):
+    """A viewer owns nothing: name another owner, or give this user another role first."""
 
 
 def new_id(faults: Faults, value: UUID | None, *, field: str = "id") -> UUID:
@@ -115,6 +120,8 @@ async def owner(faults: Faults, actor: Actor, user_id: UUID | None, *, field: st
         faults.add(NotFound(noun="user", field=field))
     elif not found[0]["active"]:
         faults.add(OwnerInactive(field=field))
+    elif found[0]["role"] == Role.VIEWER:
+        faults.add(OwnerViewer(field=field))
 
 
 def camel(name: str) -> str:

@@ -22,7 +22,7 @@ from models.leads import Lead, LeadStatus
 from models.users import Role
 
 ROLE = "SELECT role FROM membership WHERE workspace_id = $1 AND user_id = $2"
-FORMER = "SELECT user_id FROM membership WHERE workspace_id = $1 AND user_id = ANY($2::uuid[]) AND active"
+FORMER = "SELECT user_id FROM membership WHERE workspace_id = $1 AND user_id = ANY($2::uuid[]) AND active AND role <> 'VIEWER'"
 
 
 class LeadHandedOver(Event):
@@ -151,7 +151,7 @@ async def _receiver(faults: Faults, actor: Actor, lead: Lead, to_user_id: UUID, 
     receiver = await absences.owner(faults, actor, to_user_id, field="toUserId", now=now) or to_user_id
     for found in await read(ROLE, lead.workspace_id, receiver):
         accepting = Actor(ActorKind.USER, lead.workspace_id, user_id=receiver, role=Role(found["role"]))
-        if not policy.may_own(accepting, Action.DECIDE_HAND_OVER):
+        if accepting.role is not Role.VIEWER and not policy.may_own(accepting, Action.DECIDE_HAND_OVER):
             faults.add(ReceiverMayNotAccept(role=found["role"], field="toUserId"))
     if lead.owner_id == receiver:
         faults.add(ReceiverOwnsIt(field="toUserId"))

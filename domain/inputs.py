@@ -1,6 +1,7 @@
 """Checks of single inputs, each of which returns the value as it is stored or adds a fault."""
 
 import re
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -71,9 +72,18 @@ def text(faults: Faults, value: str | None, *, field: str, limit: int = TEXT_LIM
     return kept
 
 
+def _readable(faults: Faults, value: str | None, *, field: str, limit: int) -> str | None:
+    """Return a text to be looked at more closely; None where there is none, or where it is at fault already."""
+    found = Faults()
+    kept = text(found, value, field=field, limit=limit)
+    for fault in found:
+        faults.add(fault)
+    return None if any(found) else kept
+
+
 def email(faults: Faults, value: str | None, *, field: str) -> tuple[str | None, str | None]:
     """Check an address; return it as given and as normalised for matching."""
-    given = text(faults, value, field=field, limit=320)
+    given = _readable(faults, value, field=field, limit=320)
     if given is None:
         return None, None
     normalised = normalised_email(given)
@@ -92,9 +102,14 @@ def normalised_email(value: str) -> str | None:
     return f"{checked.local_part}@{checked.ascii_domain or checked.domain}".lower()
 
 
+def kept_email(typed: str) -> str:
+    """Return an address, or a part of one, as addresses are kept for matching."""
+    return normalised_email(typed) or typed.strip().lower()
+
+
 def phone(faults: Faults, value: str | None, *, field: str, region: str | None = None) -> tuple[str | None, str | None]:
     """Check a phone number; return it as given and as E.164. Without +, it is of `region`."""
-    given = text(faults, value, field=field, limit=50)
+    given = _readable(faults, value, field=field, limit=50)
     if given is None:
         return None, None
     normalised = normalised_phone(given, region)
@@ -115,9 +130,22 @@ def normalised_phone(value: str, region: str | None = None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def kept_phone(typed: str) -> str:
+    """Return a number, or a part of one, as numbers are kept for matching: its digits, after a plus where it has one.
+
+    00 at its beginning stands for the plus.
+    """
+    digits = "".join(str(unicodedata.digit(letter)) for letter in typed if letter.isdecimal())
+    begins = typed.strip()[:2]
+    if begins == "00":
+        begins, digits = "+", digits[2:]
+    written = f"+{digits}" if begins.startswith("+") else digits
+    return normalised_phone(written) or written or typed
+
+
 def domain(faults: Faults, value: str | None, *, field: str) -> str | None:
     """Check a company's domain; return it in lower case without scheme, path and www."""
-    given = text(faults, value, field=field, limit=URL_LIMIT)
+    given = _readable(faults, value, field=field, limit=URL_LIMIT)
     if given is None:
         return None
     normalised = normalised_domain(given)
@@ -144,7 +172,7 @@ def normalised_name(value: str) -> str:
 
 def url(faults: Faults, value: str | None, *, field: str) -> str | None:
     """Check a web address (http or https)."""
-    given = text(faults, value, field=field, limit=URL_LIMIT)
+    given = _readable(faults, value, field=field, limit=URL_LIMIT)
     if given is not None and not re.match(r"^https?://[^\s/$.?#][^\s]*$", given, re.IGNORECASE):
         faults.add(Malformed(field=field, what="an http or https address"))
     return given

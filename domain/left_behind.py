@@ -19,7 +19,8 @@ from models.leads import Lead
 
 # Nobody lets them in again until the transaction ends.
 GONE = """
-SELECT user_id FROM membership WHERE workspace_id = $1 AND user_id = ANY($2) AND NOT active ORDER BY user_id FOR SHARE
+SELECT user_id FROM membership WHERE workspace_id = $1 AND user_id = ANY($2) AND (NOT active OR role = 'VIEWER')
+ORDER BY user_id FOR SHARE
 """
 # What is on their open leads goes with these.
 HELD = """
@@ -36,9 +37,10 @@ ORDER BY f.id
 
 
 async def give(workspace_id: UUID, user_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Give the open follow-ups of those of these users who are members no more to others; again, it finds none.
+    """Give the open follow-ups of those of these users to others who are members no more, or viewers.
 
     Each goes to whoever owns what it is for, else to the nearest manager, else to nobody: to people who may see it.
+    Asked again, it finds none.
     """
     async with transaction():
         for row in await connected().fetch(GONE, [workspace_id, list(user_ids)]):

@@ -97,7 +97,7 @@ class Action(StrEnum):
     LOG_FOR_OTHERS = "activity.log_for_others", "log what others did"
     UPDATE_ACTIVITY = "activity.update", "change, delete and restore activities"
     ATTACH_FILE = "attachment.create", "attach files to leads, companies and contacts"
-    DELETE_ATTACHMENT = "attachment.delete", "delete and restore attached files"
+    DELETE_ATTACHMENT = "attachment.delete", "rename, delete and restore attached files"
     SAVE_VIEW = "savedview.save", "save views"
     UPDATE_VIEW = "savedview.update", "change and delete saved views"
     SHARE_VIEW = "savedview.share", "share views with everybody"
@@ -467,13 +467,18 @@ def _is_in_scopes(actor: Actor, action: Action) -> bool:
 def require(actor: Actor, action: Action, subject: Any = None) -> None:
     """Raise Forbidden unless the actor may do this."""
     if not may(actor, action, subject):
-        raise Forbidden(action=_refused(actor, action))
+        raise refusal(actor, action)
 
 
 def require_own(actor: Actor, action: Action) -> None:
     """Raise Forbidden unless the actor may do this to what they own."""
     if not may_own(actor, action):
-        raise Forbidden(action=_refused(actor, action))
+        raise refusal(actor, action)
+
+
+def refusal(actor: Actor, action: Action) -> Forbidden:
+    """Return what says that an actor may not do this, and how far they may."""
+    return Forbidden(action=_refused(actor, action))
 
 
 def _refused(actor: Actor, action: Action) -> str:

@@ -133,7 +133,7 @@ async def _source(actor: Actor, *, now: datetime) -> UUID:
 ACTIVE_OWNER = """
 SELECT lead.owner_id FROM lead
 JOIN membership ON membership.workspace_id = lead.workspace_id AND membership.user_id = lead.owner_id
-WHERE lead.id = $1 AND membership.active
+WHERE lead.id = $1 AND membership.active AND membership.role <> 'VIEWER'
 """
 
 

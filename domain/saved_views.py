@@ -13,7 +13,7 @@ import orjson
 
 from domain import edits, inputs, locks, policy
 from domain.actors import Actor
-from domain.errors import DomainError, Faults, Forbidden, Malformed, TooLong
+from domain.errors import DomainError, Faults, Malformed, TooLong
 from domain.events import Event, record
 from domain.policy import Action
 from domain.unset import UNSET, Unset, given
@@ -162,7 +162,7 @@ async def create(
     """
     policy.require(actor, Action.SAVE_VIEW)
     if actor.user_id is None:
-        raise Forbidden(action=Action.SAVE_VIEW.words)
+        raise policy.refusal(actor, Action.SAVE_VIEW)
     faults = Faults()
     key = edits.new_id(faults, id)
     named = ViewDetails(name=None) if details.name is UNSET else ViewDetails()

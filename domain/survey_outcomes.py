@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain import follow_ups, inputs, subjects
 from domain.actors import Actor, system
-from domain.edits import OwnerInactive
+from domain.edits import OwnerInactive, OwnerViewer
 from domain.errors import Invalid, NotFound
 from domain.follow_ups import FollowUpDetails, OwnerUnseeing, TooManyFollowUps
 from domain.subjects import SubjectKey
@@ -56,7 +56,7 @@ async def _open(actor: Actor, event: EventRow, survey: Survey, response: SurveyR
     key, occasion = SubjectKey(noun, event.subject_id), f"survey:{response.dispatch_id}"
     try:
         await follow_ups.create(actor, key, FollowUpDetails(**details), occasion=occasion, now=now)  # type: ignore[arg-type]
-    except (OwnerInactive, OwnerUnseeing):
+    except (OwnerInactive, OwnerViewer, OwnerUnseeing):
         nobody = FollowUpDetails(**details, owner_id=None)  # type: ignore[arg-type]
         await follow_ups.create(actor, key, nobody, occasion=occasion, now=now)
     except (NotFound, TooManyFollowUps, Invalid):

@@ -231,9 +231,9 @@ async def update_member(
     """Change a member's role and team, or when they are away, or deactivate them and end their sessions here.
 
     With `hand_over` their open leads go to their substitute, otherwise to `transfer_leads_to`, without whom nobody
-    is deactivated who owns open leads. An imported owner who never signed in can be given a name and an email, so
-    that they can be invited. Raises Forbidden, NotFound, Stale, LastAdmin, OwnAccount, AlreadyExists, OpenLeads,
-    SameOwner, OwnerInactive, and faults of the input.
+    is deactivated or made a viewer who owns open leads. An imported owner who never signed in can be given a name and
+    an email, so that they can be invited. Raises Forbidden, NotFound, Stale, LastAdmin, OwnAccount, AlreadyExists,
+    OpenLeads, SameOwner, OwnerInactive, and faults of the input.
     """
     managed = given(role=role, team_id=team_id, active=active, name=name, email=email)
     if managed or transfer_leads_to or not (absence or hand_over):
@@ -252,7 +252,9 @@ async def update_member(
             account = _account(faults, row, name=name, email=email)
             if await _is_last_admin(membership, row, place):
                 faults.add(LastAdmin(field="id"))
-            if active is False and membership.active and not (transfer_leads_to or hand_over):
+            ends = membership.active and active is False
+            becomes_viewer = role is Role.VIEWER and membership.role is not Role.VIEWER
+            if (ends or becomes_viewer) and not (transfer_leads_to or hand_over):
                 await _ask_for_heir(faults, actor, user_id)
             away = await absences.check(faults, membership, absence, now=now)
             faults.raise_any()

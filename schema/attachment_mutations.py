@@ -26,6 +26,13 @@ class AttachFileInput(MutationInput):
     )
 
 
+@strawberry.input(description="A change of an attachment.")
+class UpdateAttachmentInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The attachment.")
+    name: str = strawberry.field(description="What it is called from now on, at most 255 characters.")
+    expected_version: int | None = expected_version()
+
+
 @strawberry.input(description="An attachment to delete.")
 class DeleteAttachmentInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The attachment.")
@@ -61,6 +68,20 @@ class AttachmentMutations:
             ids.decode(input.upload_id, "File", field="uploadId"),
             name=input.name,
             id=ids.decode_new(input.id, "Attachment"),
+            now=info.context.now,
+        )
+        return AttachmentPayload(attachment=shown(row))
+
+    @strawberry.mutation(description="Rename an attachment, also for whoever saves it.")
+    @reports_user_errors
+    async def update_attachment(
+        self, info: Info, input: Annotated[UpdateAttachmentInput, about("The change.")]
+    ) -> AttachmentPayload:
+        row = await attachments.rename(
+            info.context.actor,
+            ids.decode(input.id, "Attachment"),
+            input.name,
+            expected_version=input.expected_version,
             now=info.context.now,
         )
         return AttachmentPayload(attachment=shown(row))

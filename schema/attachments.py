@@ -36,12 +36,14 @@ SEEN = AnyOf((Exists("lead", EVERYTHING), Exists("company", EVERYTHING), Exists(
 
 @strawberry.type(description="What the viewer may do with an attachment.")
 class AttachmentPermissions:
+    update: bool = strawberry.field(description="Rename it.")
     delete: bool = strawberry.field(description="Delete and restore it.")
 
 
 async def _permissions(rows: list[Any], info: Info) -> list[AttachmentPermissions]:
     actor = info.context.actor
-    return [AttachmentPermissions(delete=policy.may(actor, Action.DELETE_ATTACHMENT, row)) for row in rows]
+    found = [policy.may(actor, Action.DELETE_ATTACHMENT, row) for row in rows]
+    return [AttachmentPermissions(update=may, delete=may) for may in found]
 
 
 async def _urls(rows: list[Any], info: Info) -> list[str | None]:

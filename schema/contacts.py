@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from domain import inputs
 from domain.policy import Action
 from engine.pages import Order
 from models.activities import Activity as ActivityRow
@@ -105,8 +106,10 @@ class Contact(Node):
 class ContactFilter:
     id: IDFilter | None = on("By id.", "id", noun="Contact")
     name: StringFilter | None = on("By name.", "name")
-    email: StringFilter | None = on("By email address, in lower case.", "email_normalised")
-    phone: StringFilter | None = on("By phone number, as E.164.", "phone_normalised")
+    email: StringFilter | None = on("By email address, in any case.", "email_normalised", as_kept=inputs.kept_email)
+    phone: StringFilter | None = on(
+        "By phone number with its country's code, however it is written.", "phone_normalised", as_kept=inputs.kept_phone
+    )
     job_title: StringFilter | None = on("By what they do.", "job_title")
     relationship: EnumFilter[Relationship] | None = on("By relationship.", "relationship")
     owner: IDFilter | None = on("By owner.", "owner_id", noun="User")

@@ -1,7 +1,7 @@
 """Typed filters: input types whose fields say which column or link they test."""
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -122,11 +122,13 @@ class ListFilter(Generic[T]):
     none: T | None = op("None passes.")
 
 
-def on(description: str, column: str, *, noun: str | None = None) -> Any:
-    """Declare a filter's field that tests a column; `noun` is what its ids are of."""
-    return strawberry.field(
-        default=strawberry.UNSET, description=description, metadata={"column": column, "noun": noun}
-    )
+def on(description: str, column: str, *, noun: str | None = None, as_kept: Callable[[str], str] = str) -> Any:
+    """Declare a filter's field that tests a column.
+
+    `noun` is what its ids are of; `as_kept` writes a text as the column has it, whole or a part of one.
+    """
+    metadata = {"column": column, "noun": noun, "as_kept": as_kept}
+    return strawberry.field(default=strawberry.UNSET, description=description, metadata=metadata)
 
 
 def through(description: str, link: str) -> Any:
@@ -251,17 +253,17 @@ def _tests(name: str, metadata: dict[str, Any], value: Any) -> Condition:
             continue
         if isinstance(given, list) and len(given) > MOST_VALUES:
             raise refuse(f"{name} takes at most {MOST_VALUES} values.")
-        parts.append(Compare(column, OPS[field.name], _value(given, noun, name)))
+        parts.append(Compare(column, OPS[field.name], _value(given, noun, name, metadata["as_kept"])))
     return both(*parts)
 
 
-def _value(given: Any, noun: str | None, name: str) -> Any:
+def _value(given: Any, noun: str | None, name: str, as_kept: Callable[[str], str]) -> Any:
     if isinstance(given, list):
-        return tuple(_value(one, noun, name) for one in given)
+        return tuple(_value(one, noun, name, as_kept) for one in given)
     if noun is not None and not isinstance(given, bool):
         return ids.decode(given, noun, field=name)
     if isinstance(given, StrEnum):
         return given.value
     if isinstance(given, str) and "\x00" in given:
         raise refuse(f"{name} has a character that no text may have.")
-    return given
+    return as_kept(given) if isinstance(given, str) else given

@@ -8,7 +8,6 @@ from uuid import UUID
 from domain import events, next_steps, policy
 from domain.actors import Actor
 from domain.closings import LeadClosed, LeadReopened
-from domain.errors import Forbidden
 from domain.events import Event, changes
 from domain.imports.custom import dump
 from domain.imports.keys import new_key
@@ -54,7 +53,7 @@ async def edit(
     for each, key in zip(wanted, keys, strict=True):
         lead = leads.get(key)
         if lead is not None and not _may_edit(taking.actor, lead):
-            reason = str(Forbidden(action=Action.UPDATE_LEAD.words))
+            reason = str(policy.refusal(taking.actor, Action.UPDATE_LEAD))
             taking.skip(each.row, taking.fault(each.row, "title", reason))
             continue
         taken.append(each.row)

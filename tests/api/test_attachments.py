@@ -16,6 +16,7 @@ from adapters import files as store
 from domain import files, leads
 from domain.actors import Actor
 from domain.errors import Forbidden
+from models.events import Event
 from models.files import File, UploadPurpose
 from models.users import Role, User
 from schema import ids
@@ -30,13 +31,18 @@ CREATE = """mutation($input: CreateUploadInput!) {
 ATTACH = """mutation($input: AttachFileInput!) {
   attachFile(input: $input) {
     attachment {
-      id name contentType size user { id } lead { id } company { id } viewerCan { delete } downloadUrl
+      id name contentType size user { id } lead { id } company { id } viewerCan { update delete } downloadUrl
     }
     userErrors { code field }
   }
 }"""
 FILES = """query($id: ID!) {
   lead(id: $id) { attachments(first: 10) { totalCount nodes { name downloadUrl } } }
+}"""
+RENAME = """mutation($id: ID!, $name: String!, $version: Int) {
+  updateAttachment(input: {id: $id, name: $name, expectedVersion: $version}) {
+    attachment { name version downloadUrl } userErrors { code field }
+  }
 }"""
 DELETE = "mutation($id: ID!) { deleteAttachment(input: {id: $id}) { deletedAttachmentId userErrors { code } } }"
 RESTORE = (
@@ -92,7 +98,11 @@ async def test_a_file_is_announced_sent_attached_fetched_removed_and_restored(cl
     fetched = await client.http.get(urlsplit(listed["nodes"][0]["downloadUrl"]).path)
 
     assert (made["name"], made["contentType"], made["size"]) == ("offer.pdf", "application/pdf", len(content))
-    assert (made["lead"], made["company"], made["viewerCan"]) == ({"id": subject}, None, {"delete": True})
+    assert (made["lead"], made["company"], made["viewerCan"]) == (
+        {"id": subject},
+        None,
+        {"update": True, "delete": True},
+    )
     assert (listed["totalCount"], fetched.content) == (1, content)
     assert fetched.headers["content-type"] == "application/pdf"
     assert fetched.headers["content-disposition"] == "attachment; filename*=UTF-8''offer.pdf"
@@ -114,6 +124,31 @@ async def test_a_file_is_announced_sent_attached_fetched_removed_and_restored(cl
     assert (await client.http.get(urlsplit(back["downloadUrl"]).path)).status_code == 404
     refused = (await client.data(RESTORE, {"id": made["id"]}, token=token))["restoreAttachment"]
     assert [error["code"] for error in refused["userErrors"]] == ["FILE_FORGOTTEN"]
+
+
+async def test_a_file_is_renamed_by_who_may_also_for_whoever_saves_it(client: Client, admin: Actor) -> None:
+    subject = await lead_of(admin)
+    token = await factories.bearer(admin)
+    made = (await attached(client, admin, subject, await sent(client, admin, b"x", name="scan.txt")))["attachment"]
+
+    renamed = await client.data(RENAME, {"id": made["id"], "name": "Offer März.txt", "version": 1}, token=token)
+    again = await client.data(RENAME, {"id": made["id"], "name": "Offer März.txt"}, token=token)
+    stale = await client.data(RENAME, {"id": made["id"], "name": "other", "version": 1}, token=token)
+    empty = await client.data(RENAME, {"id": made["id"], "name": " "}, token=token)
+    viewer = await factories.bearer(await factories.member(Role.VIEWER, of=admin))
+    refused = await client.data(RENAME, {"id": made["id"], "name": "mine"}, token=viewer)
+
+    kept = renamed["updateAttachment"]["attachment"]
+    assert (kept["name"], kept["version"]) == ("Offer März.txt", 2)
+    assert again["updateAttachment"]["attachment"]["version"] == 2
+    assert stale["updateAttachment"]["userErrors"] == [{"code": "STALE", "field": ["expectedVersion"]}]
+    assert stale["updateAttachment"]["attachment"]["name"] == "Offer März.txt"
+    assert [error["code"] for error in empty["updateAttachment"]["userErrors"]] == ["REQUIRED"]
+    assert [error["code"] for error in refused["updateAttachment"]["userErrors"]] == ["FORBIDDEN"]
+    fetched = await client.http.get(urlsplit(kept["downloadUrl"]).path)
+    assert fetched.headers["content-disposition"] == "attachment; filename*=UTF-8''Offer%20M%C3%A4rz.txt"
+    [told] = await Event.filter(name="lead.file_renamed", workspace_id=admin.workspace_id)
+    assert (told.data["name_before"], told.data["name"]) == ("scan.txt", "Offer März.txt")
 
 
 @pytest.mark.parametrize("kind", ["database"], indirect=True)

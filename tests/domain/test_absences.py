@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from domain import bulks, captures, closings, leads, users
+from domain import bulks, captures, closings, companies, hand_overs, leads, users
 from domain.absences import Absence
 from domain.actors import Actor
 from domain.bulks import Handed
 from domain.captures import Capture
+from domain.companies import CompanyDetails
 from domain.errors import DomainError, Forbidden, Invalid, NotFound, Required
 from domain.leads import LeadDetails
 from models.base import uuid7
@@ -291,6 +292,39 @@ class TestLeaving:
         assert isinstance(row, User) and row.handed.bulk is not None
         await bulks.run(admin.workspace_id, row.handed.bulk.id, clock=lambda: LATER)
         assert (await open_leads(ann), await open_leads(bob)) == (0, 3)
+
+
+class TestViewers:
+    async def test_they_are_given_nothing_and_stand_in_for_nobody(self) -> None:
+        admin = await seller()
+        viewer, ann = await member(Role.VIEWER, of=admin), await owning(admin)
+        assert viewer.user_id and ann.user_id
+        on = await Lead.filter(owner_id=ann.user_id).first()
+        assert on
+        for giving in (
+            leads.assign(admin, on.id, viewer.user_id, now=LATER),
+            captures.capture(admin, Capture(details=LeadDetails(title="Roof"), owner_id=viewer.user_id), now=NOW),
+            users.transfer_leads(admin, ann.user_id, viewer.user_id, now=LATER),
+            hand_overs.hand_over(admin, on.id, viewer.user_id, now=LATER),
+            companies.create(admin, CompanyDetails(name="Acme", owner_id=viewer.user_id), now=LATER),
+            users.update_member(
+                admin, ann.user_id, absence=Absence(away_from=NOW, substitute_id=viewer.user_id), now=LATER
+            ),
+        ):
+            assert "OWNER_VIEWER" in await code_of(giving)
+        await Membership.filter(user_id=ann.user_id).update(away_from=NOW, substitute_id=viewer.user_id)
+        kept = await lead(admin)
+        assert (await leads.assign(admin, kept.id, ann.user_id, now=LATER)).owner_id == ann.user_id
+
+    async def test_who_owns_open_leads_becomes_one_only_when_it_is_said_to_whom_these_go(self) -> None:
+        admin = await seller()
+        ann, bob = await owning(admin), await member(Role.REP, of=admin)
+        assert ann.user_id
+        changing = users.update_member(admin, ann.user_id, role=Role.VIEWER, now=LATER)
+        assert await code_of(changing) == {"OPEN_LEADS"}
+        await users.update_member(admin, ann.user_id, role=Role.VIEWER, transfer_leads_to=bob.user_id, now=LATER)
+        assert await open_leads(bob) == 3
+        await users.update_member(admin, ann.user_id, role=Role.VIEWER, now=LATER)
 
 
 def test_an_absence_that_says_nothing_is_none() -> None:

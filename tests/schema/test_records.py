@@ -816,3 +816,44 @@ async def test_a_record_is_created_once_under_one_key() -> None:
 
     assert first == again
     assert first["userErrors"] == []
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"email": {"eq": " Ada@EXAMPLE.com"}},
+        {"email": {"in": ["bob@example.com", "ADA@example.COM"]}},
+        {"email": {"startsWith": "ADA@"}},
+        {"phone": {"eq": "+49 (30) 123 45 67"}},
+        {"phone": {"eq": "0049 30 1234567"}},
+        {"phone": {"in": ["+49-30-1234567"]}},
+        {"phone": {"startsWith": "+49 30"}},
+        {"phone": {"startsWith": "0049 30 12"}},
+        {"phone": {"contains": "123 45"}},
+    ],
+    ids=str,
+)
+async def test_contacts_are_filtered_by_addresses_and_numbers_however_they_are_written(filter: dict[str, Any]) -> None:
+    admin = await seller()
+    await run(admin, "createContact", name="Ada", email="Ada@Example.com", phone="+49 30 1234567")
+    await run(admin, "createContact", name="Eve", email="eve@example.com", phone="+44 20 7946 0000")
+    document = "query ($filter: ContactFilter!) { contacts(filter: $filter) { nodes { name } } }"
+    assert (await ask(admin, document, filter=filter))["contacts"]["nodes"] == [{"name": "Ada"}]
+    others = (await ask(admin, document, filter={"not": filter}))["contacts"]["nodes"]
+    assert others == [{"name": "Eve"}]
+
+
+async def test_nobody_is_told_a_fault_twice_and_everybody_of_all_of_them() -> None:
+    admin = await seller()
+    long = "https:// " + "x" * 2_000
+    for name, given in (("createCompany", {"website": long}), ("createCompany", {"domain": long})):
+        told = await run(admin, name, **{"name": "Acme", **given})
+        assert [(error["code"], error["field"]) for error in told["userErrors"]] == [("TOO_LONG", list(given))]
+    twice = await run(admin, "createContact", name="Ada", email="x" * 400, phone="y" * 60)
+    assert [error["code"] for error in twice["userErrors"]] == ["TOO_LONG", "TOO_LONG"]
+    await run(admin, "createTag", name="Hot")
+    cold = await done(admin, "createTag", "tag { id }", name="Cold")
+    both = {("MALFORMED", "color"), ("ALREADY_EXISTS", "name")}
+    assert faults(await run(admin, "createTag", name="hot", color="red")) == both
+    assert faults(await run(admin, "updateTag", id=cold["id"], name="HOT", color="red")) == both
+    assert faults(await run(admin, "updateTag", id=cold["id"], name="Cold", color="red")) == {("MALFORMED", "color")}
