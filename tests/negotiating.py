@@ -64,17 +64,25 @@ async def price(sitting: Sitting, name: str, amount: str) -> TermsChange:
     return TermsChange(lines=[LineChange(key=await sitting.line(name), unit_price=Decimal(amount))])
 
 
-async def sit_down(actor: Actor | None = None, *, respond_by: datetime | None = None, **prepared: Any) -> Sitting:
+async def sit_down(
+    actor: Actor | None = None, *, respond_by: datetime | None = None, knows_cost: bool = True, **prepared: Any
+) -> Sitting:
     """Open a negotiation on a proposal that comes to 1,000 net and 1,190 in total."""
     actor = actor or await seller()
     where = await lead(actor, title="Solar roof")
-    proposal, link = await sent_proposal(where, actor)
+    proposal, link = await sent_proposal(where, actor, knows_cost=knows_cost)
     negotiation = await negotiations.open(actor, proposal.id, Preparation(**prepared), respond_by=respond_by, now=NOW)
     return Sitting(actor, where, proposal, link, negotiation)
 
 
 async def sent_proposal(
-    where: Lead, actor: Actor, *, state: ProposalState = ProposalState.SENT, currency: str = "EUR", **columns: Any
+    where: Lead,
+    actor: Actor,
+    *,
+    state: ProposalState = ProposalState.SENT,
+    currency: str = "EUR",
+    knows_cost: bool = True,
+    **columns: Any,
 ) -> tuple[Proposal, ProposalLink]:
     """Make a proposal that was sent: ten panels of 80, their mounting for 200, and a battery as an option."""
     key, version_key = uuid7(), uuid7()
@@ -128,7 +136,7 @@ async def sent_proposal(
             quantity=Decimal(quantity),
             unit_price=Decimal(price),
             tax_rate=Decimal(19),
-            unit_cost=Decimal(cost),
+            unit_cost=Decimal(cost) if knows_cost else None,
             optional=optional,
             chosen=chosen,
             amount=Decimal(quantity) * Decimal(price),
