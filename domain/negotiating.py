@@ -9,18 +9,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import inputs, policy
-from domain.actors import Actor, ActorKind, system
-from domain.errors import DomainError, Faults
+from domain import inputs, policy, proposal_links, proposal_versions, proposals
+from domain.actors import Actor
+from domain.errors import DomainError, Faults, NotFound
 from domain.policy import Action
-from domain.tokens import EndedLink
+from domain.proposal_states import OPEN
+from domain.proposals import Held
+from domain.tokens import EndedLink, InvalidLink
+from models.contacts import Contact
 from models.leads import Lead
 from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
 from models.proposal_links import Party, ProposalLink
-from models.proposals import Proposal, ProposalState
+from models.proposals import Proposal, ProposalVersion
 from models.users import User
 
-NEGOTIABLE = (ProposalState.SENT, ProposalState.VIEWED)
 OTHER = {Party.SELLER: Party.BUYER, Party.BUYER: Party.SELLER}
 SIDES = {Party.SELLER: "seller", Party.BUYER: "buyer"}
 
@@ -70,11 +72,18 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Where both sides sit: a lead, its proposal and the negotiation, locked until the transaction ends."""
+    """Where both sides sit: a proposal with its lead, and the negotiation, locked until the transaction ends."""
 
-    lead: Lead
-    proposal: Proposal
+    held: Held
     negotiation: Negotiation
+
+    @property
+    def lead(self) -> Lead:
+        return self.held.lead
+
+    @property
+    def proposal(self) -> Proposal:
+        return self.held.proposal
 
     def facts(self, **more: Any) -> dict[str, Any]:
         return {"negotiation_id": self.negotiation.id, "proposal_id": self.proposal.id, **more}
@@ -83,8 +92,8 @@ class Table:
         """Return the offer that the side whose turn it is has to answer; raises NegotiationOver and NotNegotiable."""
         if self.negotiation.state is not NegotiationState.OPEN:
             raise NegotiationOver(self.negotiation)
-        refuse_unless_negotiable(self.proposal)
-        if self.proposal.sent_id != self.negotiation.proposal_version_id:
+        sent = await negotiable(self.proposal)
+        if sent.id != self.negotiation.proposal_version_id:
             raise NotNegotiable(state="another version now")
         return await Offer.get(negotiation_id=self.negotiation.id, state=OfferState.OPEN)
 
@@ -97,18 +106,32 @@ def how_it_ended(negotiation: Negotiation) -> str:
     return f"the {by} broke it off" if by else "the proposal is no longer open"
 
 
-def refuse_unless_negotiable(proposal: Proposal) -> None:
-    """Raise NotNegotiable unless a proposal is sent and waits for an answer."""
-    if proposal.state not in NEGOTIABLE:
-        raise NotNegotiable(state=proposal.state.value.lower().replace("_", " "))
+async def negotiable(proposal: Proposal) -> ProposalVersion:
+    """Return the version that the customer sees and has not answered yet; raises NotNegotiable."""
+    sent = await proposal_versions.sent(proposal)
+    if sent is None or sent.state not in OPEN:
+        raise NotNegotiable(state=(sent.state if sent else proposal.state).value.lower().replace("_", " "))
+    return sent
+
+
+async def hold(actor: Actor, proposal_id: UUID, *, field: str) -> Held:
+    """Return a proposal that a member may negotiate, locked after its lead. Raises NotFound, Forbidden."""
+    try:
+        return await proposals.locked(actor, proposal_id, Action.NEGOTIATE)
+    except NotFound as error:
+        raise NotFound(noun="proposal", field=field) from error
 
 
 async def sit_down(actor: Actor, negotiation_id: UUID, *, expected_version: int | None = None) -> Table:
     """Return a negotiation that a member may carry on, locked. Raises NotFound, Forbidden, Stale."""
     known = await policy.get(actor, Negotiation, negotiation_id, field="negotiationId")
-    lead = await policy.locked(actor, Lead, known.lead_id, field="negotiationId")
-    policy.require(actor, Action.NEGOTIATE, lead)
-    return await _table(actor, lead, negotiation_id, known.proposal_id, expected_version=expected_version)
+    held = await hold(actor, known.proposal_id, field="negotiationId")
+    return Table(
+        held=held,
+        negotiation=await policy.locked(
+            actor, Negotiation, negotiation_id, expected_version=expected_version, field="negotiationId"
+        ),
+    )
 
 
 async def sit_down_as_buyer(link: ProposalLink, *, negotiation_id: UUID | None = None, now: datetime) -> Table:
@@ -116,16 +139,17 @@ async def sit_down_as_buyer(link: ProposalLink, *, negotiation_id: UUID | None =
 
     That is the one named, else the proposal's latest.
     """
-    by = system(link.workspace_id, task="negotiation_page")
     known = await of_link(link, negotiation_id=negotiation_id)
-    if known is None:
+    held = await proposals.hold(link.workspace_id, link.proposal_id) if known else None
+    if known is None or held is None:
         raise EndedLink
-    lead = await Lead.filter(id=link.lead_id, deleted_at=None).select_for_update().first()
-    # Whoever revokes a link is not waited for, but what they did is seen.
-    held = await ProposalLink.get_or_none(id=link.id)
-    if lead is None or held is None or not is_valid(held, now=now):
-        raise EndedLink
-    return await _table(by, lead, known.id, known.proposal_id)
+    try:
+        # Whoever revokes a link locks the lead as well, and is seen here.
+        await proposal_links.opening(link.id, now=now)
+    except InvalidLink as error:
+        raise EndedLink from error
+    by = proposal_links.page(link.workspace_id)
+    return Table(held=held, negotiation=await policy.locked(by, Negotiation, known.id, field="negotiationId"))
 
 
 async def of_link(link: ProposalLink, *, negotiation_id: UUID | None = None) -> Negotiation | None:
@@ -136,25 +160,23 @@ async def of_link(link: ProposalLink, *, negotiation_id: UUID | None = None) -> 
     return await mine.order_by("-created_at", "-id").first()
 
 
-def is_valid(link: ProposalLink, *, now: datetime) -> bool:
-    """Say whether a customer's link opens anything."""
-    return link.revoked_at is None and (link.expires_at is None or now < link.expires_at)
-
-
-async def _table(
-    actor: Actor, lead: Lead, negotiation_id: UUID, proposal_id: UUID, *, expected_version: int | None = None
-) -> Table:
-    proposal = await policy.locked(actor, Proposal, proposal_id, field="negotiationId")
-    negotiation = await policy.locked(
-        actor, Negotiation, negotiation_id, expected_version=expected_version, field="negotiationId"
-    )
-    return Table(lead=lead, proposal=proposal, negotiation=negotiation)
-
-
-async def member(actor: Actor, *, party: Party = Party.SELLER) -> Speaker:
-    """Return a member who speaks for the seller, or tells what the buyer has said."""
+async def member(actor: Actor) -> Speaker:
+    """Return a member who speaks for the seller."""
     user = await User.get(id=actor.user_id) if actor.user_id else None
-    return Speaker(actor=actor, party=party, name=user.name if user else "Salescycle")
+    return Speaker(actor=actor, party=Party.SELLER, name=user.name if user else "Salescycle")
+
+
+async def noting(actor: Actor, table: Table, name: str | None) -> Speaker:
+    """Return a member who notes what the buyer has said elsewhere: whoever is named, else the proposal's contact.
+
+    Raises TooLong and Malformed (name).
+    """
+    faults = Faults()
+    key = table.proposal.contact_id
+    contact = await Contact.get_or_none(id=key) if key and name is None else None
+    told = inputs.name(faults, name or (contact.name if contact else None) or table.lead.title, field="name")
+    faults.raise_any()
+    return Speaker(actor=actor, party=Party.BUYER, name=told)
 
 
 def customer(buyer: Buyer) -> Speaker:
@@ -162,13 +184,11 @@ def customer(buyer: Buyer) -> Speaker:
     faults = Faults()
     name = inputs.name(faults, buyer.name, field="name")
     faults.raise_any()
-    link = buyer.link
-    actor = Actor(ActorKind.LINK, link.workspace_id, link_id=link.id)
     return Speaker(
-        actor=actor,
+        actor=proposal_links.customer(buyer.link),
         party=Party.BUYER,
         name=name,
-        link_id=link.id,
+        link_id=buyer.link.id,
         address=buyer.address,
         user_agent=buyer.user_agent,
     )

@@ -15,12 +15,12 @@ from domain.leads import tell
 from domain.negotiating import (
     Buyer,
     NegotiationOver,
-    NotNegotiable,
     Speaker,
     Table,
     customer,
+    hold,
     member,
-    refuse_unless_negotiable,
+    negotiable,
     sit_down,
     sit_down_as_buyer,
 )
@@ -30,11 +30,8 @@ from domain.preparations import Preparation
 from domain.unset import UNSET, Unset
 from models.base import uuid7
 from models.database import transaction
-from models.leads import Lead
 from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
 from models.proposal_links import Party
-from models.proposals import Proposal
-from models.selling import SellingSettings
 
 UNIQUE = {"negotiation_pkey": "id"}
 
@@ -78,26 +75,22 @@ async def open(  # noqa: A001
     faults = Faults()
     key = edits.new_id(faults, id)
     async with transaction():
-        known = await policy.get(actor, Proposal, proposal_id, field="proposalId")
-        lead = await policy.locked(actor, Lead, known.lead_id, field="proposalId")
-        policy.require(actor, Action.NEGOTIATE, lead)
-        proposal = await policy.locked(actor, Proposal, proposal_id, field="proposalId")
+        held = await hold(actor, proposal_id, field="proposalId")
+        proposal = held.proposal
         columns = preparations.check(faults, preparation)
         preparations.check_order(faults, columns)
         check_respond_by(faults, respond_by, now=now)
         faults.raise_any()
-        refuse_unless_negotiable(proposal)
-        if proposal.sent_id is None:
-            raise NotNegotiable(state="not sent")
+        sent = await negotiable(proposal)
         if await Negotiation.exists(proposal_id=proposal.id, state=NegotiationState.OPEN):
             raise NegotiationOpen(field="proposalId")
-        basis = await offer_terms.basis_of(proposal.sent_id)
+        basis = await offer_terms.basis_of(sent.id)
         negotiation = Negotiation(
             id=key,
             workspace_id=actor.workspace_id,
-            lead_id=lead.id,
+            lead_id=proposal.lead_id,
             proposal_id=proposal.id,
-            proposal_version_id=proposal.sent_id,
+            proposal_version_id=sent.id,
             turn=Party.BUYER,
             respond_by=respond_by,
             due_at=respond_by,
@@ -108,13 +101,12 @@ async def open(  # noqa: A001
         )
         with edits.collisions("negotiation", UNIQUE):
             await edits.insert(negotiation)
-            table = Table(lead=lead, proposal=proposal, negotiation=negotiation)
-            settings = await SellingSettings.get_or_none(workspace_id=actor.workspace_id)
-            terms = offer_terms.first_terms(basis, payment_days=settings.payment_days if settings else None)
+            table = Table(held=held, negotiation=negotiation)
+            terms = offer_terms.first_terms(basis, payment_days=held.settings.payment_days)
             first = new_offer(table, await member(actor), basis, terms, now=now)
             first.round, first.state = 0, OfferState.OPEN
             await edits.insert(first)
-            await tell(NegotiationOpened, actor, lead, table.facts(respond_by=respond_by), now=now)
+            await tell(NegotiationOpened, actor, held.lead, table.facts(respond_by=respond_by), now=now)
     return negotiation
 
 

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import orjson
 
-from domain import inputs, pricing
+from domain import inputs, pricing, proposal_lines
 from domain.errors import DomainError, Faults, Malformed, OutOfRange
 from domain.money import quantize
-from domain.pricing import Discount, Line, Totals
+from domain.pricing import Line, Totals
 from domain.unset import UNSET, Unset
 from models.proposals import ProposalLine, ProposalVersion
 
@@ -26,6 +26,8 @@ LONGEST_WORDS = 1_000
 LONGEST_FREE_TERM = 5_000
 MOST_PAYMENT_DAYS = 3_650
 HUNDRED = Decimal(100)
+# What an offer says of a line.
+OFFERED = ("quantity", "unit_price", "discount_percent", "discount_amount", "chosen")
 
 
 class UnknownLine(DomainError):
@@ -140,7 +142,7 @@ class Basis:
         """Return what terms come to; reductions are those from list prices, or from this version's own."""
         return pricing.total(
             [_line(line, mine) for line, mine in zip(self.lines, terms.lines, strict=True)],
-            discount=_discount(terms.discount_percent, terms.discount_amount),
+            discount=proposal_lines.discount_of(terms.discount_percent, terms.discount_amount),
             currency=self.currency,
             tax_inclusive=self.version.tax_inclusive,
             rounding=self.version.rounding,
@@ -153,10 +155,22 @@ class Basis:
         """Return the amount that both sides speak of: with tax where prices include it, else without."""
         return totals.total if self.version.tax_inclusive else totals.net
 
+    def drawn_up(self, terms: Terms) -> tuple[dict[str, Any], list[ProposalLine]]:
+        """Return what a version of these terms says otherwise, as columns, and its lines; what is dropped is gone."""
+        columns = {"discount_percent": terms.discount_percent, "discount_amount": terms.discount_amount}
+        lines = []
+        for line, mine in zip(proposal_lines.copied(self.lines), terms.lines, strict=True):
+            line.update_from_dict({name: getattr(mine, name) for name in OFFERED})
+            if mine.quantity:
+                lines.append(line)
+        for position, line in enumerate(lines):
+            line.position = position
+        return columns, lines
+
 
 async def basis_of(version_id: UUID) -> Basis:
     """Return a version with its lines."""
-    lines = await ProposalLine.filter(version_id=version_id).order_by("position", "id")
+    lines = await proposal_lines.of(version_id)
     return Basis(version=await ProposalVersion.get(id=version_id), lines=tuple(lines))
 
 
@@ -311,17 +325,13 @@ def _line(line: ProposalLine, terms: LineTerms) -> Line:
     return Line(
         quantity=terms.quantity,
         unit_price=terms.unit_price,
-        discount=_discount(terms.discount_percent, terms.discount_amount),
+        discount=proposal_lines.discount_of(terms.discount_percent, terms.discount_amount),
         tax_rate=line.tax_rate,
         unit_cost=line.unit_cost,
         list_price=line.unit_price if line.list_price is None else line.list_price,
         optional=line.optional,
         chosen=terms.chosen,
     )
-
-
-def _discount(percent: Decimal | None, amount: Decimal | None) -> Discount:
-    return Discount(percent=percent or Decimal(0), amount=amount or Decimal(0))
 
 
 def _plain(value: Decimal) -> Decimal:

@@ -20,16 +20,16 @@ from domain.negotiating import (
     Table,
     customer,
     member,
+    noting,
     sit_down,
     sit_down_as_buyer,
 )
 from domain.negotiations import check_respond_by, new_offer
-from domain.offer_terms import TermsChange
+from domain.offer_terms import Basis, Terms, TermsChange
 from domain.policy import Action
 from models.database import transaction
 from models.negotiations import Negotiation, Offer, OfferState
 from models.proposal_links import Party
-from models.selling import SellingSettings
 from models.users import Role
 
 MOST_ROUNDS = 200
@@ -76,6 +76,10 @@ class OwnOffer(DomainError):
     """You made this offer yourself: another manager or an admin has to approve it."""
 
 
+class NotForYou(DomainError):
+    """A rule of this workspace says that members of another role approve what goes so far."""
+
+
 class TooManyRounds(DomainError):
     """A negotiation has at most {limit} rounds: agree or break off."""
 
@@ -86,12 +90,13 @@ async def make(
     change: TermsChange,
     *,
     party: Party = Party.SELLER,
+    name: str | None = None,
     note: str | None = None,
     respond_by: datetime | None = None,
     round: int | None = None,
     now: datetime,
 ) -> Offer:
-    """Offer terms as a member: for the seller, or noting what the buyer has said elsewhere.
+    """Offer terms as a member: for the seller, or noting what the buyer, by this name, has said elsewhere.
 
     `round` is the one that it answers; the other side is asked to answer until `respond_by`. An offer of the seller's
     beyond the guard rails is HELD. One that only repeats the side's standing offer is that. Raises NotFound, Forbidden,
@@ -99,7 +104,7 @@ async def make(
     """
     async with transaction():
         table = await sit_down(actor, negotiation_id)
-        speaker = await member(actor, party=party)
+        speaker = await (member(actor) if party is Party.SELLER else noting(actor, table, name))
         return await _make(table, speaker, change, note=note, respond_by=respond_by, round=round, now=now)
 
 
@@ -142,11 +147,9 @@ async def _make(
         raise SameAsOffered(round=standing.round, field="terms")
     offer = new_offer(table, speaker, basis, terms, note=kept, now=now)
     offer.respond_by = respond_by
-    role = speaker.actor.role if speaker.party is Party.SELLER else None
-    offer.beyond = await _beyond(table, offer, role)
-    held = speaker.party is Party.SELLER and bool(offer.beyond)
+    offer.beyond = await _beyond(table, speaker, basis, terms, now=now)
     await _lapse_held(table)
-    if held:
+    if offer.beyond:
         await edits.insert(offer)
         await _tell(NegotiationOfferHeld, table, speaker.actor, offer, now=now)
     else:
@@ -191,6 +194,12 @@ async def approve(actor: Actor, offer_id: UUID, *, note: str | None = None, now:
             raise OfferNotHeld(field="offerId")
         basis = await offer_terms.basis_of(table.negotiation.proposal_version_id)
         guard_rails.check_walk_away(table.negotiation, basis.totals(offer_terms.load(offer.terms)))
+        found = guard_rails.load(offer.beyond)
+        if offer.party is Party.BUYER:
+            terms = offer_terms.load(offer.terms)
+            found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, role=None, now=now)
+        if not guard_rails.may_pass(actor, found, table.lead):
+            raise NotForYou(field="offerId")
         await edits.write(offer, {"decided_by_id": actor.user_id, "decided_at": now, "decision": kept})
         await _tell(NegotiationOfferApproved, table, actor, offer, now=now)
         if offer.state is OfferState.HELD:
@@ -223,14 +232,15 @@ async def _to_decide(actor: Actor, offer_id: UUID, note: str | None) -> tuple[Ta
     return table, offer, kept
 
 
-async def _beyond(table: Table, offer: Offer, role: Role | None) -> list[dict[str, object]]:
-    basis = await offer_terms.basis_of(table.negotiation.proposal_version_id)
-    totals = basis.totals(offer_terms.load(offer.terms))
-    if offer.party is Party.SELLER:
-        guard_rails.check_walk_away(table.negotiation, totals)
-    settings = await SellingSettings.get_or_none(workspace_id=offer.workspace_id)
-    limit = guard_rails.role_discount(settings, role)
-    return guard_rails.dump(guard_rails.beyond(table.negotiation, totals, role_discount=limit))
+async def _beyond(
+    table: Table, speaker: Speaker, basis: Basis, terms: Terms, *, now: datetime
+) -> list[dict[str, object]]:
+    """Return what a seller's offer goes beyond; a buyer may ask for anything. Raises BelowWalkAway."""
+    if speaker.party is Party.BUYER:
+        return []
+    guard_rails.check_walk_away(table.negotiation, basis.totals(terms))
+    role = speaker.actor.role
+    return guard_rails.dump(await guard_rails.beyond(table.held, table.negotiation, basis, terms, role=role, now=now))
 
 
 async def _lapse_held(table: Table) -> None:

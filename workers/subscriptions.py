@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from domain import (
     activity_events,
+    agreements,
     answers,
     api_keys,
     approvals,
@@ -134,6 +135,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     negotiations.NegotiationOpened: (),
     negotiations.NegotiationUpdated: (),
     negotiations.NegotiationBrokenOff: (),
+    agreements.NegotiationAgreed: (),
     negotiation_comments.NegotiationCommented: (),
     offers.NegotiationOfferMade: (),
     offers.NegotiationOfferHeld: (),

@@ -251,16 +251,16 @@ async def test_members_carry_on_what_they_may_see_and_negotiate() -> None:
 
 async def test_a_proposal_that_went_on_without_the_negotiation_is_not_negotiated_any_more() -> None:
     here = await sit_down()
-    await Proposal.filter(id=here.proposal.id).update(state=ProposalState.WITHDRAWN)
+    await ProposalVersion.filter(id=here.negotiation.proposal_version_id).update(state=ProposalState.WITHDRAWN)
 
     with pytest.raises(NotNegotiable, match="withdrawn"):
         await here.counter(off("5"))
 
     version = await ProposalVersion.get(id=here.negotiation.proposal_version_id)
     next_one = version.clone(pk=uuid7())
-    next_one.number = 2
+    next_one.number, next_one.state = 2, ProposalState.SENT
     await next_one.save(force_create=True)
-    await Proposal.filter(id=here.proposal.id).update(state=ProposalState.SENT, sent_id=next_one.id)
+    await Proposal.filter(id=here.proposal.id).update(sent_id=next_one.id)
     with pytest.raises(NotNegotiable, match="another version"):
         await here.counter(off("5"))
     assert await Offer.filter(negotiation_id=here.negotiation.id).count() == 1

@@ -1,0 +1,180 @@
+"""Agreements: one side takes the other's standing offer, and the next version of the proposal is what they agreed on.
+
+That counts as the buyer's acceptance of it: they have said so by their link, or a member has noted that they did, as
+the evidence tells.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain import edits, guard_rails, offer_terms, proposals
+from domain.actors import Actor
+from domain.errors import DomainError
+from domain.events import Event
+from domain.leads import tell
+from domain.negotiating import OTHER, SIDES, Buyer, Speaker, Table, customer, member, sit_down, sit_down_as_buyer
+from domain.negotiations import end
+from domain.offer_diffs import Telling
+from domain.offer_terms import Basis, Terms
+from domain.offers import NotYourTurn, OfferOvertaken
+from domain.words import best_language, words
+from models.base import uuid7
+from models.database import transaction
+from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
+from models.proposal_links import Evidence, EvidenceKind, Party
+from models.proposals import ProposalLine, ProposalVersion
+
+
+class NegotiationAgreed(Event):
+    name = "negotiation.agreed"
+    subject_type = "lead"
+
+
+class OfferNeedsApproval(DomainError):
+    """Round {round} goes beyond the guard rails: somebody has to approve it before you agree to it."""
+
+
+async def agree(actor: Actor, negotiation_id: UUID, *, round: int, now: datetime) -> Negotiation:
+    """Agree to the buyer's offer of a round, as a member; the same agreed to twice is agreed once.
+
+    Whoever may approve offers beyond the guard rails approves one by agreeing to it. Raises NotFound, Forbidden,
+    NegotiationOver, NotNegotiable, OfferOvertaken, NotYourTurn, OfferNeedsApproval, BelowWalkAway.
+    """
+    async with transaction():
+        return await _agree(await sit_down(actor, negotiation_id), await member(actor), round, now=now)
+
+
+async def accept(buyer: Buyer, *, round: int, negotiation_id: UUID | None = None, now: datetime) -> Negotiation:
+    """Agree to the seller's offer of a round, as the buyer; the same agreed to twice is agreed once.
+
+    Raises EndedLink, NegotiationOver, NotNegotiable, OfferOvertaken, NotYourTurn, and faults of the name.
+    """
+    async with transaction():
+        table = await sit_down_as_buyer(buyer.link, negotiation_id=negotiation_id, now=now)
+        return await _agree(table, customer(buyer), round, now=now)
+
+
+async def _agree(table: Table, speaker: Speaker, round: int, *, now: datetime) -> Negotiation:
+    negotiation, party = table.negotiation, speaker.party
+    if await _has_agreed(negotiation, party, round):
+        return negotiation
+    standing = await table.standing()
+    if standing.round != round:
+        raise OfferOvertaken(round=standing.round, field="round")
+    if standing.party is party:
+        raise NotYourTurn(side=SIDES[OTHER[party]], round=round)
+    basis = await offer_terms.basis_of(negotiation.proposal_version_id)
+    terms = offer_terms.load(standing.terms)
+    if party is Party.SELLER:
+        await _check_rails(table, speaker.actor, basis, standing, terms, now=now)
+    await edits.write(standing, {"state": OfferState.AGREED})
+    first = await Offer.get(negotiation_id=negotiation.id, round=0)
+    columns, lines = basis.drawn_up(terms)
+    columns["terms"] = written(basis, offer_terms.load(first.terms), terms)
+    version = await proposals.agree(speaker.actor, table.held, columns, lines, now=now)
+    await end(table, NegotiationState.AGREED, by=party, agreed_version_id=version.id, now=now)
+    await _keep_evidence(table, speaker, standing, version, lines, now=now)
+    told = table.facts(
+        proposal_version_id=version.id,
+        offer_id=standing.id,
+        party=party.value,
+        round=round,
+        net=version.net,
+        total=version.total,
+        currency=version.currency,
+    )
+    await tell(NegotiationAgreed, speaker.actor, table.lead, told, now=now)
+    return negotiation
+
+
+async def _has_agreed(negotiation: Negotiation, party: Party, round: int) -> bool:
+    """Say whether this side has agreed to this round already."""
+    if negotiation.state is not NegotiationState.AGREED or negotiation.ended_by is not party:
+        return False
+    return await Offer.exists(negotiation_id=negotiation.id, round=round, state=OfferState.AGREED)
+
+
+async def _check_rails(
+    table: Table, actor: Actor, basis: Basis, standing: Offer, terms: Terms, *, now: datetime
+) -> None:
+    """Check that the seller may agree to a buyer's offer, and note who let it pass that goes too far."""
+    guard_rails.check_walk_away(table.negotiation, basis.totals(terms))
+    role = actor.role
+    found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, role=role, now=now)
+    if not found or standing.decided_by_id is not None:
+        return
+    if not guard_rails.may_pass(actor, found, table.lead):
+        raise OfferNeedsApproval(round=standing.round, field="round")
+    decided = {"decided_by_id": actor.user_id, "decided_at": now, "beyond": guard_rails.dump(found)}
+    await edits.write(standing, decided)
+
+
+def written(basis: Basis, first: Terms, terms: Terms) -> str | None:
+    """Return the terms of an agreed version: the proposal's own, then what was agreed on beside its prices."""
+    told = Telling(basis, words(best_language(basis.version.language)))
+    said, parts = told.said, [basis.version.terms] if basis.version.terms else []
+    beside = []
+    if terms.delivery_on or terms.delivery:
+        beside.append(f"{said('Delivery')}: {told.delivery(terms)}")
+    if (terms.payment_days, terms.payment) != (first.payment_days, first.payment):
+        beside.append(f"{said('Payment')}: {told.payment(terms)}")
+    beside += [f"{term.label}: {term.text}" for term in terms.free]
+    return "\n\n".join([*parts, "\n".join(beside)] if beside else parts) or None
+
+
+async def _keep_evidence(
+    table: Table,
+    speaker: Speaker,
+    offer: Offer,
+    version: ProposalVersion,
+    lines: Sequence[ProposalLine],
+    *,
+    now: datetime,
+) -> None:
+    """Keep what each side has said: one by offering these terms, the other by agreeing to them.
+
+    AGREED is to the terms, by their hash; the buyer's is also their acceptance of the version that is made of them.
+    """
+    names = ("party", "name", "user_id", "link_id", "address", "user_agent")
+    offered = {name: getattr(offer, name) for name in names}
+    told: dict[str, Any] = {
+        "negotiation_id": str(table.negotiation.id),
+        "offer_id": str(offer.id),
+        "round": offer.round,
+    }
+    for who, said_at in ((offered, offer.created_at), (speaker.evidence, now)):
+        facts = told | {"said_at": said_at.isoformat(), "version_sha256": version.sha256}
+        await _keep(table, EvidenceKind.AGREED, who, version, offer.sha256, facts, now=now)
+        if who["party"] is Party.BUYER:
+            assert version.sha256
+            options = [str(line.key) for line in lines if line.optional and line.chosen]
+            facts = told | {"options": options, "net": str(version.net), "tax": str(version.tax)}
+            await _keep(table, EvidenceKind.ACCEPTED, who, version, version.sha256, facts, now=now)
+
+
+async def _keep(
+    table: Table,
+    kind: EvidenceKind,
+    who: dict[str, Any],
+    version: ProposalVersion,
+    sha256: str,
+    facts: dict[str, Any],
+    *,
+    now: datetime,
+) -> None:
+    evidence = Evidence(
+        id=uuid7(),
+        workspace_id=table.lead.workspace_id,
+        kind=kind,
+        proposal_id=table.proposal.id,
+        version_id=version.id,
+        lead_id=table.lead.id,
+        sha256=sha256,
+        total=version.total,
+        facts=facts,
+        created_at=now,
+        **who,
+    )
+    await edits.insert(evidence)
