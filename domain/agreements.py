@@ -19,6 +19,7 @@ from domain.negotiations import end
 from domain.offer_diffs import Telling
 from domain.offer_terms import Basis, Terms
 from domain.offers import NotYourTurn, OfferOvertaken
+from domain.proposal_answers import ProposalAccepted
 from domain.words import best_language, words
 from models.base import uuid7
 from models.database import transaction
@@ -75,17 +76,11 @@ async def _agree(table: Table, speaker: Speaker, round: int, *, now: datetime) -
     columns["terms"] = written(basis, offer_terms.load(first.terms), terms)
     version = await proposals.agree(speaker.actor, table.held, columns, lines, now=now)
     await end(table, NegotiationState.AGREED, by=party, agreed_version_id=version.id, now=now)
-    await _keep_evidence(table, speaker, standing, version, lines, now=now)
-    told = table.facts(
-        proposal_version_id=version.id,
-        offer_id=standing.id,
-        party=party.value,
-        round=round,
-        net=version.net,
-        total=version.total,
-        currency=version.currency,
-    )
+    accepted = await _keep_evidence(table, speaker, standing, version, lines, now=now)
+    told = table.held.facts(negotiation_id=negotiation.id, offer_id=standing.id, party=party.value, round=round)
     await tell(NegotiationAgreed, speaker.actor, table.lead, told, now=now)
+    told = table.held.facts(negotiation_id=negotiation.id, evidence_id=accepted.id, **_of_options(accepted))
+    await tell(ProposalAccepted, speaker.actor, table.lead, told, now=now)
     return negotiation
 
 
@@ -132,10 +127,11 @@ async def _keep_evidence(
     lines: Sequence[ProposalLine],
     *,
     now: datetime,
-) -> None:
+) -> Evidence:
     """Keep what each side has said: one by offering these terms, the other by agreeing to them.
 
-    AGREED is to the terms, by their hash; the buyer's is also their acceptance of the version that is made of them.
+    AGREED is to the terms, by their hash; the buyer's is also their acceptance of the version that is made of them,
+    which is returned.
     """
     names = ("party", "name", "user_id", "link_id", "address", "user_agent")
     offered = {name: getattr(offer, name) for name in names}
@@ -144,6 +140,7 @@ async def _keep_evidence(
         "offer_id": str(offer.id),
         "round": offer.round,
     }
+    accepted: Evidence | None = None
     for who, said_at in ((offered, offer.created_at), (speaker.evidence, now)):
         facts = told | {"said_at": said_at.isoformat(), "version_sha256": version.sha256}
         await _keep(table, EvidenceKind.AGREED, who, version, offer.sha256, facts, now=now)
@@ -151,7 +148,14 @@ async def _keep_evidence(
             assert version.sha256
             options = [str(line.key) for line in lines if line.optional and line.chosen]
             facts = told | {"options": options, "net": str(version.net), "tax": str(version.tax)}
-            await _keep(table, EvidenceKind.ACCEPTED, who, version, version.sha256, facts, now=now)
+            accepted = await _keep(table, EvidenceKind.ACCEPTED, who, version, version.sha256, facts, now=now)
+    assert accepted
+    return accepted
+
+
+def _of_options(accepted: Evidence) -> dict[str, Any]:
+    """Return what an acceptance says of what was chosen."""
+    return {name: accepted.facts[name] for name in ("options", "tax")}
 
 
 async def _keep(
@@ -163,7 +167,7 @@ async def _keep(
     facts: dict[str, Any],
     *,
     now: datetime,
-) -> None:
+) -> Evidence:
     evidence = Evidence(
         id=uuid7(),
         workspace_id=table.lead.workspace_id,
@@ -178,3 +182,4 @@ async def _keep(
         **who,
     )
     await edits.insert(evidence)
+    return evidence

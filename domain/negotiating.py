@@ -86,7 +86,9 @@ class Table:
         return self.held.proposal
 
     def facts(self, **more: Any) -> dict[str, Any]:
-        return {"negotiation_id": self.negotiation.id, "proposal_id": self.proposal.id, **more}
+        """Return what events say of the negotiation."""
+        known = {"proposal_id": self.proposal.id, "proposal_number": self.proposal.number}
+        return {"negotiation_id": self.negotiation.id, **known, **more}
 
     async def standing(self) -> Offer:
         """Return the offer that the side whose turn it is has to answer; raises NegotiationOver and NotNegotiable."""

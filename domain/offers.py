@@ -255,7 +255,8 @@ async def _tell(event: type[Event], table: Table, actor: Actor, offer: Offer, *,
         party=offer.party.value,
         round=offer.round,
         total=offer.total,
-        currency=table.proposal.currency,
+        net=offer.net,
+        currency_code=table.proposal.currency,
         respond_by=offer.respond_by,
     )
     await tell(event, actor, table.lead, told, now=now)

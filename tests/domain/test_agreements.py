@@ -78,8 +78,9 @@ async def test_the_buyer_agrees_and_the_next_version_says_what_was_agreed() -> N
         OfferState.COUNTERED,
         OfferState.AGREED,
     ]
-    told = (await events(here.lead.id))[-1]
+    told, accepted = (await events(here.lead.id))[-2:]
     assert (told.name, told.data["total"], told.data["round"]) == ("negotiation.agreed", "1499.4", 2)
+    assert (accepted.name, accepted.data["negotiation_id"]) == ("proposal.accepted", str(here.negotiation.id))
 
 
 async def test_both_sides_evidence_is_kept_by_the_hash_of_the_terms() -> None:
@@ -259,6 +260,7 @@ async def consistent(here: Sitting) -> Negotiation:
     versions = await ProposalVersion.filter(proposal_id=here.proposal.id).count()
     agreed = now.state is NegotiationState.AGREED
     assert names.count("negotiation.agreed") == (1 if agreed else 0)
+    assert names.count("proposal.accepted") == (1 if agreed else 0)
     assert names.count("negotiation.broken_off") == (1 if now.state is NegotiationState.BROKEN_OFF else 0)
     assert versions == (2 if agreed else 1)
     assert sum(offer.state is OfferState.AGREED for offer in made) == (1 if agreed else 0)
