@@ -11,7 +11,7 @@ from domain.learning.columns import Column, Floats
 from domain.learning.kinds import ColumnKind
 from domain.scoring import fields
 from domain.scoring.extraction import Activities, Known
-from domain.scoring.rules import Condition, Dimension, Rules, Check
+from domain.scoring.rules import Check, Condition, Dimension, Rules
 from models.leads import Grade
 
 GRADES = (Grade.A, Grade.B, Grade.C, Grade.D)

@@ -13,7 +13,7 @@ from domain.learning import columns
 from domain.learning.columns import Column
 from domain.scoring import judging
 from domain.scoring.extraction import Activities, Known
-from domain.scoring.rules import Condition, Dimension, Group, Rule, Rules, Check
+from domain.scoring.rules import Check, Condition, Dimension, Group, Rule, Rules
 from models.leads import Grade
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
