@@ -22,7 +22,10 @@ from models.leads import Lead, LeadStatus
 from models.users import Role
 
 ROLE = "SELECT role FROM membership WHERE workspace_id = $1 AND user_id = $2"
-FORMER = "SELECT user_id FROM membership WHERE workspace_id = $1 AND user_id = ANY($2::uuid[]) AND active AND role <> 'VIEWER'"
+FORMER = """
+SELECT user_id FROM membership
+WHERE workspace_id = $1 AND user_id = ANY($2::uuid[]) AND active AND role <> 'VIEWER'
+"""
 
 
 class LeadHandedOver(Event):

@@ -12,7 +12,7 @@ from domain import bulks, closings, hand_overs, leads, notifications, policy
 from domain.actors import Actor
 from domain.bulks import Work
 from domain.closings import WhyMissing
-from domain.edits import OwnerInactive
+from domain.edits import OwnerInactive, OwnerViewer
 from domain.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Required, Stale, TooLong
 from domain.hand_overs import AlreadyHandedOver, NotHandedOver, ReceiverMayNotAccept, ReceiverOwnsIt
 from domain.moves import LeadNotOpen
@@ -161,10 +161,11 @@ async def test_who_hands_over_what_to_whom() -> None:
     admin, marketer, rep = await people()
     row = await lead(marketer)
     viewer, gone = await member(Role.VIEWER, of=admin), await member(Role.REP, of=admin, active=False)
-    stranger = await seller()
+    stranger, other = await seller(), await member(Role.MARKETER, of=admin)
 
     for actor, to, error in (
-        (marketer, viewer, ReceiverMayNotAccept),
+        (marketer, viewer, OwnerViewer),
+        (marketer, other, ReceiverMayNotAccept),
         (marketer, gone, OwnerInactive),
         (marketer, stranger, NotFound),
         (viewer, rep, Forbidden),
