@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, localcontext
 
 from domain.money import minor_unit
-from models.selling import Rounding
+from models.selling import Rounding as Rounding
 
 ZERO, HUNDRED = Decimal(0), Decimal(100)
 PERCENT_PLACES = Decimal("0.0001")

@@ -45,8 +45,8 @@ COLUMNS = {
     "amount": "numeric",
 }
 INSERT = f"""
-INSERT INTO proposal_line (workspace_id, lead_id, version_id, {", ".join(COLUMNS)})
-SELECT $1, $2, $3, new.* FROM unnest({", ".join(f"${at}::{kind}[]" for at, kind in enumerate(COLUMNS.values(), 4))})
+INSERT INTO proposal_line (workspace_id, lead_id, version_id, currency, {", ".join(COLUMNS)})
+SELECT $1, $2, $3, $4, new.* FROM unnest({", ".join(f"${at}::{kind}[]" for at, kind in enumerate(COLUMNS.values(), 5))})
 AS new
 """
 # What two lines are compared by; what follows from it, and their places, are no difference.
@@ -185,12 +185,14 @@ async def write(version: ProposalVersion, lines: Sequence[ProposalLine], *, anew
     """Write all lines of a version; not `anew`, they replace what it had."""
     for line in lines:
         line.version_id, line.workspace_id, line.lead_id = version.id, version.workspace_id, version.lead_id
+        line.currency = version.currency
     client = connected()
     if not anew:
         await client.fetch(REMOVE, [version.id])
     if lines:
         columns = [[getattr(line, name) for line in lines] for name in COLUMNS]
-        await client.fetch(INSERT, [version.workspace_id, version.lead_id, version.id, *columns])
+        shared = [version.workspace_id, version.lead_id, version.id, version.currency]
+        await client.fetch(INSERT, [*shared, *columns])
 
 
 def copied(lines: Sequence[ProposalLine]) -> list[ProposalLine]:

@@ -105,10 +105,15 @@ RULES: Mapping[Move, Rule] = {
 }
 
 
+def may(actor: Actor, state: ProposalState, move: Move) -> bool:
+    """Say whether this actor may make a move from a state, whatever else forbids it."""
+    return state in RULES[move].before and bool(RULES[move].who & WHO[actor.kind])
+
+
 def check(actor: Actor, state: ProposalState, move: Move) -> Rule:
     """Return the rule of a move that this actor may make from a state; raises ProposalStateRefused."""
     rule = RULES[move]
-    if state not in rule.before or not rule.who & WHO[actor.kind]:
+    if not may(actor, state, move):
         raise ProposalStateRefused(done=rule.done, state=state.value)
     return rule
 

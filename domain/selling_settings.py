@@ -26,7 +26,14 @@ COLOR = re.compile(r"#[0-9a-f]{6}")
 OWN = "SELECT {columns} FROM selling_settings WHERE workspace_id = $1"
 PLAIN = ("rounding", "tax_inclusive", "won_at")
 FOLLOWS = ("follows_proposal", "follows_negotiation", "follows_agreement", "value_follows")
-DAYS = {"validity_days": 1, "payment_days": 0}
+# Whole numbers that people set, with their ends; a reminder of 0 days is never sent.
+NUMBERS = {
+    "validity_days": (1, MOST_DAYS),
+    "payment_days": (0, MOST_DAYS),
+    "validity_reminder_days": (0, 365),
+    "payment_reminder_days": (1, 365),
+    "most_payment_reminders": (0, 20),
+}
 # What is said of the seller, and how long it may be.
 SELLER = {"name": inputs.NAME_LIMIT, "tax_number": 50, "bank": 1_000}
 
@@ -66,6 +73,9 @@ class SellingDetails:
     follows_negotiation: bool | Unset | None = UNSET
     follows_agreement: bool | Unset | None = UNSET
     value_follows: bool | Unset | None = UNSET
+    validity_reminder_days: int | Unset | None = UNSET
+    payment_reminder_days: int | Unset | None = UNSET
+    most_payment_reminders: int | Unset | None = UNSET
 
 
 async def of(workspace_id: UUID) -> SellingSettings:
@@ -121,11 +131,11 @@ async def change(actor: Actor, row: SellingSettings, columns: Mapping[str, Any],
 
 def _checked(faults: Faults, details: SellingDetails) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    for name in (*PLAIN, *FOLLOWS, *DAYS):
+    for name in (*PLAIN, *FOLLOWS, *NUMBERS):
         if (value := getattr(details, name)) is not UNSET:
             columns[name] = SellingSettings._meta.fields_map[name].default if value is None else value
-    for name, least in DAYS.items():
-        inputs.whole(faults, columns.get(name), field=edits.camel(name), least=least, most=MOST_DAYS)
+    for name, (least, most) in NUMBERS.items():
+        inputs.whole(faults, columns.get(name), field=edits.camel(name), least=least, most=most)
     if not isinstance(details.tax_rate, Unset):
         columns["tax_rate"] = inputs.percent(faults, details.tax_rate, field="taxRate") or Decimal(0)
     if details.terms is not UNSET:

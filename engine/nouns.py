@@ -326,7 +326,11 @@ NOUNS: dict[type[Model], Noun] = {
             Proposal,
             search="search_words({alias}.number || ' ' || {alias}.title)",
             searched=("number", "title"),
-            links={"lead": Link(Lead, ours="lead_id"), "contact": Link(Contact, ours="contact_id")},
+            links={
+                "lead": Link(Lead, ours="lead_id"),
+                "company": Link(Company, ours="lead_id", through=Lead, through_ours="id", through_theirs="company_id"),
+                "contact": Link(Contact, ours="contact_id"),
+            },
             live=LIVE_WITH_LEAD,
         ),
         Noun(ProposalVersion, live=WITH_PROPOSAL),

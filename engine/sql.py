@@ -227,7 +227,7 @@ def _exists(noun: Noun, name: str, inner: Condition, actor: Actor, params: Param
         return f"EXISTS (SELECT FROM {other.table} {theirs} WHERE {' AND '.join(tests)})"
     through = f"{alias}t"
     join = f'JOIN {other.table} {theirs} ON {theirs}.id = {through}."{link.through_theirs}"'
-    tests.insert(0, f'{through}."{link.through_ours}" = {alias}.id')
+    tests.insert(0, f'{through}."{link.through_ours}" = {alias}."{link.ours}"')
     return f'EXISTS (SELECT FROM "{link.through._meta.db_table}" {through} {join} WHERE {" AND ".join(tests)})'
 
 

@@ -450,6 +450,7 @@ class Migration(migrations.Migration):
                 ),
                 ("key", fields.UUIDField()),
                 ("position", fields.IntField()),
+                ("currency", fields.CharField(max_length=3)),
                 (
                     "product",
                     fields.ForeignKeyField(

@@ -130,6 +130,7 @@ class ProposalLine(WorkspaceRow):
     lead: fields.ForeignKeyRelation[Lead] = fields.ForeignKeyField("models.Lead", related_name=False)
     key = fields.UUIDField()
     position = fields.IntField()
+    currency = fields.CharField(max_length=3)
     product_id: UUID | None
     product: fields.ForeignKeyNullableRelation[Product] = fields.ForeignKeyField(
         "models.Product", related_name=False, null=True, on_delete=fields.SET_NULL

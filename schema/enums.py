@@ -17,6 +17,7 @@ from models.follow_ups import FollowUpKind, FollowUpStatus, PlanAnchor, PlanTrig
 from models.imports import ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.needs import NeedKind
+from models.selling import Rounding
 from models.stages import MoveRequestStatus, StageKind
 from models.timeline import TimelineKind
 from models.users import Role, Visibility
@@ -250,4 +251,10 @@ described(
     DISTRIBUTOR="Distributors who are given leads by manufacturers, to be looked through first.",
     SUBSCRIPTION="Software and other subscriptions, from trial to onboarding.",
     SERVICES="Agencies and other services, project by project.",
+)
+described(
+    Rounding,
+    "Where halves of a currency's smallest unit go.",
+    HALF_UP="Away from zero.",
+    HALF_EVEN="To the even neighbour.",
 )

@@ -49,6 +49,7 @@ REFERENCES = {
     "answers": "QualificationCriterion",
     "competitors": "Competitor",
     "contacts": "Contact",
+    "contact_id": "Contact",
 }
 # How changes of custom fields begin; what follows is the key that the field had then.
 CUSTOM = "custom."
@@ -64,6 +65,7 @@ ABOUT = {
     "response_id": "SurveyResponse",
     "hand_over_id": "HandOver",
     "request_id": "MoveRequest",
+    "proposal_id": "Proposal",
 }
 # What has events of its own, beside leads, companies and contacts.
 SUBJECTS = {"need": "Need", "bulk": "Bulk", "import": "Import", "survey_dispatch": "SurveyDispatch"}

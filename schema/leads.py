@@ -63,6 +63,7 @@ from schema.filters import (
 from schema.follow_ups import follow_ups_by
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
+from schema.proposals import proposals_by
 from schema.qualification import LeadQualification, qualification_of
 from schema.scalars import Money
 from schema.surveys import dispatches_by
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from schema.needs import Need
     from schema.pipelines import Pipeline
     from schema.products import Product
+    from schema.proposals import Proposal, ProposalFilter
     from schema.stages import Stage
     from schema.surveys import SurveyDispatch
     from schema.timeline import TimelineEntry
@@ -329,6 +331,9 @@ class Lead(Node):
     follow_ups: Connection[Annotated["FollowUp", strawberry.lazy("schema.follow_ups")]] = follow_ups_by(
         "lead_id", "What is and was to be done for it, the first due first."
     )
+    proposals: Connection[Annotated["Proposal", strawberry.lazy("schema.proposals")]] = proposals_by(
+        "lead_id", "What it was and is offered, the newest first."
+    )
     watchers: Connection[Annotated["User", strawberry.lazy("schema.users")]] = watchers_of_lead()
     viewer_watches: bool = viewer_watches()
     competitors: Connection[Annotated["LeadCompetitor", strawberry.lazy("schema.competitors")]] = connection(
@@ -462,6 +467,9 @@ class LeadFilter:
     )
     follow_ups: ListFilter[Annotated["FollowUpFilter", strawberry.lazy("schema.follow_ups")]] | None = through(
         "By what is and was to be done for it.", "followUps"
+    )
+    proposals: ListFilter[Annotated["ProposalFilter", strawberry.lazy("schema.proposals")]] | None = through(
+        "By what it was and is offered.", "proposals"
     )
     competitors: ListFilter[Annotated["CompetitorFilter", strawberry.lazy("schema.competitors")]] | None = through(
         "By the competitors in play.", "competitors"

@@ -1,5 +1,6 @@
 """What can be done with products, in the schema: translate in, translate out."""
 
+from decimal import Decimal
 from typing import Annotated, ClassVar
 
 import strawberry
@@ -22,6 +23,9 @@ class ProductFields(MutationInput):
     family: str | None = optional("The series or family that it belongs to, at most 200 characters.")
     description: str | None = optional("More about it, at most 20,000 characters.")
     price: MoneyInput | None = optional("What one costs.")
+    cost: MoneyInput | None = optional("What one costs the seller, which no customer sees.")
+    tax_rate: Decimal | None = optional("The rate of its tax in percent; null: the workspace's usual one.")
+    unit: str | None = optional("What is counted, such as piece or hour, at most 50 characters.")
     external_refs: list[ExternalRefInput] = strawberry.field(
         default_factory=list, description="What other systems call it, besides what is known; at most 50."
     )
@@ -66,6 +70,9 @@ def _details(input: CreateProductInput | UpdateProductInput) -> ProductDetails:
         family=given(input.family),
         description=given(input.description),
         price=money_of(input.price),
+        cost=money_of(input.cost),
+        tax_rate=given(input.tax_rate),
+        unit=given(input.unit),
     )
 
 

@@ -1,6 +1,7 @@
 """Products in the schema."""
 
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,11 @@ class Product(Node):
     family: str | None = column("The series or family that it belongs to.")
     description: str | None = column("More about it.")
     price: Money | None = group(Money, "What one costs.", amount="price", currency_code="price_currency")
+    cost: Money | None = group(
+        Money, "What one costs the seller, which no customer sees.", amount="cost", currency_code="cost_currency"
+    )
+    tax_rate: Decimal | None = column("The rate of its tax in percent; null: the workspace's usual one.")
+    unit: str | None = column("What is counted, such as piece or hour.")
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made known.")
     archived_at: datetime | None = column("When it was archived; null while it is sold.")

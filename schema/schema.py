@@ -51,6 +51,8 @@ from schema.pipeline_mutations import PipelineMutations, StageMutations
 from schema.pipelines import PipelineQueries
 from schema.product_mutations import ProductMutations
 from schema.products import ProductQueries
+from schema.proposal_mutations import ProposalMutations
+from schema.proposals import ProposalQueries
 from schema.qualification import QualificationQueries
 from schema.qualification_mutations import QualificationMutations
 from schema.reminder_settings import ReminderSettingsMutations, ReminderSettingsQueries
@@ -59,6 +61,7 @@ from schema.saved_view_mutations import SavedViewMutations
 from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
 from schema.search import SearchQueries
+from schema.selling_settings import SellingSettingsMutations, SellingSettingsQueries
 from schema.sessions import SessionMutations, SessionQueries
 from schema.stages import StageQueries
 from schema.summaries import SummaryQueries
@@ -101,10 +104,12 @@ class Query(
     NotificationQueries,
     PipelineQueries,
     ProductQueries,
+    ProposalQueries,
     ReminderQueries,
     ReminderSettingsQueries,
     SavedViewQueries,
     SearchQueries,
+    SellingSettingsQueries,
     QualificationQueries,
     SessionQueries,
     StageQueries,
@@ -148,8 +153,10 @@ class Mutation(
     NotificationMutations,
     PipelineMutations,
     ProductMutations,
+    ProposalMutations,
     ReminderSettingsMutations,
     SavedViewMutations,
+    SellingSettingsMutations,
     QualificationMutations,
     SessionMutations,
     StageMutations,

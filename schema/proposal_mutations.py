@@ -1,0 +1,442 @@
+"""What can be done with proposals and the rules of their approval, in the schema: translate in, translate out."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError
+
+from domain import approvals, proposals
+from domain.approvals import RuleDetails
+from domain.proposal_lines import Discount, LineDetails
+from domain.proposals import ProposalDetails, Section
+from domain.unset import UNSET, Unset
+from models.proposals import ApprovalKind
+from models.users import Role
+from schema import ids
+from schema.context import Info
+from schema.errors import MutationInput, Payload, reports_user_errors
+from schema.fields import given, given_id, optional, shown
+from schema.inputs import about, amount_of, expected_version, money_of, own_id, unless_null
+from schema.proposals import ApprovalRule, Proposal
+from schema.scalars import CurrencyCode, LanguageTag, MoneyInput
+
+
+@strawberry.input(description="What goes off: in percent or as an amount, one of the two.")
+class ProposalDiscountInput:
+    percent: Decimal | None = strawberry.field(default=None, description="In percent, from 0 to 100.")
+    amount: MoneyInput | None = strawberry.field(default=None, description="As an amount in the proposal's currency.")
+
+
+@strawberry.input(description="A part of a proposal in words: plain text, in which markup means nothing.")
+class ProposalSectionInput:
+    heading: str = strawberry.field(description="What stands above it, at most 200 characters.")
+    text: str | None = strawberry.field(default=None, description="What it says, at most 20,000 characters.")
+    need_id: strawberry.ID | None = strawberry.field(default=None, description="The need of the lead that it answers.")
+    difference: str | None = strawberry.field(
+        default=None, description="What sets us apart in that, at most 20,000 characters."
+    )
+
+
+@strawberry.input(
+    description="A line of a proposal. What is left out is as it was in the line of this key, else as its product says."
+)
+class ProposalLineInput:
+    key: strawberry.ID | None = strawberry.field(
+        default=None, description="The key of a known line, which keeps it; left out, the line is new."
+    )
+    product_id: strawberry.ID | None = optional("The product; null for something in words.")
+    name: str | None = optional("What it is, at most 200 characters.")
+    description: str | None = optional("More about it, at most 20,000 characters.")
+    unit: str | None = optional("What is counted, at most 50 characters.")
+    quantity: Decimal | None = optional("How many, above 0 and with at most four decimals; null is 1.")
+    unit_price: MoneyInput | None = optional("What one costs, in the proposal's currency.")
+    discount: ProposalDiscountInput | None = optional("What goes off all of them.")
+    tax_rate: Decimal | None = optional("The rate of tax in percent; null is the workspace's usual one.")
+    unit_cost: MoneyInput | None = optional("What one costs the seller, in the proposal's currency.")
+    optional: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Whether the customer may choose it; null is false."
+    )
+    chosen: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Whether an optional line counts from the first; null is false."
+    )
+
+
+@strawberry.input(description="What people say of a proposal.")
+class ProposalFields(MutationInput):
+    contact_id: strawberry.ID | None = optional("Who receives it; at first the lead's primary contact.")
+    language: LanguageTag | None = optional("The language of its documents; null is the workspace's.")
+    valid_until: date | None = optional("The last day on which it can be accepted; null: it does not expire.")
+    terms: str | None = optional("On which terms, at most 20,000 characters.")
+    discount: ProposalDiscountInput | None = optional("What goes off the whole; never more than there is.")
+    sections: list[ProposalSectionInput] | None = optional("What it says in words, as a whole: at most 50.")
+
+
+@strawberry.input(description="A proposal to make; what is left out is as the lead and the workspace's settings say.")
+class CreateProposalInput(ProposalFields):
+    id: strawberry.ID | None = own_id()
+    lead_id: strawberry.ID = strawberry.field(description="To whom it is made.")
+    title: str | None = optional("What stands above it, at most 200 characters; at first the lead's title.")
+    currency_code: CurrencyCode | None = strawberry.field(
+        default=None, description="The currency of all its amounts, which stays; null is the lead's."
+    )
+    lines: list[ProposalLineInput] = strawberry.field(
+        default_factory=list, description="Its lines: at most 1,000; setProposalLines sets them later."
+    )
+
+
+@strawberry.input(
+    description="A change of a proposal; what is left out stays as it is, null clears. Of a proposal that was sent it "
+    "makes a draft of the next version."
+)
+class UpdateProposalInput(ProposalFields):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    title: str | None = optional("What stands above it, at most 200 characters.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(
+    description="All lines of a proposal; known ones that are not among them go. Of a proposal that was sent it makes "
+    "a draft of the next version."
+)
+class SetProposalLinesInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    lines: list[ProposalLineInput] = strawberry.field(description="Its lines in their order: at most 1,000.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A draft for whose approval somebody asks.")
+class RequestProposalApprovalInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A proposal to approve.")
+class ApproveProposalInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    note: str | None = strawberry.field(default=None, description="What to say to it, at most 20,000 characters.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A proposal to reject.")
+class RejectProposalInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    note: str = strawberry.field(description="Why, at most 20,000 characters.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A proposal to send.")
+class SendProposalInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A proposal to take back.")
+class WithdrawProposalInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    reason: str | None = strawberry.field(default=None, description="Why, at most 20,000 characters.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A proposal to delete, which was never sent.")
+class DeleteProposalInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The proposal.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A rule of approval to add.")
+class CreateApprovalRuleInput(MutationInput):
+    id: strawberry.ID | None = own_id()
+    kind: ApprovalKind = strawberry.field(description="What it looks at.")
+    threshold: Decimal = strawberry.field(
+        description="Over or under what: percent, or an amount in the workspace's base currency."
+    )
+    roles: list[Role] = strawberry.field(description="Members of which roles may approve: one at least.")
+
+
+@strawberry.input(description="A change of a rule of approval; what is left out stays as it is, null changes nothing.")
+class UpdateApprovalRuleInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The rule.")
+    kind: ApprovalKind | None = optional("What it looks at.")
+    threshold: Decimal | None = optional("Over or under what.")
+    roles: list[Role] | None = optional("Members of which roles may approve: one at least.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="A rule of approval to use no more.")
+class ArchiveApprovalRuleInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The rule.")
+    expected_version: int | None = expected_version()
+
+
+@strawberry.input(description="An archived rule of approval to use again.")
+class RestoreApprovalRuleInput(MutationInput):
+    id: strawberry.ID = strawberry.field(description="The rule.")
+
+
+@strawberry.type(description="A proposal after a mutation.")
+class ProposalPayload(Payload):
+    stale_field: ClassVar[str] = "proposal"
+    proposal: Proposal | None = strawberry.field(
+        default=None, description="The proposal; the current one where the edit was stale, else null on errors."
+    )
+
+
+@strawberry.type(description="A deleted proposal.")
+class DeleteProposalPayload(ProposalPayload):
+    deleted_proposal_id: strawberry.ID | None = strawberry.field(default=None, description="The id of what is gone.")
+
+
+@strawberry.type(description="A rule of approval after a mutation.")
+class ApprovalRulePayload(Payload):
+    stale_field: ClassVar[str] = "approval_rule"
+    approval_rule: ApprovalRule | None = strawberry.field(
+        default=None, description="The rule; the current one where the edit was stale, else null on errors."
+    )
+
+
+def discount_of(value: Any) -> Discount | Unset | None:
+    """Return an optional discount as the domain takes it."""
+    if value is None or value is strawberry.UNSET:
+        return None if value is None else UNSET
+    said: ProposalDiscountInput = value
+    return Discount(percent=said.percent, amount=amount_of(said.amount))
+
+
+def lines_of(given_lines: Sequence[ProposalLineInput]) -> list[LineDetails]:
+    """Return lines as the domain takes them."""
+    return [
+        LineDetails(
+            key=_key(line.key, f"lines.{at}.key"),
+            product_id=given_id(line.product_id, "Product", field=f"lines.{at}.productId"),
+            name=given(line.name),
+            description=given(line.description),
+            unit=given(line.unit),
+            quantity=given(line.quantity),
+            unit_price=money_of(line.unit_price),
+            discount=discount_of(line.discount),
+            tax_rate=given(line.tax_rate),
+            unit_cost=money_of(line.unit_cost),
+            optional=given(line.optional),
+            chosen=given(line.chosen),
+        )
+        for at, line in enumerate(given_lines)
+    ]
+
+
+def _key(value: strawberry.ID | None, field: str) -> UUID | None:
+    try:
+        return None if value is None else UUID(value)
+    except ValueError:
+        message = f"{field} is not the key of a line."
+        raise GraphQLError(message, extensions={"code": "BAD_USER_INPUT"}) from None
+
+
+def _details(input: CreateProposalInput | UpdateProposalInput) -> ProposalDetails:
+    sections: Any = input.sections
+    return ProposalDetails(
+        title=given(input.title),
+        contact_id=given_id(input.contact_id, "Contact", field="contactId"),
+        language=given(input.language),
+        valid_until=given(input.valid_until),
+        terms=given(input.terms),
+        discount=discount_of(input.discount),
+        sections=given(sections) if sections is None or sections is strawberry.UNSET else _sections(sections),
+    )
+
+
+def _sections(said: Sequence[ProposalSectionInput]) -> list[Section]:
+    return [
+        Section(
+            heading=section.heading,
+            text=section.text,
+            need_id=ids.decode_maybe(section.need_id, "Need", field=f"sections.{at}.needId"),
+            difference=section.difference,
+        )
+        for at, section in enumerate(said)
+    ]
+
+
+@strawberry.type
+class ProposalMutations:
+    @strawberry.mutation(description="Make a draft of a proposal to a lead.")
+    @reports_user_errors
+    async def create_proposal(
+        self, info: Info, input: Annotated[CreateProposalInput, about("The proposal.")]
+    ) -> ProposalPayload:
+        row = await proposals.create(
+            info.context.actor,
+            ids.decode(input.lead_id, "Lead", field="leadId"),
+            _details(input),
+            currency=input.currency_code,
+            lines=lines_of(input.lines),
+            id=ids.decode_new(input.id, "Proposal"),
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Change a proposal; what was sent stays, and the next version is drafted.")
+    @reports_user_errors
+    async def update_proposal(
+        self, info: Info, input: Annotated[UpdateProposalInput, about("The change.")]
+    ) -> ProposalPayload:
+        row = await proposals.update(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            _details(input),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Set all lines of a proposal.")
+    @reports_user_errors
+    async def set_proposal_lines(
+        self, info: Info, input: Annotated[SetProposalLinesInput, about("The lines.")]
+    ) -> ProposalPayload:
+        row = await proposals.set_lines(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            lines_of(input.lines),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Ask those whom the rules name to approve a draft.")
+    @reports_user_errors
+    async def request_proposal_approval(
+        self, info: Info, input: Annotated[RequestProposalApprovalInput, about("The proposal.")]
+    ) -> ProposalPayload:
+        row = await approvals.request(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Approve a proposal, as far as the viewer's role is asked.")
+    @reports_user_errors
+    async def approve_proposal(
+        self, info: Info, input: Annotated[ApproveProposalInput, about("The proposal.")]
+    ) -> ProposalPayload:
+        row = await approvals.approve(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            note=input.note,
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Reject a proposal, which is a draft again.")
+    @reports_user_errors
+    async def reject_proposal(
+        self, info: Info, input: Annotated[RejectProposalInput, about("The proposal.")]
+    ) -> ProposalPayload:
+        row = await approvals.reject(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            note=input.note,
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Send a proposal: what it says now is a version for good, and customers see it.")
+    @reports_user_errors
+    async def send_proposal(
+        self, info: Info, input: Annotated[SendProposalInput, about("The proposal.")]
+    ) -> ProposalPayload:
+        row = await proposals.send(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Take back what customers see of a proposal; a draft of the next version stays.")
+    @reports_user_errors
+    async def withdraw_proposal(
+        self, info: Info, input: Annotated[WithdrawProposalInput, about("The proposal.")]
+    ) -> ProposalPayload:
+        row = await proposals.withdraw(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            reason=input.reason,
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ProposalPayload(proposal=shown(row))
+
+    @strawberry.mutation(description="Delete a proposal that was never sent.")
+    @reports_user_errors
+    async def delete_proposal(
+        self, info: Info, input: Annotated[DeleteProposalInput, about("The proposal.")]
+    ) -> DeleteProposalPayload:
+        row = await proposals.delete(
+            info.context.actor,
+            ids.decode(input.id, "Proposal"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return DeleteProposalPayload(deleted_proposal_id=ids.encode("Proposal", row.id))
+
+    @strawberry.mutation(description="Add a rule that holds proposals until somebody approves.")
+    @reports_user_errors
+    async def create_approval_rule(
+        self, info: Info, input: Annotated[CreateApprovalRuleInput, about("The rule.")]
+    ) -> ApprovalRulePayload:
+        row = await approvals.create_rule(
+            info.context.actor,
+            RuleDetails(kind=input.kind, threshold=input.threshold, roles=input.roles),
+            id=ids.decode_new(input.id, "ApprovalRule"),
+            now=info.context.now,
+        )
+        return ApprovalRulePayload(approval_rule=shown(row))
+
+    @strawberry.mutation(description="Change a rule of approval.")
+    @reports_user_errors
+    async def update_approval_rule(
+        self, info: Info, input: Annotated[UpdateApprovalRuleInput, about("The change.")]
+    ) -> ApprovalRulePayload:
+        row = await approvals.update_rule(
+            info.context.actor,
+            ids.decode(input.id, "ApprovalRule"),
+            RuleDetails(
+                kind=unless_null(input.kind),
+                threshold=unless_null(input.threshold),
+                roles=unless_null(input.roles),
+            ),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ApprovalRulePayload(approval_rule=shown(row))
+
+    @strawberry.mutation(description="Hold no proposal by a rule any more.")
+    @reports_user_errors
+    async def archive_approval_rule(
+        self, info: Info, input: Annotated[ArchiveApprovalRuleInput, about("The rule.")]
+    ) -> ApprovalRulePayload:
+        row = await approvals.archive_rule(
+            info.context.actor,
+            ids.decode(input.id, "ApprovalRule"),
+            expected_version=input.expected_version,
+            now=info.context.now,
+        )
+        return ApprovalRulePayload(approval_rule=shown(row))
+
+    @strawberry.mutation(description="Hold proposals by an archived rule again.")
+    @reports_user_errors
+    async def restore_approval_rule(
+        self, info: Info, input: Annotated[RestoreApprovalRuleInput, about("The rule.")]
+    ) -> ApprovalRulePayload:
+        row = await approvals.restore_rule(
+            info.context.actor, ids.decode(input.id, "ApprovalRule"), now=info.context.now
+        )
+        return ApprovalRulePayload(approval_rule=shown(row))
