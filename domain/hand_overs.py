@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import absences, edits, inputs, leads, policy
-from domain.actors import Actor, ActorKind
+from domain.actors import Actor
 from domain.errors import DomainError, Faults, Required
 from domain.events import Event, record
 from domain.moves import LeadNotOpen
@@ -19,9 +19,7 @@ from models.base import uuid7
 from models.database import read, transaction
 from models.hand_overs import HandOver, HandOverStatus
 from models.leads import Lead, LeadStatus
-from models.users import Role
 
-ROLE = "SELECT role FROM membership WHERE workspace_id = $1 AND user_id = $2"
 FORMER = """
 SELECT user_id FROM membership
 WHERE workspace_id = $1 AND user_id = ANY($2::uuid[]) AND active AND role <> 'VIEWER'
@@ -50,10 +48,6 @@ class NotHandedOver(DomainError):
 
 class ReceiverOwnsIt(DomainError):
     """The lead is theirs already: hand it over to somebody else."""
-
-
-class ReceiverMayNotAccept(DomainError):
-    """Members of the role {role} accept no leads: hand it over to somebody else."""
 
 
 async def hand_over(
@@ -152,10 +146,6 @@ WHAT = {
 async def _receiver(faults: Faults, actor: Actor, lead: Lead, to_user_id: UUID, now: datetime) -> UUID:
     """Return who receives a lead: who is named, or whoever stands in for them now."""
     receiver = await absences.owner(faults, actor, to_user_id, field="toUserId", now=now) or to_user_id
-    for found in await read(ROLE, lead.workspace_id, receiver):
-        accepting = Actor(ActorKind.USER, lead.workspace_id, user_id=receiver, role=Role(found["role"]))
-        if accepting.role is not Role.VIEWER and not policy.may_own(accepting, Action.DECIDE_HAND_OVER):
-            faults.add(ReceiverMayNotAccept(role=found["role"], field="toUserId"))
     if lead.owner_id == receiver:
         faults.add(ReceiverOwnsIt(field="toUserId"))
     return receiver
