@@ -476,7 +476,7 @@ def _dates(faults: Faults, one: Instalment, field: str, *, today: date, payment_
         faults.add(Required(field=f"{field}.dueOn"))
         return today, today
     issue_on = one.issue_on or max(today, due_on - timedelta(days=payment_days))
-    if issue_on > due_on:
+    if issue_on > due_on >= today:
         faults.add(OutOfRange(field=f"{field}.issueOn", least=today.isoformat(), most=due_on.isoformat()))
     return issue_on, due_on
 

@@ -168,7 +168,7 @@ def _amount(faults: Faults, row: Invoice, given: Money) -> Decimal:
     checked = money.check(faults, Money(-given.amount if sign else given.amount, given.currency), field="amount")
     if checked is None:
         return Decimal(1)
-    if checked.currency != row.currency:
+    if checked.currency != row.currency and not list(faults):
         faults.add(OtherCurrency(given=checked.currency, currency=row.currency, field="amount.currencyCode"))
     amount = money.whole_units(faults, checked.amount, row.currency, field="amount.amount")
     if amount == 0:

@@ -32,12 +32,14 @@ def line(name: str = "Panel", price: str = "100", rate: str = "19", **more: Any)
     return LineDetails(name=name, unit_price=eur(price), tax_rate=Decimal(rate), **more)
 
 
-async def sent(actor: Actor, *lines: LineDetails, of: Lead | None = None, now: datetime = NOW) -> Proposal:
+async def sent(
+    actor: Actor, *lines: LineDetails, of: Lead | None = None, now: datetime = NOW, **details: Any
+) -> Proposal:
     """Make a proposal with a line of 100 EUR at 19 %, unless lines are given, and send it."""
     made = await proposals.create(
         actor,
         (of or await lead(actor)).id,
-        ProposalDetails(title="Solar roof"),
+        ProposalDetails(title="Solar roof", **details),
         currency="EUR",
         lines=lines or (line(),),
         now=now,
@@ -46,10 +48,15 @@ async def sent(actor: Actor, *lines: LineDetails, of: Lead | None = None, now: d
 
 
 async def accepted(
-    actor: Actor, *lines: LineDetails, of: Lead | None = None, options: list[UUID] | None = None, now: datetime = NOW
+    actor: Actor,
+    *lines: LineDetails,
+    of: Lead | None = None,
+    options: list[UUID] | None = None,
+    now: datetime = NOW,
+    **details: Any,
 ) -> Proposal:
     """Have a proposal accepted, with these optional lines."""
-    made = await sent(actor, *lines, of=of, now=now)
+    made = await sent(actor, *lines, of=of, now=now, **details)
     version = await ProposalVersion.get(id=made.sent_id)
     known = [row.key for row in await proposal_lines.of(version.id) if row.optional and row.chosen]
     taken = known if options is None else options
