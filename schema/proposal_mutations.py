@@ -45,7 +45,7 @@ class ProposalSectionInput:
     description="A line of a proposal. What is left out is as it was in the line of this key, else as its product says."
 )
 class ProposalLineInput:
-    key: strawberry.ID | None = strawberry.field(
+    key: str | None = strawberry.field(
         default=None, description="The key of a known line, which keeps it; left out, the line is new."
     )
     product_id: strawberry.ID | None = optional("The product; null for something in words.")
@@ -227,7 +227,7 @@ def lines_of(given_lines: Sequence[ProposalLineInput]) -> list[LineDetails]:
     ]
 
 
-def _key(value: strawberry.ID | None, field: str) -> UUID | None:
+def _key(value: str | None, field: str) -> UUID | None:
     try:
         return None if value is None else UUID(value)
     except ValueError:

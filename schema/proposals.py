@@ -228,7 +228,7 @@ def _margin_percent(net: Decimal, cost: Decimal | None) -> Decimal | None:
 
 @noun(ProposalLineRow, description="A product, or something in words, of a version of a proposal.")
 class ProposalLine(Node):
-    key: strawberry.ID = computed(
+    key: str = computed(
         str, "What it is known by in all versions of its proposal, so that versions can be compared.", needs=("key",)
     )
     position: int = column("Its place, from 0.")
@@ -357,7 +357,7 @@ class ProposalVersion(Node):
 @strawberry.type(description="What became of a line.")
 class ProposalLineDifference:
     kind: Difference = strawberry.field(description="Whether it is new, gone or changed.")
-    key: strawberry.ID = strawberry.field(description="What the line is known by in both versions.")
+    key: str = strawberry.field(description="What the line is known by in both versions.")
     name: str = strawberry.field(description="What it is now, or was.")
     changes: list[Change] = strawberry.field(description="What of it differs.")
     amount_difference: Money = strawberry.field(description="How much more it adds to the subtotal.")
@@ -395,7 +395,7 @@ def _diff(found: proposal_versions.Diff) -> ProposalDiff:
         lines=[
             ProposalLineDifference(
                 kind=one.kind,
-                key=strawberry.ID(str(one.key)),
+                key=str(one.key),
                 name=one.name,
                 changes=_public(one.changes),
                 amount_difference=money(one.amount, currency),

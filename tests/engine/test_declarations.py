@@ -51,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("db")
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
     "Query": "surveyForm surveyResults fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
-    "reminderSettings webPushPublicKey mailTemplates previewMailTemplate",
+    "reminderSettings sellingSettings webPushPublicKey mailTemplates previewMailTemplate",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
@@ -244,7 +244,13 @@ def test_relations_of_what_functions_make_are_attributes_of_it() -> None:
                 assert read.by in attributes, f"{type_}.{name}"
                 assert read.model in NOUNS
     of_answers = {"QualificationAnswer.criterion", "QualificationAnswer.answeredBy"}
-    others = {"CustomValue.field", "EventActor.user", "FieldDefinition.customField", "LeadMove.stage"}
+    others = {
+        "CustomValue.field",
+        "EventActor.user",
+        "FieldDefinition.customField",
+        "LeadMove.stage",
+        "ProposalSection.need",
+    }
     of_events = {f"EventLinks.{name}" for name in ("followUp", "surveyDispatch", "surveyResponse", "referral")}
     assert set(found) == others | of_answers | of_events
 

@@ -1,5 +1,6 @@
 """Every id that a mutation takes, tried with another workspace's object, a malformed id, and a missing one."""
 
+from decimal import Decimal
 from json import dumps
 from typing import Any
 
@@ -18,6 +19,7 @@ from tortoise.connection import get_connection
 
 from domain import (
     activities,
+    approvals,
     attachments,
     captures,
     catalog,
@@ -31,10 +33,12 @@ from domain import (
     holidays,
     needs,
     products,
+    proposals,
     teams,
 )
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
+from domain.approvals import RuleDetails
 from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
@@ -46,6 +50,7 @@ from domain.holidays import NewHoliday
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
+from domain.proposals import ProposalDetails
 from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import uuid7
@@ -58,12 +63,14 @@ from models.hand_overs import HandOver
 from models.imports import Import, ImportKind
 from models.leads import Lead
 from models.pipelines import Pipeline
+from models.proposals import ApprovalKind
 from models.qualification import CriterionType
 from models.reminders import Device, DevicePlatform
 from models.saved_views import SavedView, Sharing, ViewNoun
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
 from models.surveys import SurveyDispatch
+from models.users import Role
 from schema.schema import graphql_schema
 from tests.factories import NOW, custom_field, seller, stage, upload
 from tests.schema.asking import answer, gid
@@ -110,6 +117,7 @@ OF_MUTATION = {
 # Mutations of nouns of several words.
 OF_MUTATION |= {f"{verb}FollowUp": "FollowUp" for verb in ("update", "complete", "cancel", "snooze", "reopen")}
 OF_MUTATION |= {f"{verb}FollowUpPlan": "FollowUpPlan" for verb in ("update", "archive", "restore")}
+OF_MUTATION |= dict.fromkeys(("setProposalLines", "requestProposalApproval"), "Proposal")
 SAMPLES = {"String": "Name", "Int": 1, "Boolean": True, "Float": 0.5, "Decimal": "1", "Email": "new@example.com"}
 SAMPLES |= {
     "CurrencyCode": "USD",
@@ -212,6 +220,9 @@ async def objects(actor: Actor) -> dict[str, str]:
     over = await HandOver.create(
         workspace_id=actor.workspace_id, lead_id=lead.id, status="RETURNED", to_user_id=actor.user_id, created_at=NOW
     )
+    offered = await proposals.create(actor, lead.id, ProposalDetails(), now=NOW)
+    wanted = RuleDetails(kind=ApprovalKind.VALUE_OVER, threshold=Decimal(1), roles=[Role.MANAGER])
+    rule = await approvals.create_rule(actor, wanted, now=NOW)
     survey = await published(actor)
     asked = await SurveyDispatch.create(
         workspace_id=actor.workspace_id, survey_id=survey.id, lead_id=lead.id, trigger="MANUAL", created_at=NOW
@@ -247,6 +258,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Comment": comment, "Notification": notification,
         "Bulk": bulk, "CalendarFeed": feed,
         "Survey": survey, "SurveyDispatch": asked,
+        "Proposal": offered, "ApprovalRule": rule,
         "Competitor": rival, "Attachment": attachment,
         "FollowUp": planned, "FollowUpPlan": plan, "Holiday": holiday,
         "QualificationCriterion": criterion, "HandOver": over,
@@ -308,6 +320,7 @@ TABLES = (
     *("activity", "activity_type", "comment", "notification"),
     *("competitor", "attachment", "file"),
     *("delivery", "suppression", "mail_template"),
+    *("proposal", "proposal_version", "proposal_line", "approval_rule", "approval", "selling_settings"),
     *("device", "reminder_settings", "qualification_criterion", "qualification_answer", "hand_over"),
 )
 

@@ -98,7 +98,8 @@ PROMISED = """
 Query: viewer workspace lead leads pipeline pipelines stage company companies contact contacts product products user
 users savedViews search node nodes canMoveLead fieldDefinitions leadSummary activities tags comments notifications
 qualificationCriteria handOvers
-followUp followUps followUpPlans survey surveys surveyResults
+followUp followUps followUpPlans survey surveys surveyResults proposal proposals approvals approvalRules
+sellingSettings
 Mutation: signUp signIn refreshToken signOut inviteUser acceptInvitation resetPassword updateMe switchWorkspace
 createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove approveMove rejectMove closeLead
 reopenLead deleteLead restoreLead createPipeline updatePipeline createStage updateStage setStageRequirements
@@ -110,6 +111,8 @@ acceptLead returnLead disqualifyLead createNeed updateNeed createCompetitor crea
 archiveCustomField addComment updateComment deleteComment createUpload attachFile deleteAttachment watchLead
 unwatchLead markNotificationsRead createFollowUp updateFollowUp completeFollowUp cancelFollowUp snoozeFollowUp
 createFollowUpPlan createSurvey publishSurvey dispatchSurvey submitSurvey registerDevice unregisterDevice
+createProposal updateProposal setProposalLines requestProposalApproval approveProposal rejectProposal sendProposal
+withdrawProposal deleteProposal createApprovalRule updateApprovalRule archiveApprovalRule updateSellingSettings
 Subscription: pipelineEvents leadEvents importProgress bulkProgress notificationReceived
 """
 
@@ -130,5 +133,5 @@ def test_every_object_that_people_edit_says_what_the_viewer_may_do() -> None:
         if isinstance(type_, GraphQLObjectType) and "version" in type_.fields and "viewerCan" not in type_.fields
     ]
     # A need follows its lead, members and the workspace the viewer's own permissions; their own reminders
-    # are theirs to set. Who sees the words of mails may change them.
-    assert sorted(silent) == ["MailTemplate", "Need", "ReminderSettings", "User", "Workspace"]
+    # are theirs to set, as how the workspace sells is with them. Who sees the words of mails may change them.
+    assert sorted(silent) == ["MailTemplate", "Need", "ReminderSettings", "SellingSettings", "User", "Workspace"]
