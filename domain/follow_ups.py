@@ -213,6 +213,7 @@ async def complete(
         policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         faults.raise_any()
         if row.status is FollowUpStatus.DONE and row.outcome == kept:
+            row.next = await _laid_next(row)
             return row
         _require_open(row)
         if log_activity:
@@ -243,6 +244,7 @@ async def cancel(
         policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         faults.raise_any()
         if row.status is FollowUpStatus.CANCELLED and row.cancel_reason == kept:
+            row.next = await _laid_next(row)
             return row
         _require_open(row)
         columns = {"status": FollowUpStatus.CANCELLED, "cancel_reason": kept}
@@ -503,8 +505,7 @@ async def _lay_next(actor: Actor, subject: Subject, row: FollowUp, *, now: datet
     """Lay out the next follow-up of a series after one that has ended, once; None where the series ends."""
     if row.recurrence is None or row.series is None:
         return None
-    occasion = f"next:{row.id}"
-    if known := await FollowUp.get_or_none(workspace_id=row.workspace_id, occasion=occasion):
+    if known := await _laid_next(row):
         return known
     start = datetime.fromisoformat(row.series["start"])
     series = Series(row.recurrence, start, row.time_zone, row.due_on is not None)
@@ -527,13 +528,22 @@ async def _lay_next(actor: Actor, subject: Subject, row: FollowUp, *, now: datet
         series_id=row.series_id,
         series=row.series,
         occurrence=slot.number,
-        occasion=occasion,
+        occasion=_after(row),
         created_at=now,
         updated_at=now,
     )
     ring(new, whose, by=actor, now=now)
     await add(actor, subject, new, more={"follows_id": row.id}, now=now)
     return new
+
+
+def _after(row: FollowUp) -> str:
+    return f"next:{row.id}"
+
+
+async def _laid_next(row: FollowUp) -> FollowUp | None:
+    """Return what was laid out after a follow-up in its series."""
+    return await FollowUp.get_or_none(workspace_id=row.workspace_id, occasion=_after(row)) if row.series else None
 
 
 def default_owner(actor: Actor, subject: Subject) -> UUID | None:
