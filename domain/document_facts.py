@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.document_formats import Formats, formats, paper
+from domain.pricing import Totals
 
 Facts = dict[str, Any]
 BULLET = re.compile(r"\s*[-*•‣\u2013]\s+(\S.*)")
@@ -88,6 +89,21 @@ class Sums:
     total: Decimal
     rates: Sequence[Rate]
     discount_percent: Decimal | None = None
+
+    @classmethod
+    def of(cls, totals: Totals, *, percent: Decimal | None) -> "Sums":
+        """Return what totals say, of which the discount is so many percent, where it is a percentage."""
+        return cls(
+            currency=totals.currency,
+            tax_inclusive=totals.tax_inclusive,
+            subtotal=totals.subtotal,
+            discount=totals.discount,
+            net=totals.net,
+            tax=totals.tax,
+            total=totals.total,
+            rates=[Rate(rate=each.rate, net=each.net, tax=each.tax) for each in totals.rates],
+            discount_percent=percent,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,9 @@ class Purpose(StrEnum):
     UPLOAD = "upload"
     DOWNLOAD = "download"
     AVATAR = "avatar"
+    PROPOSAL = "proposal"
+    CONTRACT = "contract"
+    INVOICE = "invoice"
 
 
 class FileTooLarge(DomainError):

@@ -32,6 +32,7 @@ from models.conversations import Comment, Notification
 from models.custom_fields import CustomField
 from models.database import remembered
 from models.deliveries import Delivery, MailTemplate, Suppression
+from models.documents import Document, DocumentTemplate
 from models.exchange_rates import ExchangeRate
 from models.follow_ups import FollowUp, FollowUpPlan, FollowUpPlanStep, Holiday
 from models.hand_overs import HandOver
@@ -116,6 +117,7 @@ class Action(StrEnum):
     SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
     MANAGE_SURVEYS = "survey.manage", "make, change, publish and archive surveys"
     DISPATCH_SURVEY = "survey.dispatch", "send surveys to customers, and cancel those that are on their way"
+    MANAGE_DOCUMENTS = "document.manage", "set the templates of documents"
     MANAGE_SELLING = "selling.manage", "set how the workspace sells, and what needs approval"
     CREATE_PROPOSAL = "proposal.create", "make proposals"
     UPDATE_PROPOSAL = "proposal.update", "change proposals, and ask for their approval"
@@ -254,6 +256,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.SET_REMINDERS: [roles(*Role)],
     Action.MANAGE_SURVEYS: [roles(ADMIN, MANAGER, MARKETER)],
     Action.DISPATCH_SURVEY: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER), owner(REP)],
+    Action.MANAGE_DOCUMENTS: [roles(ADMIN, MANAGER)],
     Action.MANAGE_SELLING: [roles(ADMIN)],
     Action.CREATE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
     Action.UPDATE_PROPOSAL: [roles(ADMIN, MANAGER, QUALIFIER), owner(REP)],
@@ -349,6 +352,8 @@ READ_SCOPES: dict[type[Model], str] = {
     Evidence: "proposal:read",
     Contract: "contract:read",
     Invoice: "invoice:read",
+    Document: "document:read",
+    DocumentTemplate: "document:read",
     Payment: "payment:read",
     PaymentProvider: "payment:read",
     PaymentNotice: "payment:read",
@@ -388,6 +393,7 @@ ROW_VISIBILITY: dict[type[Model], str] = {
     Evidence: "lead__owner_id",
     Contract: "lead__owner_id",
     Invoice: "lead__owner_id",
+    Document: "lead__owner_id",
     Payment: "lead__owner_id",
 }
 # Rows of these exist as well for those who see the leads of somebody named here, wherever the lead is by now.
@@ -415,6 +421,7 @@ SEEN_BY: dict[type[Model], frozenset[Role]] = {
     PaymentNotice: frozenset({ADMIN}),
     Suppression: frozenset({ADMIN, MANAGER}),
     MailTemplate: frozenset({ADMIN, MANAGER}),
+    DocumentTemplate: frozenset({ADMIN, MANAGER}),
 }
 API_SCOPES = frozenset(set(READ_SCOPES.values()) | {f"{action.noun}:write" for action in Action} - {"apikey:write"})
 

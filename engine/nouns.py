@@ -20,6 +20,7 @@ from models.contracts import Contract
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification
 from models.custom_fields import CustomField
 from models.deliveries import Delivery, MailTemplate, Suppression
+from models.documents import Document, DocumentTemplate
 from models.events import Event
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -239,6 +240,8 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Delivery),
         Noun(Suppression),
         Noun(MailTemplate),
+        Noun(Document, live=WITH_LEAD),
+        Noun(DocumentTemplate),
         Noun(
             FollowUp,
             search=WORDS,

@@ -26,6 +26,7 @@ from domain import (
     custom_fields,
     deliveries,
     devices,
+    document_templates,
     exchange_rates,
     follow_up_plans,
     follow_ups,
@@ -76,6 +77,7 @@ from domain.imports import runs as imports
 from workers.jobs import Task
 from workers.tasks.bulks import run_bulk
 from workers.tasks.custom_fields import remove_custom_values, settle_custom_index, settle_custom_indexes
+from workers.tasks.documents import render_document, typeset_ahead
 from workers.tasks.follow_ups import give_follow_ups, lay_out_plans
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
@@ -175,6 +177,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     deliveries.DeliveryRetried: (),
     suppressions.AddressSuppressed: (),
     suppressions.SuppressionRemoved: (),
+    document_templates.DocumentTemplateSet: (),
+    document_templates.DocumentTemplateReset: (),
     mail_templates.MailTemplateSet: (),
     mail_templates.MailTemplateReset: (),
     invitations.UserInvited: (),
@@ -289,7 +293,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     payments.PaymentReversed: (),
     proposals.ProposalCreated: (),
     proposals.ProposalUpdated: (),
-    proposals.ProposalSent: (),
+    proposals.ProposalSent: (typeset_ahead,),
     proposals.ProposalWithdrawn: (),
     proposals.ProposalExpired: (),
     proposals.ProposalDeleted: (),
@@ -310,6 +314,7 @@ NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended, settle_custom
 
 # What operations have done later by domain.jobs.schedule.
 SCHEDULED: tuple[Task, ...] = (
+    render_document,
     run_bulk,
     run_import,
 )

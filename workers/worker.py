@@ -27,6 +27,7 @@ from workers.jobs import GiveUp, Job, Task, Unfinished
 from workers.subscriptions import TASKS
 from workers.supervision import SHORTEST_PAUSE, every, keep
 from workers.sweeps import SWEEPS
+from workers.tasks import documents
 
 # How many jobs of a queue one process runs at a time follows from its pool, of which leases and sweeps need a part.
 BULK_AT_ONCE = 3
@@ -192,6 +193,7 @@ async def run() -> None:
         await asyncio.gather(deliveries.close(), *(worker.drain(GRACE_SECONDS) for worker in workers))
         await mail.close()
         await pushes.close()
+        await documents.typesetter().close()
         leases.cancel()
         with suppress(asyncio.CancelledError):
             await leases

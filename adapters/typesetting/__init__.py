@@ -6,6 +6,7 @@ it is taken for markup. The same template, facts, picture and time give the same
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from base64 import b64encode
@@ -29,6 +30,7 @@ BUSY_FACTOR, SHORTEST_WAIT = 5, 30
 DOCUMENTS_A_CHILD, IDLE_SECONDS = 200, 60.0
 # Threads would multiply the memory that a child may hold. Of our environment, with its secrets, it gets nothing.
 ENVIRONMENT = {"RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+PAGES = re.compile(rb"/Type\s*/Pages\s*/Count (\d+)")
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
     '<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
@@ -59,6 +61,7 @@ class Typeset:
     """A document; `missing` are the characters that no font has, written as their numbers."""
 
     pdf: bytes
+    pages: int
     missing: tuple[str, ...]
 
 
@@ -78,7 +81,7 @@ class Typesetter:
         request = {"template": template, "inputs": inputs, "at": int(at.timestamp())}
         async with self._free:
             pdf = await self._answered(json.dumps(request).encode())
-        return Typeset(pdf, tuple(sorted(missing)))
+        return Typeset(pdf, _pages(pdf), tuple(sorted(missing)))
 
     async def close(self) -> None:
         """End the children that wait for work."""
@@ -188,6 +191,12 @@ class Child:
                 return TemplateFailed(f"it needs more than {megabytes} MB of memory, or nests too deep")
             case _:
                 return TypesettingUnavailable(f"The typesetter ended with status {status}.")
+
+
+def _pages(pdf: bytes) -> int:
+    """Return how many pages a document has, as the first object of typst's says."""
+    found = PAGES.search(pdf)
+    return int(found[1]) if found else 0
 
 
 def _picture(png: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain import document_facts, pricing
-from domain.document_facts import Facts, Item, Look, Parties, Rate, Signature, Sums, blocks, readable
+from domain.document_facts import Facts, Item, Look, Parties, Signature, Sums, blocks, readable
 from domain.document_formats import formats, paper
 from domain.pricing import Discount
 
@@ -49,17 +49,7 @@ def reckoned(
     ]
     discount = Discount(percent=Decimal(percent))
     found = pricing.total(lines, discount=discount, currency=currency, tax_inclusive=inclusive)
-    sums = Sums(
-        currency=currency,
-        tax_inclusive=inclusive,
-        subtotal=found.subtotal,
-        discount=found.discount,
-        discount_percent=discount.percent,
-        net=found.net,
-        tax=found.tax,
-        total=found.total,
-        rates=[Rate(rate=each.rate, net=each.net, tax=each.tax) for each in found.rates],
-    )
+    sums = Sums.of(found, percent=discount.percent)
     return [replace(each, amount=told.amount) for each, told in zip(items, found.lines, strict=True)], sums
 
 

@@ -85,6 +85,7 @@ WHO_MAY = {
     "survey.dispatch": "AMrQK",
     "negotiation.negotiate": "AMQr",
     "negotiation.approve": "AM",
+    "document.manage": "AM",
     "selling.manage": "A",
     "proposal.create": "AMQr",
     "proposal.update": "AMQr",

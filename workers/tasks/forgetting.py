@@ -5,7 +5,7 @@ from datetime import datetime
 import structlog
 
 from adapters import files as store
-from domain import bulks, deliveries, files, idempotency, notifications, sessions, sign_in_attempts
+from domain import bulks, deliveries, documents, files, idempotency, notifications, sessions, sign_in_attempts
 from workers.jobs import Job, task
 
 FILES_AT_ONCE = 500
@@ -22,6 +22,7 @@ async def forget_what_ended(job: Job) -> None:
     for noun in (sessions, sign_in_attempts, idempotency, notifications, bulks, deliveries):
         await noun.forget(now=job.now)
     await forget_files(now=job.now)
+    await documents.forget(now=job.now)
     async with job.finishing():
         pass
 
