@@ -20,6 +20,7 @@ from domain.actors import system
 from domain.events import Event, changes, record
 from domain.jobs import Queue
 from domain.leads import facts, live_columns
+from domain.scoring import in_use
 from models.catalog import SourceKind
 from models.database import transaction
 from models.leads import Grade, Lead, LeadStatus
@@ -246,22 +247,27 @@ async def rescore(workspace_id: UUID, lead_ids: Iterable[UUID], *, now: datetime
         )
         if not leads:
             return 0
-        # Read after the locks, so that what another transaction has just committed is seen.
-        rows = await get_connection("default").execute_query_dict(
-            FACTS, [workspace_id, [lead.id for lead in leads], now]
-        )
-        known = {row["id"]: row for row in rows}
-        scores = await asyncio.to_thread(_scores, leads, known, now)
-        news = [
-            (lead, new)
-            for lead, new in zip(leads, scores, strict=True)
-            if known[lead.id]["is_outdated"] or _differs(lead, new)
-        ]
-        await _write(news, now=now)
-        scored = [
-            _event(lead, new, known[lead.id]["tag_ids"], bulk=bulk) for lead, new in news if lead.score != new.points
-        ]
-        await record(*scored, now=now)
+        if models := await in_use.models(workspace_id):
+            # What computes with many leads at once is brought in by whoever does so, which serves no requests.
+            from domain.scoring import rescoring
+
+            return await rescoring.rescore(leads, models, now=now, bulk=bulk)
+        return await _by_default(workspace_id, leads, now=now, bulk=bulk)
+
+
+async def _by_default(workspace_id: UUID, leads: Sequence[Lead], *, now: datetime, bulk: bool) -> int:
+    # Read after the locks, so that what another transaction has just committed is seen.
+    rows = await get_connection("default").execute_query_dict(FACTS, [workspace_id, [lead.id for lead in leads], now])
+    known = {row["id"]: row for row in rows}
+    scores = await asyncio.to_thread(_scores, leads, known, now)
+    news = [
+        (lead, new)
+        for lead, new in zip(leads, scores, strict=True)
+        if known[lead.id]["is_outdated"] or _differs(lead, new)
+    ]
+    await _write(news, now=now)
+    scored = [_event(lead, new, known[lead.id]["tag_ids"], bulk=bulk) for lead, new in news if lead.score != new.points]
+    await record(*scored, now=now)
     return len(scored)
 
 
