@@ -162,7 +162,7 @@ class Model:
         edges = np.asarray(self.quantiles)
         below = np.searchsorted(edges, probabilities, side="left")
         upto = np.searchsorted(edges, probabilities, side="right")
-        return np.clip(np.rint((below + upto) / 2 / (len(edges) - 1) * 100), 0, 100)
+        return np.clip(np.rint(((below + upto) / 2 - 0.5) / (len(edges) - 1) * 100), 0, 100)
 
     def to_json(self) -> dict[str, Any]:
         """Return the model as plain values."""
