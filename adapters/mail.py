@@ -4,8 +4,10 @@ import asyncio
 import os
 import re
 import time
+from base64 import encodebytes
 from binascii import b2a_qp
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,8 +76,25 @@ class Mail:
     utf8: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that goes with a mail; its name is ASCII."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
 def write(
-    to: Recipient, words: Text, *, key: UUID, now: datetime, unsubscribe: str | None = None, language: str | None = None
+    to: Recipient,
+    words: Text,
+    *,
+    key: UUID,
+    now: datetime,
+    unsubscribe: str | None = None,
+    language: str | None = None,
+    reply_to: Recipient | None = None,
+    files: Sequence[Attached] = (),
 ) -> Mail:
     """Return a mail whose Message-ID follows from `key`, so that a mail sent twice is known as one.
 
@@ -94,18 +113,49 @@ def write(
         "MIME-Version": "1.0",
         "Content-Type": f'multipart/alternative; boundary="=_{key.hex}"',
     }
+    if reply_to and (answers := _plain(reply_to.email)):
+        headers["Reply-To"] = _mailbox(reply_to.name, answers)
     if language:
         headers["Content-Language"] = language
     if unsubscribe:
         headers |= {"List-Unsubscribe": f"<{unsubscribe}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    body = _spoken(words, key)
+    if files:
+        body = _with_files(headers, body, files, key)
     lines = [f"{name}: {value}".encode() for name, value in headers.items()]
+    return Mail(sender, address, key, b"\r\n".join([*lines, *body, b""]), not address.isascii())
+
+
+def _plain(address: str) -> str | None:
+    """Return an address that every server takes in a header; None for any other."""
+    with suppress(Refused):
+        known = deliverable(address)
+        return known if known.isascii() else None
+    return None
+
+
+def _spoken(words: Text, key: UUID) -> list[bytes]:
+    """Return a mail's words as the two parts of an alternative."""
+    lines: list[bytes] = []
     for kind, content in (("plain", words.text), ("html", words.html)):
         # In quoted-printable no line begins like this boundary.
         part = f'--=_{key.hex}\r\nContent-Type: text/{kind}; charset="utf-8"'
         lines += [b"", f"{part}\r\nContent-Transfer-Encoding: quoted-printable".encode(), b"", _quoted(content)]
-    return Mail(
-        sender, address, key, b"\r\n".join([*lines, b"", f"--=_{key.hex}--".encode(), b""]), not address.isascii()
-    )
+    return [*lines, b"", f"--=_{key.hex}--".encode()]
+
+
+def _with_files(headers: dict[str, str], body: list[bytes], files: Sequence[Attached], key: UUID) -> list[bytes]:
+    """Return a body with files beside it, of which the headers then tell; base64 has no line like the boundary."""
+    alternative, boundary = headers["Content-Type"], f"=_{key.hex}-files"
+    headers["Content-Type"] = f'multipart/mixed; boundary="{boundary}"'
+    lines = [b"", f"--{boundary}\r\nContent-Type: {alternative}".encode(), *body]
+    for file in files:
+        part = (
+            f'--{boundary}\r\nContent-Type: {file.content_type}; name="{file.name}"\r\n'
+            f'Content-Disposition: attachment; filename="{file.name}"\r\nContent-Transfer-Encoding: base64'
+        )
+        lines += [b"", part.encode(), b"", encodebytes(file.content).replace(b"\n", b"\r\n").rstrip(b"\r\n")]
+    return [*lines, b"", f"--{boundary}--".encode()]
 
 
 def message_id(key: UUID) -> str:

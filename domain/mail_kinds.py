@@ -33,6 +33,12 @@ def _reminder(title: str, more: Mapping[str, Any]) -> dict[str, Any]:
     return known | told | {"link": "https://crm.example/leads/1"} | dict(more)
 
 
+def _sale(**more: Any) -> dict[str, Any]:
+    """Return an example of the facts that every mail of a sale has, and of its own."""
+    told = {"workspace": "Acme", "name": "Ada Lovelace", "sender": "Grace Hopper", "title": "Solar roof"}
+    return told | {"number": "2026-0042", "total": "€11,900.00", "link": "https://crm.example/p/t0ken"} | more
+
+
 KINDS: Mapping[str, MailKind] = {
     kind.name: kind
     for kind in (
@@ -118,6 +124,49 @@ KINDS: Mapping[str, MailKind] = {
                 "expires_at": SOON,
                 "link": "https://crm.example/s/t0ken",
             },
+        ),
+        *(
+            MailKind(name, about, _sale(**more))
+            for name, about, more in (
+                (
+                    "proposal",
+                    "A proposal is sent to a customer; its next version, too.",
+                    {"version": 1, "message": "As we discussed.", "valid_until": SOON.date()},
+                ),
+                ("proposal_ending", "A proposal that was not answered soon expires.", {"valid_until": SOON.date()}),
+                (
+                    "proposal_answer",
+                    "A customer's question about a proposal is answered.",
+                    {"question": "When can you begin?", "answer": "In April."},
+                ),
+                (
+                    "proposal_accepted",
+                    "A proposal was accepted: what its customer keeps of it.",
+                    {"by": "Ada Lovelace", "accepted_at": SOON},
+                ),
+                ("negotiation_opened", "A customer is asked to negotiate.", {"respond_by": SOON}),
+                (
+                    "negotiation_offer",
+                    "The seller has made an offer, and it is the customer's turn.",
+                    {"round": 3, "message": "Our best price.", "respond_by": SOON},
+                ),
+                ("negotiation_agreed", "Both sides have agreed on terms.", {}),
+                ("negotiation_ended", "The seller has broken off a negotiation.", {"message": "Sold to others."}),
+                ("contract_ready", "A contract is ready to be signed.", {}),
+                ("contract_signed", "Both sides have signed a contract.", {}),
+                ("invoice", "An invoice is issued.", {"due_on": SOON.date(), "bank": "DE02 1203 0000 0000 2020 51"}),
+                (
+                    "payment_reminder",
+                    "An invoice is overdue.",
+                    {
+                        "due_on": SOON.date(),
+                        "balance": "€1,900.00",
+                        "reminder": 1,
+                        "bank": "DE02 1203 0000 0000 2020 51",
+                    },
+                ),
+                ("payment_received", "A payment has come.", {"amount": "€10,000.00", "balance": "€1,900.00"}),
+            )
         ),
     )
 }

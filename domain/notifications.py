@@ -15,13 +15,23 @@ from tortoise.connection import get_connection
 from tortoise.expressions import Q
 
 from domain import (
+    agreements,
+    approvals,
     bulks,
     closings,
     comments,
+    contracts,
     hand_overs,
+    invoices,
     leads,
     moves,
+    negotiations,
+    offers,
     policy,
+    proposal_answers,
+    proposal_views,
+    proposals,
+    sale_reminders,
     stage_following,
     subjects,
     survey_answers,
@@ -33,6 +43,7 @@ from domain.events import EVENTS, Event, dump, record
 from domain.imports import runs as imports
 from domain.policy import Action
 from domain.reminded_people import About, Asked, People, people
+from domain.sale_mails import not_negotiated
 from domain.subjects import COLUMNS, Subject
 from models.base import uuid7
 from models.conversations import Comment, LeadWatcher, Notification, NotificationKind
@@ -40,7 +51,9 @@ from models.database import transaction
 from models.events import Event as EventRow
 from models.leads import Lead
 from models.postgres import connected
+from models.proposal_links import Party
 from models.surveys import Verdict
+from models.users import Role
 
 KEPT = timedelta(days=90)
 FORGOTTEN_AT_ONCE = 5_000
@@ -113,6 +126,21 @@ def approvers(event: EventRow, around: Around) -> Iterable[Any]:
     return [key for key, member in around.members.items() if policy.may(member, Action.APPROVE_MOVE, row)]
 
 
+def offer_approvers(event: EventRow, around: Around) -> Iterable[Any]:
+    """Who may let an offer pass that goes beyond the guard rails."""
+    row = around.rows.get(event.subject_id)
+    return [key for key, member in around.members.items() if policy.may(member, Action.APPROVE_OFFER, row)]
+
+
+def named_roles(event: EventRow, around: Around) -> Iterable[Any]:
+    """Who has one of the roles that the event names; the admins where nobody who sees the lead has."""
+    row, roles = around.rows.get(event.subject_id), event.data["roles"]
+    seeing = {key: one for key, one in around.members.items() if row is not None and subjects.is_seen_by(one, row)}
+    return [key for key, one in seeing.items() if one.role in roles] or [
+        key for key, one in seeing.items() if one.role is Role.ADMIN
+    ]
+
+
 def nobody(event: EventRow, around: Around) -> Iterable[Any]:
     return ()
 
@@ -126,6 +154,14 @@ def managers(event: EventRow, around: Around) -> Iterable[Any]:
 def _above(subject: Subject) -> Asked:
     about = About(type(subject), subject.owner_id if isinstance(subject, Lead) else None)
     return Asked(subject.workspace_id, subject.owner_id, about, managers=True)
+
+
+def by_buyer(event: EventRow) -> bool:
+    return bool(event.data.get("party") == Party.BUYER)
+
+
+def is_first(event: EventRow) -> bool:
+    return bool(event.data.get("first"))
 
 
 def always(event: EventRow) -> bool:
@@ -157,7 +193,7 @@ class Telling:
 
 KIND = NotificationKind
 # Those that look through all members.
-EVERYBODY = frozenset({approvers})
+EVERYBODY = frozenset({approvers, offer_approvers, named_roles})
 # Of several that an event is told as, each person is told the first.
 RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     **{
@@ -176,6 +212,25 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     closings.LeadClosed: (Telling(KIND.LEAD_CLOSED, (owner, watchers), but=named("caused_by_id")),),
     stage_following.LeadMoveHeld: (Telling(KIND.MOVE_HELD, (owner,)),),
     closings.LeadReopened: (Telling(KIND.LEAD_REOPENED, (owner, watchers)),),
+    approvals.ProposalApprovalRequested: (Telling(KIND.APPROVAL_REQUESTED, (named_roles,)),),
+    approvals.ProposalApproved: (Telling(KIND.PROPOSAL_APPROVED, (named("requested_by_id"), owner)),),
+    approvals.ProposalRejected: (Telling(KIND.PROPOSAL_REJECTED, (named("requested_by_id"), owner)),),
+    proposal_views.ProposalViewed: (Telling(KIND.PROPOSAL_VIEWED, (owner,), when=is_first),),
+    proposal_answers.ProposalQuestionAsked: (Telling(KIND.PROPOSAL_QUESTION, (owner,)),),
+    proposal_answers.ProposalAccepted: (Telling(KIND.PROPOSAL_ACCEPTED, (owner,), when=not_negotiated),),
+    proposal_answers.ProposalDeclined: (Telling(KIND.PROPOSAL_DECLINED, (owner,)),),
+    contracts.ContractSigned: (Telling(KIND.CONTRACT_SIGNED, (owner,)),),
+    invoices.InvoicePaid: (Telling(KIND.INVOICE_PAID, (owner,)),),
+    invoices.InvoiceOverdue: (Telling(KIND.INVOICE_OVERDUE, (owner,)),),
+    proposals.ProposalExpired: (Telling(KIND.PROPOSAL_EXPIRED, (owner,)),),
+    sale_reminders.ProposalEnding: (Telling(KIND.PROPOSAL_ENDING, (owner,)),),
+    sale_reminders.NegotiationOverdue: (Telling(KIND.NEGOTIATION_OVERDUE, (owner,)),),
+    agreements.NegotiationAgreed: (Telling(KIND.NEGOTIATION_AGREED, (owner,)),),
+    negotiations.NegotiationBrokenOff: (Telling(KIND.NEGOTIATION_BROKEN_OFF, (owner,)),),
+    offers.NegotiationOfferMade: (Telling(KIND.OFFER_RECEIVED, (owner,), when=by_buyer),),
+    offers.NegotiationOfferHeld: (Telling(KIND.APPROVAL_REQUESTED, (offer_approvers,)),),
+    offers.NegotiationOfferApproved: (Telling(KIND.OFFER_APPROVED, (owner,)),),
+    offers.NegotiationOfferRejected: (Telling(KIND.OFFER_REJECTED, (owner,)),),
     bulks.BulkCompleted: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
     bulks.BulkFailed: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
     hand_overs.LeadHandedOver: (Telling(KIND.HAND_OVER, (named("to_user_id"),)),),

@@ -42,6 +42,7 @@ from models.workspaces import Workspace
 
 MOST_SECTIONS = 50
 MOST_PROPOSALS = 200
+LONGEST_MESSAGE = 5_000
 SWEPT_AT_ONCE = 200
 # Its first version comes with it, and may be the first to find that there is one already.
 UNIQUE = {f"proposal_{name}": "id" for name in ("pkey", "version_number_idx", "version_draft_idx")}
@@ -49,7 +50,10 @@ PRIMARY = """
 SELECT contact.id, contact.language FROM lead_contact JOIN contact ON contact.id = lead_contact.contact_id
 WHERE lead_id = $1 AND is_primary AND contact.deleted_at IS NULL
 """
-DUE = "SELECT id, workspace_id FROM proposal WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
+DUE = """
+SELECT p.id, p.workspace_id FROM proposal p JOIN lead ON lead.id = p.lead_id
+WHERE p.due_at <= $1 AND p.deleted_at IS NULL AND lead.deleted_at IS NULL ORDER BY p.due_at LIMIT $2
+"""
 OBSOLETE = "UPDATE approval SET state = 'OBSOLETE', decided_at = $2 WHERE version_id = $1 AND state = 'PENDING'"
 
 
@@ -287,14 +291,24 @@ async def replace_lines(
     await leads.tell(ProposalUpdated, actor, held.lead, held.facts(changes=told, removed_lines=removed[:100]), now=now)
 
 
-async def send(actor: Actor, proposal_id: UUID, *, expected_version: int | None = None, now: datetime) -> Proposal:
+async def send(
+    actor: Actor,
+    proposal_id: UUID,
+    *,
+    message: str | None = None,
+    expected_version: int | None = None,
+    now: datetime,
+) -> Proposal:
     """Send a proposal: its draft becomes a version for good, which customers see from now on.
 
-    How it reaches them is a worker's. Raises NotFound, Stale, Forbidden, ProposalStateRefused, ProposalEmpty,
-    ValidityPassed, ApprovalNeeded.
+    A worker mails it to them, with the sender's `message`. Raises NotFound, Stale, Forbidden, ProposalStateRefused,
+    ProposalEmpty, ValidityPassed, ApprovalNeeded, and faults of the input.
     """
+    faults = Faults()
+    said = inputs.text(faults, message, field="message", limit=LONGEST_MESSAGE)
     async with transaction():
         held = await locked(actor, proposal_id, Action.SEND_PROPOSAL, expected_version=expected_version)
+        faults.raise_any()
         proposal, version = held.proposal, held.version
         proposal_states.check(actor, version.state, Move.SEND)
         lines = await proposal_lines.of(version.id)
@@ -309,7 +323,7 @@ async def send(actor: Actor, proposal_id: UUID, *, expected_version: int | None 
         due_at = version.valid_until and local_times.end_of(version.valid_until, held.home.time_zone)
         await proposal_states.move(actor, proposal, version, Move.SEND, now=now, also={"due_at": due_at})
         await proposal_links.link_for(actor, proposal, proposal.contact_id, lead=held.lead, now=now)
-        await leads.tell(ProposalSent, actor, held.lead, held.facts(sha256=version.sha256), now=now)
+        await leads.tell(ProposalSent, actor, held.lead, held.facts(sha256=version.sha256, message=said), now=now)
     return proposal
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import closings, leads, moves, policy
+from domain import closings, leads, moves, policy, selling_settings
 from domain.actors import Actor, system
 from domain.errors import DomainError, Invalid, NotFound
 from domain.events import Event
@@ -45,8 +45,11 @@ class Follow:
     switch: str = ""
 
 
+# What was accepted, with the options that were chosen, stands in the evidence.
 SENT = """
-SELECT v.net, v.currency FROM proposal p JOIN proposal_version v ON v.id = p.sent_id
+SELECT coalesce((e.facts ->> 'net')::numeric, v.net) AS net, v.currency
+FROM proposal p JOIN proposal_version v ON v.id = p.sent_id
+LEFT JOIN evidence e ON e.version_id = v.id AND e.kind = 'ACCEPTED'
 WHERE p.id = $1 AND p.deleted_at IS NULL AND v.state {state}
 """
 OUT, ACCEPTED = SENT.format(state="IN ('SENT', 'VIEWED', 'ACCEPTED')"), SENT.format(state="= 'ACCEPTED'")
@@ -97,15 +100,11 @@ async def follow(workspace_id: UUID, event_id: UUID, *, now: datetime) -> None:
         terms = await read(how.stands, UUID(event.data[how.key]))
         known = await read(FOLLOWED, workspace_id, lead.id, str(event_id))
         if lead.status is LeadStatus.OPEN and terms and not known:
-            settings = await _settings(workspace_id)
+            settings = await selling_settings.of(workspace_id)
             following = _Following(actor, lead, event, settings, now)
             await following.take_value(dict(terms[0]))
             if not await following.win() and how.kind and getattr(settings, how.switch):
                 await following.move(how.kind)
-
-
-async def _settings(workspace_id: UUID) -> SellingSettings:
-    return await SellingSettings.get_or_none(workspace_id=workspace_id) or SellingSettings(workspace_id=workspace_id)
 
 
 @dataclass(slots=True)

@@ -64,7 +64,17 @@ async def send(row: Due, ready: Ready) -> str | None:
     text, note = _words(row, ready, unsubscribe)
     to = Recipient(letter.email, letter.name)
     now = datetime.now(UTC)
-    await mail.send(mail.write(to, text, key=row.id, now=now, unsubscribe=unsubscribe, language=ready.language))
+    written = mail.write(
+        to,
+        text,
+        key=row.id,
+        now=now,
+        unsubscribe=unsubscribe,
+        language=ready.language,
+        reply_to=letter.reply_to,
+        files=letter.files,
+    )
+    await mail.send(written)
     return note
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from adapters.mail import Attached, Recipient
 from models.deliveries import Channel
 
 
@@ -37,7 +38,8 @@ class Letter:
     """A mail as a composer gives it: to whom, and what its template is filled with.
 
     `languages` are those wished for, the most wanted first (None where somebody has said nothing); times are told in
-    `time_zone`. The words are the workspace's own template of the delivery's kind, or the one that ships with us.
+    `time_zone`. Answers go to `reply_to`. The words are the workspace's own template of the delivery's kind, or the
+    one that ships with us.
     """
 
     email: str
@@ -45,6 +47,8 @@ class Letter:
     name: str = ""
     languages: Sequence[str | None] = ()
     time_zone: str | None = None
+    reply_to: Recipient | None = None
+    files: Sequence[Attached] = ()
 
 
 @dataclass(frozen=True, slots=True)

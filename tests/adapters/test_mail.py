@@ -248,3 +248,34 @@ def test_a_mail_can_be_unsubscribed_from_by_one_click(settings_of: Any) -> None:
     assert got["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert got["Content-Language"] == "de"
     assert b"List-Unsubscribe" not in message().content
+
+
+async def test_files_go_along_as_they_are_beside_the_words(letterbox: Letterbox) -> None:
+    content = bytes(range(256)) * 40
+    file = mail.Attached("invoice-1.pdf", "application/pdf", content)
+    to = Recipient("ada@example.com")
+    await mail.send(mail.write(to, WORDS, key=KEY, now=NOW, files=[file, mail.Attached("a.txt", "text/plain", b"")]))
+    [got] = letterbox.mails
+    assert got.get_content_type() == "multipart/mixed"
+    assert (text_of(got), text_of(got, "html")) == ("Hello\n", "<p>Hello</p>\n")
+    first, empty = got.iter_attachments()
+    assert (first.get_filename(), first.get_content_type(), first.get_content()) == (
+        "invoice-1.pdf",
+        "application/pdf",
+        content,
+    )
+    assert empty.get_content() == ""
+
+
+@pytest.mark.parametrize(
+    ("email", "said"),
+    [("grace@acme.example", "Grace Hopper <grace@acme.example>"), ("no address", None), ("зоя@acme.example", None)],
+)
+def test_answers_go_to_whoever_wrote_where_everybody_can_answer_there(
+    settings_of: Any, email: str, said: str | None
+) -> None:
+    written = mail.write(
+        Recipient("ada@example.com"), WORDS, key=KEY, now=NOW, reply_to=Recipient(email, "Grace Hopper")
+    )
+    answers = parsed(written.content)["Reply-To"]
+    assert (answers and str(answers)) == said
