@@ -131,6 +131,9 @@ class RejectProposalInput(MutationInput):
 @strawberry.input(description="A proposal to send.")
 class SendProposalInput(MutationInput):
     id: strawberry.ID = strawberry.field(description="The proposal.")
+    message: str | None = strawberry.field(
+        default=None, description="What the mail says that brings it to the customer, at most 5,000 characters."
+    )
     expected_version: int | None = expected_version()
 
 
@@ -355,6 +358,7 @@ class ProposalMutations:
         row = await proposals.send(
             info.context.actor,
             ids.decode(input.id, "Proposal"),
+            message=input.message,
             expected_version=input.expected_version,
             now=info.context.now,
         )
