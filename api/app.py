@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
 from adapters.log import request_id as current_request
-from api import account_pages, calendars, pages, survey_pages, unsubscribe_pages, uploads
+from api import account_pages, calendars, pages, payments, survey_pages, unsubscribe_pages, uploads
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
@@ -100,6 +100,7 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/unsubscribe/{token}", unsubscribe_pages.unsubscribe, methods=["GET", "POST"]),
         Route("/unsubscribe/{token}/undo", unsubscribe_pages.resubscribe, methods=["POST"]),
         Route("/s/{token}", survey_pages.survey, methods=["GET", "POST"]),
+        Route("/payments/{provider_id}", payments.take, methods=["POST"]),
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),

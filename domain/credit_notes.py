@@ -82,10 +82,10 @@ async def credit(
     with edits.collisions("invoice", invoices.UNIQUE):
         async with transaction():
             lead, row = await invoices.locked(
-                actor, invoice_id, Action.CREDIT_INVOICE, expected_version=expected_version
+                actor, invoice_id, Action.CREDIT_INVOICE, expected_version=expected_version, field="invoiceId"
             )
             if row.kind is not InvoiceKind.INVOICE or row.number is None or row.state is InvoiceState.CREDITED:
-                raise InvoiceStateRefused(number=row.number, done="credited", state=row.state.value, field="id")
+                raise InvoiceStateRefused(number=row.number, done="credited", state=row.state.value, field="invoiceId")
             notes = await Invoice.filter(credits_id=row.id)
             left = shares.less(
                 shares.rates_of(row.taxes), (one for note in notes for one in shares.rates_of(note.taxes))

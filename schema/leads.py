@@ -40,6 +40,7 @@ from schema.attachments import attachments
 from schema.comments import comments_by
 from schema.connections import Connection, connection, few
 from schema.context import Info
+from schema.contracts import contracts_by
 from schema.custom_fields import CustomValue, CustomValueFilter, custom_values_of
 from schema.errors import UserError, user_error
 from schema.events import HistoryEntry
@@ -61,6 +62,7 @@ from schema.filters import (
     through,
 )
 from schema.follow_ups import follow_ups_by
+from schema.invoices import invoices_by
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.proposals import proposals_by
@@ -77,8 +79,10 @@ if TYPE_CHECKING:
     from schema.companies import Company, CompanyFilter
     from schema.competitors import Competitor, CompetitorFilter, LeadCompetitor
     from schema.contacts import Contact, ContactFilter
+    from schema.contracts import Contract
     from schema.follow_ups import FollowUp, FollowUpFilter
     from schema.hand_overs import HandOver
+    from schema.invoices import Invoice
     from schema.needs import Need
     from schema.pipelines import Pipeline
     from schema.products import Product
@@ -333,6 +337,12 @@ class Lead(Node):
     )
     proposals: Connection[Annotated["Proposal", strawberry.lazy("schema.proposals")]] = proposals_by(
         "lead_id", "What it was and is offered, the newest first."
+    )
+    contracts: Connection[Annotated["Contract", strawberry.lazy("schema.contracts")]] = contracts_by(
+        "lead_id", "What it has signed or is to sign, the newest first."
+    )
+    invoices: Connection[Annotated["Invoice", strawberry.lazy("schema.invoices")]] = invoices_by(
+        "lead_id", "What it was invoiced and credited, the newest first."
     )
     watchers: Connection[Annotated["User", strawberry.lazy("schema.users")]] = watchers_of_lead()
     viewer_watches: bool = viewer_watches()

@@ -203,7 +203,8 @@ class ProposalParty:
     bank: str | None = strawberry.field(description="To which account they are paid.")
 
 
-def _party(said: Mapping[str, Any] | None) -> ProposalParty | None:
+def party(said: Mapping[str, Any] | None) -> ProposalParty | None:
+    """Return a side from its JSON."""
     if said is None:
         return None
     names = ("company", "name", "job_title", "tax_number", "email", "phone", "website", "bank")
@@ -211,11 +212,11 @@ def _party(said: Mapping[str, Any] | None) -> ProposalParty | None:
 
 
 def _seller(parties: Mapping[str, Any]) -> ProposalParty | None:
-    return _party(parties.get("seller"))
+    return party(parties.get("seller"))
 
 
 def _buyer(parties: Mapping[str, Any]) -> ProposalParty | None:
-    return _party(parties.get("buyer"))
+    return party(parties.get("buyer"))
 
 
 def _margin(net: Decimal, cost: Decimal | None, currency: str) -> Money | None:

@@ -23,6 +23,8 @@ from schema.competitor_mutations import CompetitorMutations
 from schema.competitors import CompetitorQueries
 from schema.contact_mutations import ContactMutations
 from schema.contacts import ContactQueries
+from schema.contract_mutations import ContractMutations
+from schema.contracts import ContractQueries
 from schema.custom_field_mutations import CustomFieldMutations
 from schema.custom_fields import CustomFieldQueries
 from schema.deliveries import DeliveryMutations, DeliveryQueries
@@ -39,6 +41,8 @@ from schema.follow_ups import FollowUpQueries
 from schema.hand_over_mutations import HandOverMutations
 from schema.hand_overs import HandOverQueries
 from schema.imports import ImportMutations, ImportQueries
+from schema.invoice_mutations import InvoiceMutations
+from schema.invoices import InvoiceQueries
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
 from schema.live import LiveQueries, LiveSubscriptions
@@ -47,6 +51,8 @@ from schema.mail_templates import MailTemplateMutations, MailTemplateQueries
 from schema.need_mutations import NeedMutations
 from schema.nodes import NodeQueries
 from schema.notifications import NotificationMutations, NotificationQueries
+from schema.payment_provider_mutations import PaymentProviderMutations
+from schema.payment_providers import PaymentProviderQueries
 from schema.pipeline_mutations import PipelineMutations, StageMutations
 from schema.pipelines import PipelineQueries
 from schema.product_mutations import ProductMutations
@@ -105,6 +111,9 @@ class Query(
     PipelineQueries,
     ProductQueries,
     ProposalQueries,
+    ContractQueries,
+    InvoiceQueries,
+    PaymentProviderQueries,
     ReminderQueries,
     ReminderSettingsQueries,
     SavedViewQueries,
@@ -154,6 +163,9 @@ class Mutation(
     PipelineMutations,
     ProductMutations,
     ProposalMutations,
+    ContractMutations,
+    InvoiceMutations,
+    PaymentProviderMutations,
     ReminderSettingsMutations,
     SavedViewMutations,
     SellingSettingsMutations,
