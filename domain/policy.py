@@ -48,6 +48,7 @@ from models.proposals import Approval, ApprovalRule, Proposal, ProposalLine, Pro
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView, Sharing
+from models.scoring import ScoreDrift, ScoreModel, ScoreModelVersion, ScoreTraining
 from models.selling import SellingSettings
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
@@ -116,6 +117,7 @@ class Action(StrEnum):
     MANAGE_MAIL = "mail.manage", "manage the words of mails, suppressed addresses and failed deliveries"
     SET_REMINDERS = "notification.set", "say how they are reminded, and on which devices"
     MANAGE_SURVEYS = "survey.manage", "make, change, publish and archive surveys"
+    MANAGE_SCORING = "scoremodel.manage", "make, train and use models that score leads"
     DISPATCH_SURVEY = "survey.dispatch", "send surveys to customers, and cancel those that are on their way"
     MANAGE_DOCUMENTS = "document.manage", "set the templates of documents"
     MANAGE_SELLING = "selling.manage", "set how the workspace sells, and what needs approval"
@@ -255,6 +257,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.MANAGE_MAIL: [roles(ADMIN, MANAGER)],
     Action.SET_REMINDERS: [roles(*Role)],
     Action.MANAGE_SURVEYS: [roles(ADMIN, MANAGER, MARKETER)],
+    Action.MANAGE_SCORING: [roles(ADMIN, MANAGER)],
     Action.DISPATCH_SURVEY: [roles(ADMIN, MANAGER, QUALIFIER, MARKETER), owner(REP)],
     Action.MANAGE_DOCUMENTS: [roles(ADMIN, MANAGER)],
     Action.MANAGE_SELLING: [roles(ADMIN)],
@@ -334,6 +337,10 @@ READ_SCOPES: dict[type[Model], str] = {
     BulkRow: "lead:read",
     Survey: "survey:read",
     SurveyVersion: "survey:read",
+    ScoreModel: "scoremodel:read",
+    ScoreModelVersion: "scoremodel:read",
+    ScoreTraining: "scoremodel:read",
+    ScoreDrift: "scoremodel:read",
     SurveyDispatch: "survey:read",
     SurveyResponse: "survey:read",
     Referral: "lead:read",

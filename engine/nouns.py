@@ -38,6 +38,7 @@ from models.proposals import Approval, ApprovalRule, Proposal, ProposalLine, Pro
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.reminders import Device, Reminder, ReminderSettings
 from models.saved_views import SavedView
+from models.scoring import ScoreDrift, ScoreModel, ScoreModelVersion, ScoreTraining
 from models.selling import SellingSettings
 from models.sessions import Invitation
 from models.stages import MoveRequest, Stage, StageTransition
@@ -297,6 +298,10 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Device),
         Noun(Survey),
         Noun(SurveyVersion),
+        Noun(ScoreModel),
+        Noun(ScoreModelVersion),
+        Noun(ScoreTraining),
+        Noun(ScoreDrift),
         Noun(
             SurveyDispatch,
             links={

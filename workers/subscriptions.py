@@ -58,6 +58,8 @@ from domain import (
     reminder_settings,
     sale_reminders,
     saved_views,
+    score_models,
+    score_trainings,
     scoring,
     selling_settings,
     sessions,
@@ -94,8 +96,9 @@ from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.notifications import notify
 from workers.tasks.qualification import qualify_all_leads, qualify_leads
-from workers.tasks.scoring import score_faded_leads, score_leads
+from workers.tasks.scoring import score_all_leads, score_faded_leads, score_leads
 from workers.tasks.surveys import cancel_surveys, dispatch_surveys, follow_detractors
+from workers.tasks.training import train_due_models, train_score_model
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     leads.LeadCaptured: (score_leads, notify, lay_out_plans),
@@ -114,6 +117,14 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     sale_reminders.NegotiationOverdue: (notify,),
     sale_reminders.InvoicePaymentReminded: (mail_customer,),
     scoring.LeadScored: (qualify_leads,),
+    score_models.ScoreModelCreated: (),
+    score_models.ScoreModelUpdated: (),
+    score_models.ScoreModelPublished: (score_all_leads,),
+    score_models.ScoreModelPromoted: (score_all_leads,),
+    score_models.ScoreModelRolledBack: (score_all_leads,),
+    score_models.ScoreModelArchived: (score_all_leads,),
+    score_trainings.ScoreTrainingRequested: (train_score_model,),
+    score_trainings.ScoreTrainingEnded: (),
     watching.LeadWatched: (),
     watching.LeadUnwatched: (),
     **dict.fromkeys(comments.COMMENTED.values(), (notify,)),
@@ -331,7 +342,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     workspaces.WorkspaceUpdated: (qualify_all_leads,),
 }
 
-NIGHTLY: tuple[Task, ...] = (score_faded_leads, forget_what_ended, settle_custom_indexes)
+NIGHTLY: tuple[Task, ...] = (score_faded_leads, train_due_models, forget_what_ended, settle_custom_indexes)
 
 # What operations have done later by domain.jobs.schedule.
 SCHEDULED: tuple[Task, ...] = (

@@ -89,28 +89,39 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training came to; `compared` has the mean log loss and AUC of each kind over the folds."""
+    """What training came to; `compared` has the mean log loss and AUC of each kind over the folds.
+
+    `rival` is how the model that was to be beaten did on the same leads held out.
+    """
 
     model: Model
     quality: Quality
+    rival: Quality | None
     compared: dict[str, dict[str, float]]
     dropped: list[Dropped]
     leads: int
     won: int
 
 
-def train(outcomes: Outcomes, *, trusted: frozenset[str] = frozenset(), progress: Progress | None = None) -> Trained:
+def train(
+    outcomes: Outcomes,
+    *,
+    trusted: frozenset[str] = frozenset(),
+    rival: Model | None = None,
+    progress: Progress | None = None,
+) -> Trained:
     """Learn from outcomes; the newest fifth is held out to tell how good it is, and learned from in the end.
 
     Columns that are `trusted` are learned from though they seem to know the outcome. Raises TooFewOutcomes.
     """
     # One thread: beside a server, many that spin for each other take hours for what takes one a minute.
     with threadpool_limits(1):
-        return _train(outcomes, trusted, progress or (lambda done, what: None))
+        return _train(outcomes, trusted, rival, progress or (lambda done, what: None))
 
 
-def _train(outcomes: Outcomes, trusted: frozenset[str], tell: Progress) -> Trained:
+def _train(outcomes: Outcomes, trusted: frozenset[str], rival: Model | None, tell: Progress) -> Trained:
     border = _border(outcomes.won)
+    beaten = judge(rival, outcomes.taken(np.arange(border, len(outcomes)))) if rival is not None else None
     tell(0.02, "looking for columns that know the outcome")
     columns, dropped = usable(outcomes, trusted)
     outcomes = Outcomes(columns, outcomes.won)
@@ -123,7 +134,7 @@ def _train(outcomes: Outcomes, trusted: frozenset[str], tell: Progress) -> Train
     tell(0.7, "learning from all leads")
     model = _calibrated(outcomes, chosen, lambda done: tell(0.7 + 0.28 * done, "learning from all leads"))
     tell(1.0, "done")
-    return Trained(model, quality, compared, dropped, len(outcomes), int(outcomes.won.sum()))
+    return Trained(model, quality, beaten, compared, dropped, len(outcomes), int(outcomes.won.sum()))
 
 
 def judge(model: Model, outcomes: Outcomes) -> Quality:

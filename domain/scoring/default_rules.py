@@ -365,12 +365,31 @@ async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetim
         )
 
 
-FADED = f"SELECT id, workspace_id FROM lead WHERE {SCORED} AND id > $1 AND {OUTDATED} ORDER BY id LIMIT $2"
+ALL_OPEN = f"SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED} AND id > $2 ORDER BY id LIMIT $3"
+# Of workspaces with models of their own, whose rules or columns time may change, all leads are looked at.
+OWN_MODELS = """
+SELECT DISTINCT workspace_id FROM score_model WHERE active AND archived_at IS NULL
+"""
+FADED = f"""
+SELECT id, workspace_id FROM lead
+WHERE {SCORED} AND id > $1 AND {OUTDATED} AND workspace_id NOT IN ({OWN_MODELS}) ORDER BY id LIMIT $2
+"""
+
+
+async def schedule_all(workspace_id: UUID, *, now: datetime) -> int:
+    """Have all open leads of a workspace scored anew; return how many."""
+    last, found = UUID(int=0), 0
+    while rows := await get_connection("default").execute_query_dict(ALL_OPEN, [workspace_id, last, PAGE]):
+        await schedule(workspace_id, [row["id"] for row in rows], now=now)
+        found, last = found + len(rows), rows[-1]["id"]
+    return found
 
 
 async def schedule_faded(*, now: datetime) -> int:
     """Have those leads scored anew whose score has changed by the mere passing of time; return how many."""
     last, found = UUID(int=0), 0
+    for row in await get_connection("default").execute_query_dict(OWN_MODELS):
+        found += await schedule_all(row["workspace_id"], now=now)
     while True:
         rows = await get_connection("default").execute_query_dict(FADED, [last, PAGE, now])
         by_workspace: dict[UUID, list[UUID]] = {}

@@ -82,7 +82,7 @@ def _counted(condition: Condition, activities: Activities, count: int) -> Floats
 
 
 def _tested(condition: Condition, column: Column) -> Any:
-    match condition.test:
+    match condition.check:
         case Check.KNOWN:
             return _is_known(column)
         case Check.UNKNOWN:
@@ -94,7 +94,7 @@ def _tested(condition: Condition, column: Column) -> Any:
         case Check.IS | Check.IS_NOT:
             wanted = {value.casefold() for value in condition.values}
             is_one = np.array([one is not None and one.casefold() in wanted for one in column.values], dtype=bool)
-            return is_one if condition.test is Check.IS else _is_known(column) & ~is_one
+            return is_one if condition.check is Check.IS else _is_known(column) & ~is_one
         case Check.HAS:
             wanted = {value.casefold() for value in condition.values}
             return np.array([any(one.casefold() in wanted for one in some) for some in column.values], dtype=bool)

@@ -41,7 +41,7 @@ class Condition:
     """
 
     field: str
-    test: Check
+    check: Check
     values: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
@@ -116,7 +116,7 @@ def _group(data: Mapping[str, Any]) -> Group:
 
 
 def _condition(data: Mapping[str, Any]) -> Condition:
-    facts = {**data, "test": Check(data["test"]), "values": tuple(data["values"])}
+    facts = {**data, "check": Check(data["check"]), "values": tuple(data["values"])}
     return Condition(**facts)
 
 

@@ -17,6 +17,13 @@ async def score_leads(job: Job) -> None:
 
 
 @task(timeout_seconds=600)
+async def score_all_leads(job: Job) -> None:
+    """Have all open leads of a workspace scored anew, by other models than before; a second run scores alike."""
+    async with job.finishing():
+        await scoring.schedule_all(job.workspace, now=job.now)
+
+
+@task(timeout_seconds=600)
 async def score_faded_leads(job: Job) -> None:
     """Have leads scored anew about which nothing was heard; a second run finds those that are left."""
     async with job.finishing():

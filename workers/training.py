@@ -1,0 +1,130 @@
+"""The process that learns, for one training: apart from the worker's event loop, at low priority, on one thread.
+
+    python -m workers.training WORKSPACE TRAINING
+
+It reads leads by itself and says line by line, as JSON, how far it is, and at last what has come of it. It ends when
+its worker does, whose end it notices at its standard input.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from domain.learning import drift, training
+from domain.learning.additive import Model
+from domain.learning.training import Outcomes, Quality, Trained
+from domain.score_models import Learning
+from domain.scoring import in_use, lessons
+from domain.scoring.lessons import Lessons
+from models.database import close_database, open_database
+from models.scoring import ScoreModel, ScoreTraining
+from settings import settings
+
+NICENESS = 10
+# The share of the work that reading leads is.
+READING = 0.3
+
+
+def say(**facts: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(facts, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def end_with_the_worker() -> None:
+    """End at once when nobody holds the other end of the standard input any more."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+async def read_lessons(workspace_id: UUID, training_id: UUID) -> tuple[Learning, Lessons, Model | None]:
+    """Return how to learn, from what, and the model in use, which is to be beaten."""
+    now = datetime.now(UTC)
+    run = await ScoreTraining.get(id=training_id, workspace_id=workspace_id)
+    model = await ScoreModel.get(id=run.model_id, workspace_id=workspace_id)
+    learning = Learning.of(model)
+
+    async def tell(done: float) -> None:
+        say(progress=READING * done, step="reading leads")
+
+    found = await lessons.closed_leads(
+        workspace_id,
+        age=timedelta(days=learning.age_days),
+        left_out=frozenset(learning.left_out),
+        now=now,
+        tell=tell,
+    )
+    used = (await in_use.models(workspace_id)).learned
+    return learning, found, None if used is None else Model.of_json(used.data)
+
+
+def learn(learning: Learning, found: Lessons, rival: Model | None) -> dict[str, Any]:
+    """Return what has come of it, as the worker keeps it."""
+
+    def tell(done: float, step: str) -> None:
+        say(progress=READING + (1 - READING) * done, step=step)
+
+    try:
+        trained = training.train(
+            Outcomes(found.columns, found.won), trusted=frozenset(learning.trusted), rival=rival, progress=tell
+        )
+    except training.TooFewOutcomes:
+        won = int(found.won.sum())
+        return {"too_few": {"won": won, "lost": len(found.won) - won}}
+    return {
+        "result": {
+            "content": {"model": trained.model.to_json(), "age_days": learning.age_days},
+            "report": _report(trained, found),
+            "leads": trained.leads,
+            "won": trained.won,
+            "window_from": min(found.born_at),
+            "window_to": max(found.closed_at),
+            "is_better": is_better(trained.quality, trained.rival),
+        }
+    }
+
+
+def is_better(quality: Quality, rival: Quality | None) -> bool:
+    """Say whether a model foretells better than its rival or, without one, than the share of won leads."""
+    if rival is None:
+        return quality.brier < quality.brier_of_rate and quality.auc > 0.5
+    return quality.log_loss < rival.log_loss
+
+
+def _report(trained: Trained, found: Lessons) -> dict[str, Any]:
+    used = {term.key for term in trained.model.terms}
+    return {
+        "kind": trained.model.kind,
+        "quality": asdict(trained.quality),
+        "rival": asdict(trained.rival) if trained.rival else None,
+        "compared": trained.compared,
+        "dropped": [asdict(one) for one in trained.dropped],
+        "columns": [{"key": term.key, "label": term.label} for term in trained.model.terms],
+        "reference": drift.reference({key: column for key, column in found.columns.items() if key in used}),
+    }
+
+
+async def main(workspace_id: UUID, training_id: UUID) -> None:
+    os.nice(NICENESS)
+    end_with_the_worker()
+    await open_database(settings().database_url, pool_size=2)
+    try:
+        given = await read_lessons(workspace_id, training_id)
+    finally:
+        await close_database()
+    say(**learn(*given))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*map(UUID, sys.argv[1:3])))
