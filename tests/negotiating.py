@@ -130,6 +130,7 @@ async def sent_proposal(
             **home,
             version_id=version.id,
             key=uuid7(),
+            currency=currency,
             position=place,
             name=name,
             unit="pcs" if place == 0 else None,
