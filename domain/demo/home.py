@@ -14,24 +14,33 @@ import orjson
 from domain import catalog, criteria, stages
 from domain.actors import Actor, ActorKind
 from domain.catalog import LostReasonCreated, SourceCreated, TagCreated
+from domain.competitors import CompetitorCreated
 from domain.criteria import Preset, QualificationCriterionCreated
 from domain.custom_fields import CustomFieldCreated
 from domain.demo import words
 from domain.demo.rows import Keys, Rows, fresh
 from domain.events import Event
 from domain.exchange_rates import ExchangeRateSet
+from domain.follow_up_plans import FollowUpPlanCreated
 from domain.invitations import UserJoined
 from domain.pipelines import TEMPLATES, PipelineCreated, Template
 from domain.products import ProductCreated
+from domain.questionnaires import VERDICTS, Questionnaire, dump
 from domain.stages import StageCreated
+from domain.survey_presets import preset
+from domain.surveys import SurveyCreated, SurveyPublished
 from domain.teams import TeamCreated
 from domain.workspaces import WorkspaceCreated
 from models.catalog import SourceKind
 from models.custom_fields import CustomField, IndexState
+from models.follow_ups import PlanAnchor, PlanTrigger, Priority
 from models.stages import Stage, StageKind
+from models.surveys import SurveyKind
 from models.users import Role
 
 BASE = "EUR"
+# Days after a sale.
+SURVEY_DELAY = 14
 YEARS = timedelta(days=730)
 LEADS_A_REP = 2_000
 FEWEST_REPS, MOST_REPS = 4, 60
@@ -74,6 +83,25 @@ class Question:
     choices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done after a sale: the plan's steps by their key and the days after which each is due."""
+
+    id: UUID
+    steps: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A survey as it went out."""
+
+    id: UUID
+    version_id: UUID
+    made: Questionnaire
+    detractor_most: int
+    promoter_least: int
+
+
 @dataclass(slots=True)
 class Rates:
     """What currencies were worth, from month to month."""
@@ -105,6 +133,9 @@ class Home:
     questions: tuple[Question, ...]
     custom: tuple[CustomField, ...]
     rates: Rates
+    competitors: tuple[UUID, ...]
+    plan: Plan
+    survey: Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +184,9 @@ class _Furnishing:
             questions=self._questions(),
             custom=self._custom(),
             rates=self._rates(),
+            competitors=self._competitors(),
+            plan=self._plan(),
+            survey=self._survey(),
         )
 
     def _happened(self, event: type[Event], subject_id: UUID, data: dict[str, Any]) -> None:
@@ -292,6 +326,44 @@ class _Furnishing:
             self._happened(CustomFieldCreated, key, fresh(told))
             made.append(CustomField(id=key, key=name, label=label, type=kind, options=offered))
         return tuple(made)
+
+    def _competitors(self) -> tuple[UUID, ...]:
+        made = []
+        for name, strengths, weaknesses in words.COMPETITORS:
+            columns = {
+                "name": name,
+                "website": f"https://www.{slug(name)}.example",
+                "strengths": strengths,
+                "weaknesses": weaknesses,
+            }
+            made.append(self._entry("competitor", CompetitorCreated, columns))
+        return tuple(made)
+
+    def _plan(self) -> Plan:
+        key, name = self.rows.keys.take(), "After the sale"
+        trigger, since = PlanTrigger.LEAD_WON.value, self.now
+        self.rows.put("follow_up_plan", key, name, trigger, since, *self.stamps)
+        told = fresh({"name": name, "trigger": trigger})
+        told["changes"]["steps"] = [None, [title for _, title, _ in words.AFTER_SALE]]
+        self._happened(FollowUpPlanCreated, key, told)
+        steps = []
+        for number, (kind, title, days) in enumerate(words.AFTER_SALE, 1):
+            steps.append(self.rows.keys.take())
+            said = (kind.value, title, int(Priority.NORMAL), PlanAnchor.TRIGGER.value, days)
+            self.rows.put("follow_up_plan_step", steps[-1], key, number, *said, *self.stamps)
+        return Plan(key, tuple(steps))
+
+    def _survey(self) -> Asking:
+        key, version, made = self.rows.keys.take(), self.rows.keys.take(), preset(SurveyKind.NPS)
+        detractor, promoter = VERDICTS[SurveyKind.NPS]
+        content, name = orjson.dumps(dump(made)).decode(), "After the sale"
+        rule = (True, SURVEY_DELAY, 100, 90, 1, 7, 30)
+        kept = (name, SurveyKind.NPS.value, content, 1, 1, self.began, *rule, detractor, promoter, True, True)
+        self.rows.put("survey", key, *kept, *self.stamps)
+        self.rows.put("survey_version", version, key, 1, content, self.began, self.admin_id)
+        self._happened(SurveyCreated, key, fresh({"kind": SurveyKind.NPS, "name": name}))
+        self._happened(SurveyPublished, key, {"number": 1, "version_id": version, "version": 1})
+        return Asking(key, version, made, detractor, promoter)
 
     def _rates(self) -> Rates:
         rates = Rates(days=list(_months(self.began.date(), self.now.date())))

@@ -17,6 +17,8 @@ Record: TypeAlias = tuple[Any, ...]
 
 # Keys count on from here, a millisecond each, so that they are the same whenever a demo is made.
 FIRST_KEY_MS = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
+# Plans and surveys are laid out by the demo itself, and nobody is told of answers that nobody gave.
+DONE = ("lay_out_plans", "dispatch_surveys", "follow_detractors", "notify")
 STAMPS = ("version", "created_at", "updated_at")
 
 # The columns that are filled, by table; tables come in the order in which they refer to each other.
@@ -47,6 +49,17 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "id", "workspace_id", "label", "question", "type", "choices", "required_for_mql", "required_for_sql",
         "preset_key", "position", *STAMPS,
     ),
+    "competitor": ("id", "workspace_id", "name", "website", "strengths", "weaknesses", *STAMPS),
+    "follow_up_plan": ("id", "workspace_id", "name", "trigger", "since", *STAMPS),
+    "follow_up_plan_step": (
+        "id", "workspace_id", "plan_id", "number", "kind", "title", "priority", "anchor", "days", *STAMPS,
+    ),
+    "survey": (
+        "id", "workspace_id", "name", "kind", "content", "draft_number", "published_number", "published_at",
+        "after_sale", "delay_days", "sample_percent", "pause_days", "most_reminders", "reminder_days", "expires_days",
+        "detractor_most", "promoter_least", "detractor_follow_up", "asks_referral", *STAMPS,
+    ),
+    "survey_version": ("id", "workspace_id", "survey_id", "number", "content", "published_at", "published_by_id"),
     "exchange_rate": ("id", "workspace_id", "currency", "rate", "valid_on", "created_at"),
     "company": (
         "id", "workspace_id", "name", "name_normalised", "domain", "website", "phone", "phone_normalised", "industry",
@@ -62,10 +75,25 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "currency", "closing_rate", "probability", "score", "grade", "score_factors", "scored_at", "owner_id",
         "company_id", "product_id", "source_id", "lost_reason_id", "close_note", "expected_close_date", "engaged_at",
         "stage_entered_at", "first_activity_at", "last_activity_at", "first_response_seconds", "touches", "closed_at",
-        "custom", *STAMPS,
+        "custom", "next_follow_up_at", *STAMPS,
     ),
     "lead_contact": ("id", "workspace_id", "lead_id", "contact_id", "role", "is_primary", "created_at"),
     "lead_tag": ("id", "workspace_id", "lead_id", "tag_id"),
+    "lead_competitor": ("id", "workspace_id", "lead_id", "competitor_id", "threat", "created_at"),
+    "comment": ("id", "workspace_id", "lead_id", "user_id", "text", *STAMPS),
+    "follow_up": (
+        "id", "workspace_id", "lead_id", "owner_id", "created_by_id", "kind", "title", "priority", "status", "due_at",
+        "due_on", "time_zone", "plan_id", "plan_step_id", "plan_key", "occasion", "outcome", "ended_at", "ended_by_id",
+        "occurrence", *STAMPS,
+    ),
+    "survey_dispatch": (
+        "id", "workspace_id", "survey_id", "survey_version_id", "lead_id", "contact_id", "trigger", "occasion",
+        "won_at", "status", "language", "reminders", "sent_at", "expires_at", "ended_at", "created_at",
+    ),
+    "survey_response": (
+        "id", "workspace_id", "dispatch_id", "survey_id", "survey_version_id", "lead_id", "contact_id", "answers",
+        "score", "verdict", "verbatim", "language", "started_at", "updated_at", "submitted_at",
+    ),
     "need": ("id", "workspace_id", "lead_id", "kind", "title", "importance", "answer", *STAMPS),
     "activity": (
         "id", "workspace_id", "kind", "is_touch", "lead_id", "direction", "outcome", "subject", "text",
@@ -114,8 +142,8 @@ class Rows:
         self.tables[table].append((key, self.workspace_id, *values))
 
     def happened(self, event: type[Event], subject_id: UUID, data: Mapping[str, Any], *, by: str, at: datetime) -> None:
-        """Add an event; `by` is its actor as the log keeps it."""
-        told = orjson.dumps({**data, "bulk": True}, default=str).decode()
+        """Add an event; `by` is its actor as the log keeps it. What follows from it is made as well, or left out."""
+        told = orjson.dumps({**data, "bulk": True, "tasks_done": DONE}, default=str).decode()
         self.add("event", event.name, event.name.partition(".")[0], subject_id, by, told, at)
 
     async def write(self, connection: BaseDBAsyncClient) -> None:

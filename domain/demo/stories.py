@@ -13,6 +13,7 @@ import orjson
 from domain import leads, ranks, scoring
 from domain.closings import LeadClosed
 from domain.demo import words
+from domain.demo.care import Care
 from domain.demo.home import BASE, Person, Way
 from domain.demo.rows import Rows, fresh
 from domain.demo.talks import Said, Talks
@@ -136,7 +137,9 @@ class Story:
         tag_ids = sorted(self.chance.sample(self.home.tags, self.chance.choice((0, 0, 0, 1, 1, 2))))
         needs = self._needs()
         score = self._score(is_reachable, len(needs), expected, max(filter(None, (active_at, entered_at, engaged_at))))
-        rank = self._tell_events(tag_ids, score.points, talks.said)
+        care = self._care(talks, is_reachable)
+        said = sorted((*talks.said, *care.said), key=lambda one: one.at)
+        rank = self._tell_events(tag_ids, score.points, said)
         rate = self.home.rates.on(self.buyer.currency, closed_at.date()) if closed_at else None
         won = last.status is WON
         self.rows.put(
@@ -147,7 +150,8 @@ class Story:
             self.owner.user_id if self.owner else None, self.buyer.company_id, self.ware.id, self.source_id,
             self.history.pick(self.home.lost_reasons) if last.status is LOST else None,
             self._maybe(0.25, words.NOTES) if closed_at else None, expected, engaged_at, entered_at,
-            *talks.touched.columns.values(), closed_at, self._custom(), len(self.steps), first.at, last.at,
+            *talks.touched.columns.values(), closed_at, self._custom(), care.next_follow_up_at, len(self.steps),
+            first.at, last.at,
         )  # fmt: skip
         for at, person in enumerate(self.people):
             role = ContactRole.DECISION_MAKER if at == 0 else self.history.pick(ROLES)
@@ -216,7 +220,7 @@ class Story:
 
     def _say(self, one: Said, version: int, live: dict[str, Any]) -> None:
         told = {"version": version, "before": live, "after": live, "changes": one.changes, **one.facts}
-        self.rows.happened(one.event, self.key, told, by=self.by.facts, at=one.at)
+        self.rows.happened(one.event, self.key, told, by=one.by or self.by.facts, at=one.at)
 
     def _besides(self, here: Step, there: Step, moved: bool) -> dict[str, list[Any]]:
         """Return what a step changes besides what live filters look at."""
@@ -286,6 +290,19 @@ class Story:
             known = chance.randint(1, len(self.home.questions))
             talks.answer(self.steps[1].at, self.home.questions[:known])
         return talks
+
+    def _care(self, talks: Talks, is_reachable: bool) -> Care:
+        """Write what was planned, said and heard of the lead."""
+        care = Care(self.rows, self.chance, self.home, self.key, self.by)
+        at = min(max(self.last.at, talks.touched.last or self.last.at), self.home.now)
+        if self.last.status is OPEN:
+            care.of_any(at, furthest=self.furthest)
+            if self.owner:
+                care.of_open(at)
+        elif self.last.status is WON:
+            care.of_any(self.steps[-2].at, furthest=self.furthest)
+            care.of_sale(self.last.at, self.people[0], is_reachable=is_reachable)
+        return care
 
     def _custom(self) -> str:
         """Return the values of the workspace's own fields: more of them the further the lead has come."""

@@ -20,12 +20,13 @@ from models.qualification import AnswerSource
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Something that was said of a lead, as its event tells it."""
+    """Something that was said of a lead, as its event tells it; by whoever works on it unless it says `by` whom."""
 
     at: datetime
     event: type[Event]
     changes: Mapping[str, Sequence[Any]]
     facts: Mapping[str, Any]
+    by: str | None = None
 
 
 @dataclass(slots=True)

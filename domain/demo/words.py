@@ -2,6 +2,7 @@
 
 from models.activities import ActivityDirection, ActivityKind
 from models.custom_fields import CustomFieldType
+from models.follow_ups import FollowUpKind
 from models.needs import NeedKind
 
 CALL, EMAIL, MEETING, NOTE = ActivityKind.CALL, ActivityKind.EMAIL, ActivityKind.MEETING, ActivityKind.NOTE
@@ -163,6 +164,36 @@ CUSTOM_FIELDS: tuple[tuple[str, str, CustomFieldType, tuple[tuple[str, str], ...
     ("financing", "Financing", CustomFieldType.CHOICE, (("own", "Own funds"), ("lease", "Leasing"), ("loan", "Loan"))),
     ("permit_needed", "Needs a permit", CustomFieldType.YES_NO, ()),
 )
+COMPETITORS = (
+    ("Helioworks", "Cheap hardware", "Slow service"),
+    ("Nordlicht Technik", "Strong in the north", "Long delivery times"),
+    ("Voltaire Energie", "Offers leasing", "No visits on site"),
+    ("GreenRoof Group", "Known by everybody", "Subcontractors do the work"),
+)
+# What is to be done next, and what it came to.
+TO_DOS: tuple[tuple[FollowUpKind, str], ...] = (
+    (FollowUpKind.CALL, "Ask what the board decided"),
+    (FollowUpKind.EMAIL, "Send references of their size"),
+    (FollowUpKind.MEETING, "Visit on site"),
+    (FollowUpKind.TODO, "Work out financing"),
+    (FollowUpKind.CALL, "Ask whether the offer arrived"),
+)
+# The days after a sale on which it is done.
+AFTER_SALE: tuple[tuple[FollowUpKind, str, int], ...] = (
+    (FollowUpKind.EMAIL, "Say thank you", 2),
+    (FollowUpKind.CALL, "Does everything work?", 14),
+    (FollowUpKind.MEETING, "Talk of what comes next", 180),
+)
+OUTCOMES = ("Done as planned.", "They are happy.", "Call again in the autumn.", "Sent by mail instead.")
+COMMENTS = (
+    "Please talk to me before you call them.",
+    "They know our technician from the last project.",
+    "Discount is agreed with the manager.",
+    "Do not forget the grant: the deadline is near.",
+    "I met their director at the fair.",
+)
+PRAISE = ("Everything on time.", "Friendly people, good work.", "Would do it again.", "The team was great.")
+COMPLAINTS = ("Nobody called back.", "Took twice as long as promised.", "The bill was higher than the offer.")
 NOTES = (
     "Decided faster than expected.",
     "Price was met halfway.",

@@ -10,19 +10,33 @@ import orjson
 import pytest
 from tortoise.connection import get_connection
 
-from domain import custom_values, exchange_rates, leads, relationships, scoring, sessions, touches
+from domain import (
+    custom_values,
+    exchange_rates,
+    laying_out,
+    leads,
+    questionnaires,
+    relationships,
+    scoring,
+    sessions,
+    touches,
+)
 from domain.actors import ALL, Actor, ActorKind
 from domain.demo import Filled, Plan, fill
 from domain.errors import AlreadyExists, Faults, Invalid, OutOfRange
 from models.activities import Activity, ActivityKind
 from models.companies import Company
+from models.competitors import Competitor
 from models.contacts import Contact
+from models.conversations import Comment
 from models.custom_fields import CustomField
 from models.database import transaction
 from models.events import Event
-from models.leads import Lead, LeadContact, LeadStatus, LeadTag
+from models.follow_ups import FollowUp, FollowUpStatus
+from models.leads import Lead, LeadCompetitor, LeadContact, LeadStatus, LeadTag
 from models.qualification import QualificationAnswer, QualificationCriterion
 from models.stages import Stage, StageKind, StageTransition
+from models.surveys import DispatchStatus, Survey, SurveyDispatch, SurveyResponse
 from models.teams import Team
 from models.users import Membership, Role, User
 from models.workspaces import Workspace
@@ -33,7 +47,14 @@ LEADS = 700
 PASSWORD = "eleven quiet boats"
 OPEN, WON = LeadStatus.OPEN, LeadStatus.WON
 TOUCHED = ("first_activity_at", "last_activity_at", "first_response_seconds", "touches")
-UNVERSIONED = {"lead.activity_logged", "lead.qualification_answered"}
+UNVERSIONED = {
+    "lead.activity_logged",
+    "lead.qualification_answered",
+    "lead.commented",
+    "lead.follow_up_created",
+    "lead.follow_up_completed",
+    "lead.survey_answered",
+}
 _made: dict[str, Filled] = {}
 
 
@@ -108,7 +129,49 @@ async def test_events_tell_each_lead_from_its_capture_to_what_it_is_now(demo: Fi
         states = [None, *(one["data"]["after"] for one in told)]
         assert [one["data"]["before"] for one in told] == states[:-1]
         assert states[-1] == leads.live_columns(lead, tags[lead.id])
-        assert (told[-1]["name"] == "lead.closed") == (lead.status is not OPEN)
+        last = [one["name"] for one in told if one["name"] not in UNVERSIONED][-1]
+        assert (last == "lead.closed") == (lead.status is not OPEN)
+
+
+async def test_something_is_planned_said_asked_and_answered_and_nobody_is_reminded(demo: Filled) -> None:
+    home = {"workspace_id": demo.workspace_id}
+    todos = await FollowUp.filter(**home)
+    assert {row.status for row in todos} == {FollowUpStatus.OPEN, FollowUpStatus.DONE}
+    assert {row.plan_id is None for row in todos} == {True, False}
+    assert not any(row.remind_at or row.escalate_at for row in todos)
+    assert all((row.ended_at is None) == (row.status is FollowUpStatus.OPEN) for row in todos)
+    due: dict[Any, list[datetime]] = defaultdict(list)
+    for row in todos:
+        if row.status is FollowUpStatus.OPEN:
+            due[row.lead_id].append(row.due_at)
+    for lead in await Lead.filter(**home):
+        assert lead.next_follow_up_at == min(due[lead.id], default=None)
+    for name in ("created", "completed"):
+        told = await Event.filter(**home, name=f"lead.follow_up_{name}")
+        done = {str(row.id) for row in todos if name == "created" or row.status is FollowUpStatus.DONE}
+        assert Counter(event.data["follow_up_id"] for event in told) == dict.fromkeys(done, 1)
+    assert await Competitor.filter(**home).count() == 4
+    assert await LeadCompetitor.filter(**home).exists() and await Comment.filter(**home).exists()
+    answered = await SurveyResponse.filter(**home).prefetch_related("dispatch")
+    assert answered and {row.dispatch.status for row in answered} == {DispatchStatus.ANSWERED}
+    assert len(answered) == await SurveyDispatch.filter(**home, status=DispatchStatus.ANSWERED).count()
+    asking = await Survey.get(workspace_id=demo.workspace_id)
+    for one in answered:
+        limits = {"detractor_most": asking.detractor_most, "promoter_least": asking.promoter_least}
+        assert one.verdict is questionnaires.verdict_of(one.score, **limits)
+        made = questionnaires.load(asking.content)
+        assert questionnaires.check_answers(Faults(), made, one.answers, field="answers") == one.answers
+
+
+async def test_plans_and_surveys_find_nothing_to_do_where_they_look_again(demo: Filled) -> None:
+    home = {"workspace_id": demo.workspace_id}
+    before = [await table.filter(**home).count() for table in (FollowUp, SurveyDispatch)]
+    keys = [row.id for row in await Lead.filter(**home, status=WON)]
+    await laying_out.settle(demo.workspace_id, keys, now=NOW)
+    events = await Event.filter(**home, name="lead.closed")
+    assert {"lay_out_plans", "dispatch_surveys", "notify"} <= set(events[0].data["tasks_done"])
+    assert [await table.filter(**home).count() for table in (FollowUp, SurveyDispatch)] == before
+    assert not await FollowUp.filter(**home, status=FollowUpStatus.CANCELLED).exists()
 
 
 async def test_activities_are_logged_and_stand_on_their_leads(demo: Filled) -> None:
