@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
 from adapters.log import request_id as current_request
-from api import account_pages, calendars, pages, payments, survey_pages, unsubscribe_pages, uploads
+from api import account_pages, calendars, pages, payments, proposal_pages, survey_pages, unsubscribe_pages, uploads
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
@@ -101,6 +101,10 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/unsubscribe/{token}/undo", unsubscribe_pages.resubscribe, methods=["POST"]),
         Route("/s/{token}", survey_pages.survey, methods=["GET", "POST"]),
         Route("/payments/{provider_id}", payments.take, methods=["POST"]),
+        Route("/p/{token}", proposal_pages.proposal, methods=["GET", "POST"]),
+        Route("/p/{token}/logo", proposal_pages.logo, methods=["GET"]),
+        Route("/p/preview/{token}", proposal_pages.preview, methods=["GET"]),
+        Route("/p/preview/{token}/logo", proposal_pages.preview_logo, methods=["GET"]),
         Route("/healthz", pages.healthz),
         Route("/readyz", pages.readyz),
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),
