@@ -19,13 +19,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters import redis
 from adapters.log import request_id as current_request
-from api import account_pages, calendars, pages, payments, proposal_pages, survey_pages, unsubscribe_pages, uploads
+from api import (
+    account_pages,
+    calendars,
+    documents,
+    pages,
+    payments,
+    proposal_pages,
+    survey_pages,
+    unsubscribe_pages,
+    uploads,
+)
 from api.graphql import GraphQLEndpoint
 from api.limits import Budgets
 from api.live import Hub
 from api.persisted import PersistedDocuments
 from api.refusals import coded, errors_response
 from api.requests import headers_of
+from api.typesetting import Trials
 from api.websocket import GraphQLSocket
 from models import database
 from schema.execution import Schema
@@ -65,6 +76,7 @@ def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) 
     client = redis.connect(chosen.redis_url)
     documents = PersistedDocuments(client, chosen)
     hub = Hub(client)
+    trials = Trials()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -77,6 +89,7 @@ def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) 
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)
         finally:
+            await trials.close()
             await client.aclose()
             await database.close_database()
 
@@ -85,6 +98,7 @@ def create_app(chosen: Settings | None = None, schema: Schema = graphql_schema) 
     app.middleware_stack = _stack(graphql, app.router, chosen)
     app.state.redis, app.state.live, app.state.documents = client, hub, documents
     app.state.budget = Budgets(client, chosen)
+    app.state.trials = trials
     return app
 
 
@@ -110,6 +124,7 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/uploads/{token}", uploads.put, methods=["PUT"]),
         Route("/files/{token}", uploads.get, methods=["GET"]),
         Route("/avatars/{token}", uploads.avatar, methods=["GET"]),
+        Route("/documents/{kind}/{token}", documents.get, methods=["GET"]),
     ]
 
 

@@ -29,6 +29,7 @@ async def context_for(
     context = Context(
         live=getattr(state, "live", None),
         budget=getattr(state, "budget", None),
+        trials=getattr(state, "trials", None),
         address=client[0] if client else "",
         user_agent=text_of(headers, b"user-agent") or "",
         request_id=scope.get("state", {}).get("request_id", ""),

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from adapters import files as store
 from api.refusals import Refusal, json_response
-from domain import avatars, files
+from domain import avatars, files, logos
 from domain.errors import DomainError
 from domain.files import Purpose
 from domain.media_types import served_as
@@ -42,6 +42,7 @@ SHOWN = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+PICTURES = {UploadPurpose.AVATAR: avatars.small, UploadPurpose.LOGO: logos.flat}
 # Pictures are decoded one at a time: a large one takes its share of memory.
 decoding = asyncio.Semaphore(1)
 
@@ -83,22 +84,25 @@ async def _given(request: Request, purpose: Purpose) -> Response:
     except (InvalidLink, EndedLink) as error:
         return Refusal(STATUSES[error.code], error.message, code=error.code).response()
     file = await File.filter(id=file_id, completed_at__not_isnull=True).first()
-    if file is None:
-        return _missing()
+    return await sent(request, file, is_picture=purpose is Purpose.AVATAR) if file else missing()
+
+
+async def sent(request: Request, file: File, *, is_picture: bool = False) -> Response:
+    """Give a whole file, or the part of it that is asked for: a picture to be shown, else to be saved."""
     try:
         within = _asked_part(request, file)
         parts = await store.open(file, within=within)
     except Refusal as refusal:
         return refusal.response()
     except store.FileMissing:
-        return _missing()
+        return missing()
     except store.StoreUnavailable:
         return _unavailable()
     length = file.size if within is None else len(within)
     headers = {"Content-Length": str(length), "ETag": _etag(file), "Accept-Ranges": "bytes"}
     if within is not None:
         headers["Content-Range"] = f"bytes {within.start}-{within.stop - 1}/{file.size}"
-    if purpose is Purpose.AVATAR:
+    if is_picture:
         headers |= SHOWN
     else:
         headers |= SAVED | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
@@ -132,7 +136,8 @@ def _etag(file: File) -> str:
     return f'"{file.sha256}"'
 
 
-def _missing() -> Response:
+def missing() -> Response:
+    """Say that a file is not there."""
     return Refusal(404, "The file is not there any more.", code="NOT_FOUND").response()
 
 
@@ -152,14 +157,14 @@ async def _discard(attempt: File) -> None:
 
 
 async def _take(request: Request, promised: File, attempt: File) -> tuple[bool, store.Written]:
-    is_picture = promised.purpose is UploadPurpose.AVATAR
-    _check_length(request, attempt, is_exact=not is_picture)
+    made_of = PICTURES.get(promised.purpose)
+    _check_length(request, attempt, is_exact=made_of is None)
     try:
         written = await store.write(attempt, _parts(request), most=attempt.size)
     except store.TooManyBytes:
         raise Refusal(413, f"At most {attempt.size} bytes are taken here; more came.", code="FILE_TOO_LARGE") from None
-    if is_picture:
-        written = await _made_small(attempt)
+    if made_of is not None:
+        written = await _made(attempt, made_of)
     fresh = await files.complete(
         promised.id,
         attempt,
@@ -182,14 +187,14 @@ def _check_length(request: Request, attempt: File, *, is_exact: bool) -> None:
         raise files.UploadIncomplete(received=int(announced), size=attempt.size)
 
 
-async def _made_small(attempt: File) -> store.Written:
-    """Put a small picture in the place of the one that came."""
+async def _made(attempt: File, made_of: Callable[[bytes], bytes]) -> store.Written:
+    """Put the picture that is kept in the place of the one that came."""
     async with decoding:
         data = b"".join([part async for part in await store.open(attempt)])
-        small = await asyncio.to_thread(avatars.small, data)
+        kept = await asyncio.to_thread(made_of, data)
     await store.delete(attempt)
-    attempt.size = len(small)
-    return await store.write(attempt, _once(small), most=attempt.size)
+    attempt.size = len(kept)
+    return await store.write(attempt, _once(kept), most=attempt.size)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -1,5 +1,6 @@
 """Pictures of people: small and square, and nothing of what else their files tell, such as where they were taken."""
 
+from collections.abc import Callable
 from io import BytesIO
 
 from PIL import Image, ImageOps
@@ -23,8 +24,16 @@ class PictureTooLarge(DomainError):
 def small(data: bytes) -> bytes:
     """Return a picture as a square WebP, its middle being kept; of one that moves, the first frame.
 
-    A picture with too many pixels is refused by what its header says, before any of them is decoded. It takes up to
-    200 MB and half a second: not for the event loop. Raises NotAPicture, PictureTooLarge.
+    It takes up to 200 MB and half a second: not for the event loop. Raises NotAPicture, PictureTooLarge.
+    """
+    return made_of(data, lambda picture: _written(_square(picture)), side=2 * SIDE)
+
+
+def made_of(data: bytes, make: Callable[[Image.Image], bytes], *, side: int) -> bytes:
+    """Return what is made of a picture, of which no more than so many pixels a side are needed.
+
+    One with too many pixels is refused by what its header says, before any of them is decoded. Raises NotAPicture,
+    PictureTooLarge.
     """
     too_large = PictureTooLarge(limit=settings().max_avatar_pixels)
     try:
@@ -32,8 +41,8 @@ def small(data: bytes) -> bytes:
             width, height = picture.size
             if width * height > settings().max_avatar_pixels:
                 raise too_large
-            picture.draft("RGB", (2 * SIDE, 2 * SIDE))
-            return _written(_square(picture))
+            picture.draft("RGB", (side, side))
+            return make(picture)
     except DomainError:
         raise
     except Image.DecompressionBombError as error:
@@ -43,11 +52,16 @@ def small(data: bytes) -> bytes:
         raise NotAPicture from error
 
 
+def upright(picture: Image.Image) -> Image.Image:
+    """Return a picture as it is to be looked at, in colours of eight bits that may be transparent."""
+    turned = ImageOps.exif_transpose(picture)
+    if turned.mode.startswith(("I", "F")):
+        turned = turned.convert("F").point(lambda value: value / 256).convert("L")
+    return turned.convert("RGBA")
+
+
 def _square(picture: Image.Image) -> Image.Image:
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith(("I", "F")):
-        upright = upright.convert("F").point(lambda value: value / 256).convert("L")
-    return ImageOps.fit(upright.convert("RGBA"), (SIDE, SIDE))
+    return ImageOps.fit(upright(picture), (SIDE, SIDE))
 
 
 def _written(picture: Image.Image) -> bytes:

@@ -13,14 +13,22 @@ from uuid import UUID
 
 import orjson
 
-from domain import document_facts, document_templates, local_times, proposal_lines, proposal_versions, selling_settings
+from domain import (
+    agreed,
+    document_facts,
+    document_templates,
+    local_times,
+    proposal_lines,
+    proposal_versions,
+    selling_settings,
+)
 from domain.document_facts import Facts, Item, Look, Parties, Rate, Signature, Sums
 from models.contracts import Contract
 from models.documents import DocumentKind
 from models.invoices import Invoice, InvoiceKind
 from models.leads import Lead
-from models.proposal_links import Evidence, EvidenceKind
-from models.proposals import Proposal, ProposalLine, ProposalVersion
+from models.proposal_links import Evidence
+from models.proposals import Proposal, ProposalVersion
 from models.selling import SellingSettings
 from models.workspaces import Workspace
 
@@ -118,7 +126,7 @@ async def _proposal(
 async def _contract(contract: Contract, home: Workspace, settings: SellingSettings) -> tuple[Facts, datetime]:
     version = await ProposalVersion.get(id=contract.proposal_version_id)
     proposal = await Proposal.get(id=contract.proposal_id)
-    lines = await _agreed(version)
+    found = await agreed.of_version(proposal, version)
     signed = {
         "seller": await _signature(contract.seller_signature_id),
         "buyer": await _signature(contract.buyer_signature_id),
@@ -133,8 +141,8 @@ async def _contract(contract: Contract, home: Workspace, settings: SellingSettin
         proposal_number=proposal.number,
         parties=Parties.of(version.parties),
         sections=version.sections,
-        items=[Item.of(line) for line in lines],
-        sums=Sums.of(proposal_versions.totals(version, lines), percent=version.discount_percent),
+        items=[Item.of(line) for line in found.lines],
+        sums=Sums.of(found.totals, percent=version.discount_percent),
         terms=contract.terms,
         sha256=contract.sha256,
         signatures={side: signature for side, signature in signed.items() if signature},
@@ -142,16 +150,6 @@ async def _contract(contract: Contract, home: Workspace, settings: SellingSettin
         look=Look(color=settings.color),
     )
     return facts, max([contract.created_at, *(each.at for each in signed.values() if each)])
-
-
-async def _agreed(version: ProposalVersion) -> list[ProposalLine]:
-    """Return the lines of a version with the options that were accepted, or as the seller chose them."""
-    lines = await proposal_lines.of(version.id)
-    accepted = await Evidence.filter(version_id=version.id, kind=EvidenceKind.ACCEPTED).order_by("-created_at").first()
-    if accepted is not None and (options := accepted.facts.get("options")) is not None:
-        for line in lines:
-            line.chosen = not line.optional or str(line.key) in options
-    return lines
 
 
 async def _signature(key: UUID | None) -> Signature | None:

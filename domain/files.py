@@ -35,6 +35,8 @@ CONTENT_TYPE = re.compile(
 )
 ID_BYTES, UNTIL_BYTES = 16, 8
 NAME_LIMIT = 255
+# What is kept of these is made of what was uploaded.
+PICTURES = frozenset({UploadPurpose.AVATAR, UploadPurpose.LOGO})
 
 
 class Purpose(StrEnum):
@@ -112,14 +114,13 @@ def _require(actor: Actor, purpose: UploadPurpose) -> None:
             policy.require(actor, Action.ATTACH_FILE)
         case UploadPurpose.AVATAR:
             sessions.person(actor)
+        case UploadPurpose.LOGO:
+            sessions.person(actor)
+            policy.require(actor, Action.MANAGE_SELLING)
 
 
 def _check_size(faults: Faults, size: float, purpose: UploadPurpose) -> None:
-    most = {
-        UploadPurpose.IMPORT: settings().max_upload_bytes,
-        UploadPurpose.ATTACHMENT: settings().max_attachment_bytes,
-        UploadPurpose.AVATAR: settings().max_avatar_bytes,
-    }[purpose]
+    most = _most(purpose)
     least = 0 if purpose is UploadPurpose.IMPORT else 1
     if size != int(size):
         faults.add(Malformed(field="size", what="a whole number of bytes"))
@@ -127,6 +128,16 @@ def _check_size(faults: Faults, size: float, purpose: UploadPurpose) -> None:
         faults.add(FileTooLarge(limit=most, size=int(size), field="size"))
     elif size < least:
         faults.add(OutOfRange(least=least, most=most, field="size"))
+
+
+def _most(purpose: UploadPurpose) -> int:
+    """Return how many bytes a file for a purpose may have as it is uploaded."""
+    return {
+        UploadPurpose.IMPORT: settings().max_upload_bytes,
+        UploadPurpose.ATTACHMENT: settings().max_attachment_bytes,
+        UploadPurpose.AVATAR: settings().max_avatar_bytes,
+        UploadPurpose.LOGO: settings().max_logo_bytes,
+    }[purpose]
 
 
 async def promised(file_id: UUID) -> File:
@@ -140,9 +151,9 @@ async def promised(file_id: UUID) -> File:
 async def begin(file: File, *, now: datetime) -> File:
     """Return a hidden file to write an attempt's bytes to, of the size that is expected.
 
-    That of a person's picture is the most that it may have, since the file becomes a smaller one.
+    That of a picture is the most that it may have, since the file becomes another one.
     """
-    size = settings().max_avatar_bytes if file.purpose is UploadPurpose.AVATAR else file.size
+    size = _most(file.purpose) if file.purpose in PICTURES else file.size
     return await draft(file.workspace_id, name=file.name, size=size, now=now)
 
 
@@ -279,7 +290,7 @@ def download_url(file_id: UUID, *, now: datetime) -> str:
 
 
 def avatar_url(file_id: UUID, *, now: datetime) -> str:
-    """Return where a person's picture can be fetched: the same address for a day, good for at least another."""
+    """Return where a person's picture, or a logo, can be fetched: one address for a day, good for at least another."""
     today = datetime.combine(now.date(), time(), UTC)
     return (
         f"{settings().public_url.rstrip('/')}/avatars/{token(Purpose.AVATAR, file_id, until=today + AVATAR_LINK_LASTS)}"

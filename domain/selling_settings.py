@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, locks, policy
+from domain import edits, files, inputs, locks, policy
 from domain.actors import Actor
 from domain.errors import Faults, Malformed, Stale
 from domain.events import Event, changes, record
@@ -17,6 +17,7 @@ from domain.unset import UNSET, Unset
 from models import rows
 from models.base import uuid7
 from models.database import transaction
+from models.files import UploadPurpose
 from models.selling import Rounding, SellingSettings, WonAt
 from models.users import Role
 
@@ -66,6 +67,7 @@ class SellingDetails:
     payment_days: int | Unset | None = UNSET
     terms: str | Unset | None = UNSET
     color: str | Unset | None = UNSET
+    logo_upload_id: UUID | Unset | None = UNSET
     seller: SellerDetails | Unset | None = UNSET
     most_discount: Mapping[Role, Decimal] | Unset | None = UNSET
     won_at: WonAt | Unset | None = UNSET
@@ -95,7 +97,10 @@ def usual(workspace_id: UUID) -> SellingSettings:
 async def update(
     actor: Actor, details: SellingDetails, *, expected_version: int | None = None, now: datetime
 ) -> SellingSettings:
-    """Change how the workspace sells, from the next draft and document on. Raises Forbidden, Stale, and faults."""
+    """Change how the workspace sells, from the next draft and document on.
+
+    Raises Forbidden, Stale, NotFound (logo), UploadUnfinished, UploadEnded, UploadForOther, and faults.
+    """
     policy.require(actor, Action.MANAGE_SELLING)
     faults = Faults()
     columns = _checked(faults, details)
@@ -106,6 +111,9 @@ async def update(
             stale.field, stale.current = ("expectedVersion",), row
             raise stale
         faults.raise_any()
+        if not isinstance(details.logo_upload_id, Unset):
+            columns["logo_id"] = details.logo_upload_id
+            await _change_logo(actor, row, details.logo_upload_id, now=now)
         await change(actor, row, columns, now=now)
     return row
 
@@ -127,6 +135,16 @@ async def change(actor: Actor, row: SellingSettings, columns: Mapping[str, Any],
     else:
         await edits.apply(row, columns, now=now)
     await record(SellingSettingsUpdated(actor, row.id, {"changes": changed, "version": row.version}), now=now)
+
+
+async def _change_logo(actor: Actor, row: SellingSettings, upload_id: UUID | None, *, now: datetime) -> None:
+    """Keep what becomes the logo, and let the file go that was it."""
+    if upload_id == row.logo_id:
+        return
+    if upload_id is not None:
+        await files.take(actor, upload_id, UploadPurpose.LOGO, field="logoUploadId", now=now)
+    if row.logo_id is not None:
+        await files.let_go(row.logo_id, until=now)
 
 
 def _checked(faults: Faults, details: SellingDetails) -> dict[str, Any]:

@@ -13,6 +13,7 @@ class UploadPurpose(StrEnum):
     IMPORT = "IMPORT"
     ATTACHMENT = "ATTACHMENT"
     AVATAR = "AVATAR"
+    LOGO = "LOGO"
 
 
 class File(WorkspaceRow):

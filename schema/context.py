@@ -12,6 +12,7 @@ from strawberry.dataloader import DataLoader
 from tortoise.models import Model
 
 from domain.actors import Actor, ActorKind
+from domain.document_templates import Typesetting
 from domain.errors import Unauthenticated
 from engine.pages import Page, PageRequest
 from engine.records import counts, pages, rows
@@ -74,6 +75,7 @@ class Context:
     renew: Renew | None = None
     live: Live | None = None
     budget: Budget | None = None
+    trials: Typesetting | None = None
     address: str = ""
     user_agent: str = ""
     request_id: str = ""
@@ -97,6 +99,12 @@ class Context:
         if self.identity is None or self.identity.kind is ActorKind.LINK:
             raise self.refused or Unauthenticated()
         return self.identity
+
+    @property
+    def typesetting(self) -> Typesetting:
+        """What tries templates of documents."""
+        assert self.trials, "nothing typesets documents here"
+        return self.trials
 
     def fresh(self) -> "Context":
         """Return a context for another operation of the same connection."""

@@ -224,6 +224,7 @@ described(
     IMPORT="To be imported, by importLeads.",
     ATTACHMENT="To be attached, by attachFile.",
     AVATAR="To be one's picture, by updateMe: a PNG, JPEG, WebP or GIF, of which a small square is kept.",
+    LOGO="To be the logo of documents, by updateSellingSettings: a PNG, JPEG, WebP or GIF, of which a PNG is kept.",
 )
 described(
     Threat,

@@ -21,7 +21,7 @@ class Upload:
 
 @strawberry.input(
     description="A file to be uploaded: to be imported by who may import, to be attached by who may attach, "
-    "or a picture of oneself."
+    "a picture of oneself, or the logo of documents by who may set how the workspace sells."
 )
 class CreateUploadInput(MutationInput):
     name: str = strawberry.field(description="Its name, with its suffix.")

@@ -19,6 +19,7 @@ from engine.pages import Order
 from models import rows as rows_of
 from models.contacts import Contact as ContactRow
 from models.database import read
+from models.documents import DocumentKind
 from models.leads import Lead as LeadRow
 from models.needs import Need as NeedRow
 from models.products import Product as ProductRow
@@ -34,6 +35,7 @@ from models.users import User as UserRow
 from schema.companies import Address, address
 from schema.connections import Connection, connection
 from schema.context import Info
+from schema.documents import Document, documents_of, pdf_url
 from schema.enums import described
 from schema.events import Change, event_changes
 from schema.fields import batch, by_id, column, computed, noun, relation
@@ -52,7 +54,7 @@ from schema.needs import Need
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
-from schema.scalars import CurrencyCode, LanguageTag, Money
+from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
     from schema.companies import CompanyFilter
@@ -353,6 +355,8 @@ class ProposalVersion(Node):
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(
         ProposalRow, "The proposal.", by="proposal_id"
     )
+    pdf_url: URL | None = pdf_url(DocumentKind.PROPOSAL, "Where it can be fetched as PDF, a draft marked as one")
+    documents: Connection[Document] = documents_of("version_id")
 
 
 @strawberry.type(description="What became of a line.")
@@ -524,6 +528,9 @@ class Proposal(Node):
         default=(Order("number", descending=True),),
         plain=True,
         description="All its versions, the newest first.",
+    )
+    pdf_url: URL | None = pdf_url(
+        DocumentKind.PROPOSAL, "Where its newest version can be fetched as PDF", by="current_id"
     )
     diff: ProposalDiff | None = batch(
         _diffs, "How two of its versions differ, line by line; null where it has not both.", needs=()

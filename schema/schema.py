@@ -30,6 +30,7 @@ from schema.custom_fields import CustomFieldQueries
 from schema.deliveries import DeliveryMutations, DeliveryQueries
 from schema.device_mutations import DeviceMutations
 from schema.devices import DeviceQueries
+from schema.documents import DocumentMutations, DocumentQueries
 from schema.exchange_rates import ExchangeRateMutations, ExchangeRateQueries
 from schema.execution import Schema
 from schema.field_definitions import FieldDefinitionQueries
@@ -119,6 +120,7 @@ class Query(
     SavedViewQueries,
     SearchQueries,
     SellingSettingsQueries,
+    DocumentQueries,
     QualificationQueries,
     SessionQueries,
     StageQueries,
@@ -169,6 +171,7 @@ class Mutation(
     ReminderSettingsMutations,
     SavedViewMutations,
     SellingSettingsMutations,
+    DocumentMutations,
     QualificationMutations,
     SessionMutations,
     StageMutations,

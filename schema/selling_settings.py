@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 import strawberry
 
-from domain import policy, selling_settings
+from domain import files, policy, selling_settings
 from domain.actors import ALL
 from domain.selling_settings import SellerDetails, SellingDetails
 from domain.unset import UNSET, Unset
@@ -17,8 +17,9 @@ from schema.companies import Address, address
 from schema.context import Info
 from schema.enums import described
 from schema.errors import MutationInput, Payload, reports_user_errors
-from schema.fields import column, computed, given, noun, optional, shown
+from schema.fields import batch, column, computed, given, given_id, noun, optional, shown
 from schema.inputs import AddressInput, about, address_of, expected_version
+from schema.scalars import URL
 
 described(
     WonAt,
@@ -57,6 +58,10 @@ def _discounts(said: Mapping[str, str]) -> list[RoleDiscount]:
     return [RoleDiscount(role=role, percent=Decimal(said[role])) for role in Role if role in said]
 
 
+async def _logo_urls(rows: list[Any], info: Info) -> list[str | None]:
+    return [files.avatar_url(row.logo_id, now=info.context.now) if row.logo_id else None for row in rows]
+
+
 @noun(SellingSettingsRow, description="How the workspace sells: what holds for new drafts and documents.")
 class SellingSettings:
     rounding: Rounding = column("How amounts are rounded; HALF_UP at first.")
@@ -66,6 +71,11 @@ class SellingSettings:
     payment_days: int = column("Within how many days invoices are due; 14 at first.")
     terms: str | None = column("What new proposals say of terms: plain text.")
     color: str | None = column("The colour of documents, as #3b82f6.")
+    logo_url: URL | None = batch(
+        _logo_urls,
+        "Where the logo of documents can be fetched, by whoever has the link: the same address for a day.",
+        needs=("logo_id",),
+    )
     seller: Seller = computed(seller, "Who sells, as documents show them.", needs=("seller",))
     most_discount: list[RoleDiscount] = computed(
         _discounts,
@@ -123,6 +133,9 @@ class UpdateSellingSettingsInput(MutationInput):
     payment_days: int | None = optional("Within how many days invoices are due, from 0 to 3,660.")
     terms: str | None = optional("What new proposals say of terms, at most 20,000 characters.")
     color: str | None = optional("The colour of documents, as #3b82f6.")
+    logo_upload_id: strawberry.ID | None = optional(
+        "The logo of documents: the `fileId` of an upload of one's own for LOGO, whose bytes have come; null for none."
+    )
     seller: SellerInput | None = optional("Who sells, as a whole.")
     most_discount: list[RoleDiscountInput] | None = optional("The highest discounts by role, as a whole.")
     won_at: WonAt | None = optional("What wins a lead by itself.")
@@ -194,6 +207,7 @@ class SellingSettingsMutations:
             SellingDetails(
                 seller=_seller_of(input.seller),
                 most_discount=_discounts_of(input.most_discount),
+                logo_upload_id=given_id(input.logo_upload_id, "File", field="logoUploadId"),
                 **{name: given(getattr(input, name)) for name in PLAIN},
             ),
             expected_version=input.expected_version,

@@ -47,6 +47,11 @@ async def open(file: File, *, within: range | None = None) -> AsyncIterator[byte
     return await objects.open(file.object_key, within)
 
 
+async def whole(file: File) -> bytes:
+    """Return all bytes of a file that is known to be small. Raises FileMissing, StoreUnavailable."""
+    return b"".join([part async for part in await open(file)])
+
+
 async def delete(file: File) -> None:
     """Delete the bytes of a file, or what has come of them; those that are gone already stay so.
 

@@ -76,12 +76,12 @@ class Typesetter:
         self, template: str, facts: Mapping[str, Any], *, logo: bytes | None = None, at: datetime
     ) -> Typeset:
         """Return a document as PDF, dated `at`; the logo is a PNG. Raises TemplateFailed, TypesettingUnavailable."""
-        missing: set[str] = set()
-        inputs = {"facts": json.dumps(glyphs.legible(facts, missing)), "logo": _picture(logo) if logo else ""}
+        unknown: set[str] = set()
+        inputs = {"facts": json.dumps(glyphs.legible(facts, unknown)), "logo": _picture(logo) if logo else ""}
         request = {"template": template, "inputs": inputs, "at": int(at.timestamp())}
         async with self._free:
             pdf = await self._answered(json.dumps(request).encode())
-        return Typeset(pdf, _pages(pdf), tuple(sorted(missing)))
+        return Typeset(pdf, _pages(pdf), tuple(sorted(unknown)))
 
     async def close(self) -> None:
         """End the children that wait for work."""
@@ -191,6 +191,13 @@ class Child:
                 return TemplateFailed(f"it needs more than {megabytes} MB of memory, or nests too deep")
             case _:
                 return TypesettingUnavailable(f"The typesetter ended with status {status}.")
+
+
+def missing(text: str) -> list[str]:
+    """Return the characters of a text that no font has."""
+    found: set[str] = set()
+    glyphs.legible(text, found)
+    return sorted(found)
 
 
 def _pages(pdf: bytes) -> int:

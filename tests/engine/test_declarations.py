@@ -51,7 +51,8 @@ pytestmark = pytest.mark.usefixtures("db")
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
     "Query": "surveyForm surveyResults fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
-    "reminderSettings sellingSettings webPushPublicKey mailTemplates previewMailTemplate",
+    "reminderSettings sellingSettings webPushPublicKey mailTemplates previewMailTemplate "
+    "documentTemplates previewDocumentTemplate",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from traceback import format_exception
 from typing import Any, TypeAlias, cast
 from unittest.mock import patch
@@ -17,6 +18,7 @@ import orjson
 from graphql import Executor, GraphQLError, located_error
 from structlog.testing import capture_logs
 
+from api.typesetting import Trials
 from domain.actors import Actor
 from schema.context import Context
 from schema.schema import graphql_schema
@@ -84,9 +86,15 @@ def collecting(self: Any, raw_error: Exception, return_type: Any, nodes: Any, pa
     self.collected_errors.add(located, path)
 
 
+@cache
+def trials() -> Trials:
+    """Return what tries templates of documents, in the processes that it has begun."""
+    return Trials()
+
+
 async def answer(case: Case, actor: Actor | None, *, engine: bool, now: datetime = NOW) -> Answer:
     """Run a document by the engine, or with `engine` false by graphql-core."""
-    context = SameMoment(identity=actor, now=now, request_id=REQUEST_ID, address="192.0.2.1")
+    context = SameMoment(identity=actor, now=now, request_id=REQUEST_ID, address="192.0.2.1", trials=trials())
     # The one place that chooses the executor.
     cast(Any, context).engine = engine
     with capture_logs() as logs:

@@ -133,5 +133,14 @@ def test_every_object_that_people_edit_says_what_the_viewer_may_do() -> None:
         if isinstance(type_, GraphQLObjectType) and "version" in type_.fields and "viewerCan" not in type_.fields
     ]
     # A need follows its lead, members and the workspace the viewer's own permissions; their own reminders
-    # are theirs to set, as how the workspace sells is with them. Who sees the words of mails may change them.
-    assert sorted(silent) == ["MailTemplate", "Need", "ReminderSettings", "SellingSettings", "User", "Workspace"]
+    # are theirs to set, as how the workspace sells is with them. Who sees the words of mails and the
+    # templates of documents may change them.
+    assert sorted(silent) == [
+        "DocumentTemplate",
+        "MailTemplate",
+        "Need",
+        "ReminderSettings",
+        "SellingSettings",
+        "User",
+        "Workspace",
+    ]

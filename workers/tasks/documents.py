@@ -18,11 +18,13 @@ from workers.jobs import Job, task
 
 PDF = "application/pdf"
 MOST_ATTEMPTS = 5
-# Which fact of an event names what a document is about.
+# What events tell of something that is final, and which of their facts names it.
 ABOUT = {
-    "proposal_version_id": DocumentKind.PROPOSAL,
-    "contract_id": DocumentKind.CONTRACT,
-    "invoice_id": DocumentKind.INVOICE,
+    "proposal.sent": (DocumentKind.PROPOSAL, "proposal_version_id"),
+    "contract.created": (DocumentKind.CONTRACT, "contract_id"),
+    "contract.signed": (DocumentKind.CONTRACT, "contract_id"),
+    "invoice.issued": (DocumentKind.INVOICE, "invoice_id"),
+    "invoice.credited": (DocumentKind.INVOICE, "credit_note_id"),
 }
 
 log = structlog.get_logger(__name__)
@@ -40,9 +42,8 @@ async def typeset_ahead(job: Job) -> None:
     events = await Event.filter(id__in=job.event_ids, workspace_id=job.workspace)
     async with job.finishing():
         for event in events:
-            for name, kind in ABOUT.items():
-                if event.name.startswith(kind.lower()) and (key := event.data.get(name)):
-                    await documents.wanted(kind, UUID(key), now=job.now)
+            kind, fact = ABOUT[event.name]
+            await documents.wanted(kind, UUID(event.data[fact]), now=job.now)
 
 
 @task(max_attempts=MOST_ATTEMPTS, timeout_seconds=120)
@@ -88,7 +89,7 @@ async def _logo(key: UUID | None) -> bytes | None:
     file = await File.filter(id=key, completed_at__not_isnull=True).first() if key else None
     if file is None:
         return None
-    return b"".join([part async for part in await store.open(file)])
+    return await store.whole(file)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
