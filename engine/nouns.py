@@ -134,16 +134,6 @@ LIVE_WITH_ANY_SUBJECT = (
     " OR EXISTS (SELECT FROM contact ll WHERE ll.id = {alias}.contact_id AND ll.deleted_at IS NULL))"
 )
 
-# A version of a proposal goes with it.
-WITH_PROPOSAL = (
-    "EXISTS (SELECT FROM proposal pp JOIN lead ll ON ll.id = pp.lead_id"
-    " WHERE pp.id = {alias}.proposal_id AND pp.deleted_at IS NULL AND ll.deleted_at IS NULL)"
-)
-WITH_VERSION = (
-    "EXISTS (SELECT FROM proposal_version pv JOIN proposal pp ON pp.id = pv.proposal_id JOIN lead ll ON"
-    " ll.id = pp.lead_id WHERE pv.id = {alias}.version_id AND pp.deleted_at IS NULL AND ll.deleted_at IS NULL)"
-)
-
 NOUNS: dict[type[Model], Noun] = {
     noun.model: noun
     for noun in (
@@ -341,10 +331,10 @@ NOUNS: dict[type[Model], Noun] = {
             },
             live=LIVE_WITH_LEAD,
         ),
-        Noun(ProposalVersion, live=WITH_PROPOSAL),
-        Noun(ProposalLine, live=WITH_VERSION),
+        Noun(ProposalVersion, live=WITH_LEAD),
+        Noun(ProposalLine, live=WITH_LEAD),
         Noun(ApprovalRule),
-        Noun(Approval, live=WITH_VERSION),
+        Noun(Approval, live=WITH_LEAD),
         Noun(ProposalLink, live=WITH_LEAD),
         Noun(ProposalView, live=WITH_LEAD),
         Noun(ProposalQuestion, live=WITH_LEAD),

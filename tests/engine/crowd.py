@@ -36,6 +36,7 @@ from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposals import Approval, ApprovalKind, ApprovalRule, Proposal, ProposalLine, ProposalVersion
 from models.qualification import CriterionType, QualificationAnswer, QualificationCriterion
 from models.reminders import Device, DevicePlatform, Reminder, ReminderKind
 from models.saved_views import SavedView, Sharing, ViewNoun
@@ -135,6 +136,109 @@ class _Crowd:
         await self._views(users, teams)
         await self._activities(leads, companies, contacts, users)
         await self._surveys(leads, contacts, users)
+        await self._offer(leads, contacts, users, products)
+
+    async def _offer(
+        self, leads: Sequence[Lead], contacts: Sequence[Contact], users: Sequence[User], products: Sequence[Product]
+    ) -> None:
+        """Offer each lead several things, each in versions of several lines, with approvals that rules ask for."""
+        said: dict[str, Any] = {"title": "Roof", "language": "en", "currency": "EUR"}
+        rules = await _made(
+            [
+                ApprovalRule(
+                    **self._row(number), kind=ApprovalKind.VALUE_OVER, threshold=Decimal(number), roles=["MANAGER"]
+                )
+                for number in range(MANY)
+            ]
+        )
+        offers = [
+            Proposal(
+                **self._row(place * FEW + number),
+                **said,
+                lead_id=lead.id,
+                contact_id=contacts[(place + number) % len(contacts)].id,
+                created_by_id=users[(place + number) % len(users)].id,
+                number=f"P-{place:03}-{number}",
+            )
+            for place, lead in enumerate(leads)
+            for number in range(FEW)
+        ]
+        needs = {need.lead_id: str(need.id) for need in await Need.filter(workspace_id=self.workspace_id)}
+        versions = []
+        for offer in offers:
+            section = {"heading": "Why", "need_id": needs[offer.lead_id]}
+            kept: dict[str, Any] = {"rounding": "HALF_UP", "tax_inclusive": False, "sections": [section] * FEW}
+            tax = {"rate": "19", "net": "1", "tax": "0.19"}
+            own = [
+                ProposalVersion(
+                    id=uuid7(),
+                    workspace_id=self.workspace_id,
+                    proposal_id=offer.id,
+                    lead_id=offer.lead_id,
+                    number=number,
+                    created_at=NOW,
+                    taxes=[tax] * FEW,
+                    **said,
+                    **kept,
+                )
+                for number in range(1, FEW + 2)
+            ]
+            offer.sent_id, offer.current_id = own[-2].id, own[-1].id
+            versions += own
+        await _made(offers)
+        # One version of a proposal is open at a time, and those that are frozen take no lines.
+        for number in range(1, FEW + 2):
+            own = [version for version in versions if version.number == number]
+            await _made(own)
+            await self._lines(own, products, users, rules)
+            if number <= FEW:
+                await ProposalVersion.filter(id__in=[version.id for version in own]).update(frozen_at=NOW)
+
+    async def _lines(
+        self,
+        versions: Sequence[ProposalVersion],
+        products: Sequence[Product],
+        users: Sequence[User],
+        rules: Sequence[ApprovalRule],
+    ) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id}
+        amounts = dict.fromkeys(("quantity", "unit_price", "amount", "tax_rate"), Decimal(1))
+        await _made(
+            [
+                ProposalLine(
+                    **home,
+                    version_id=version.id,
+                    lead_id=version.lead_id,
+                    key=uuid7(),
+                    position=number,
+                    currency="EUR",
+                    product_id=products[(place + number) % len(products)].id,
+                    name=f"Part {number}",
+                    **amounts,
+                )
+                for place, version in enumerate(versions)
+                for number in range(FEW + 1)
+            ]
+        )
+        reason = {"kind": "VALUE_OVER", "threshold": "1", "value": "2", "currency": "EUR"}
+        await _made(
+            [
+                Approval(
+                    **home,
+                    version_id=version.id,
+                    lead_id=version.lead_id,
+                    rule_id=rules[(place + number) % len(rules)].id,
+                    kind=ApprovalKind.VALUE_OVER,
+                    reason=reason,
+                    roles=["MANAGER"],
+                    requested_by_id=users[(place + number) % len(users)].id,
+                    decided_by_id=users[place % len(users)].id,
+                    created_at=NOW - timedelta(minutes=place),
+                )
+                for place, version in enumerate(versions)
+                for number in range(FEW)
+            ]
+        )
 
     async def _surveys(self, leads: Sequence[Lead], contacts: Sequence[Contact], users: Sequence[User]) -> None:
         home: dict[str, Any] = {"workspace_id": self.workspace_id}

@@ -23,7 +23,7 @@ MEMBER = re.compile(r"EXISTS \(SELECT FROM membership m WHERE m\.user_id = (?P<a
 HOME = re.compile(r"(?:\b(?P<alias>\w+)\.|FROM workspace WHERE )id = \$\d+::uuid")
 # A table in between two others, of which nothing is shown and whose both ends are tested.
 BETWEEN = re.compile(
-    r'"(?:lead_competitor|lead_contact|lead_tag|comment_mention|lead_watcher|membership)" '
+    r'"(?:lead|lead_competitor|lead_contact|lead_tag|comment_mention|lead_watcher|membership)" '
     r'(?P<alias>\w*t) JOIN "\w+" (?P<end>\w+) ON (?P=end)\.id = '
 )
 # The test itself of what hangs on leads that somebody owns.

@@ -50,6 +50,7 @@ WITHIN_AN_ANSWER = {
     *("Query.mailTemplates", "MailTemplateTrial.problems"),
     *("Questionnaire.questions", "SurveyQuestion.choices", "SurveyQuestion.conditions", "SurveyForm.questions"),
     *("FormQuestion.choices", "SurveyForm.answers"),
+    *("ProposalDiff.changes", "ProposalDiff.lines", "ProposalLineDifference.changes"),
     *("SurveyResults.groups", "SurveyResultGroup.distribution", "SurveyTotals.distribution"),
 }
 
@@ -88,7 +89,9 @@ async def test_counting_a_list_takes_one_more(admin: Actor, step: Step) -> None:
 
 
 # An entry of a timeline tells of one thing: the latest here are of activities.
-TOLD = [step for step in relation_steps() if str(step) not in ("TimelineEntry.comment", "TimelineEntry.attachment")]
+# Lines of proposals are as deep as lists may be.
+BEYOND = ("TimelineEntry.comment", "TimelineEntry.attachment", "ProposalLine.product")
+TOLD = [step for step in relation_steps() if str(step) not in BEYOND]
 
 
 @pytest.mark.parametrize("step", TOLD, ids=str)

@@ -157,7 +157,7 @@ class Lists:
         existing = self.existing(link.to)
         if link.through is None:
             return [other for other in existing if other[link.theirs] == row[link.ours] and row[link.ours] is not None]
-        between = [one for one in self.world.of(self.at, link.through) if one[link.through_ours] == row["id"]]
+        between = [one for one in self.world.of(self.at, link.through) if one[link.through_ours] == row[link.ours]]
         keys = {one[link.through_theirs] for one in between}
         return [other for other in existing if other["id"] in keys]
 

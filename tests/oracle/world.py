@@ -61,9 +61,20 @@ from models.leads import ContactRole, Grade, Lead, LeadCompetitor, LeadContact, 
 from models.needs import Need, NeedKind
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposals import (
+    Approval,
+    ApprovalKind,
+    ApprovalRule,
+    ApprovalState,
+    Proposal,
+    ProposalLine,
+    ProposalState,
+    ProposalVersion,
+)
 from models.qualification import AnswerSource, CriterionType, QualificationAnswer, QualificationCriterion
 from models.reminders import Device, DeviceEnd, DevicePlatform, Reminder, ReminderKind
 from models.saved_views import SavedView, Sharing, ViewNoun
+from models.selling import Rounding
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 from models.surveys import (
@@ -258,9 +269,12 @@ class World:
         await push_keys.private(now=NOW)
         if not await Workspace.filter(id=self.of(HOME, Workspace)[0]["id"]).exists():
             async with transaction():
+                # Lines are written after their versions, which are frozen already.
+                await get_connection("default").execute_script("ALTER TABLE proposal_line DISABLE TRIGGER USER")
                 for model in ORDER:
                     rows = [row for at in (HOME, ABROAD) for row in self.of(at, model)]
                     await model.bulk_create([model(**row) for row in rows])
+                await get_connection("default").execute_script("ALTER TABLE proposal_line ENABLE TRIGGER USER")
                 await get_connection("default").execute_query(BEYOND, [self.of(HOME, Event)[0]["id"]])
         actors: dict[str, Actor | None] = {NOBODY: None}
         for name, (at, _, _) in PEOPLE.items():
@@ -308,6 +322,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
         TimelineEntry, CalendarFeed, Delivery, Suppression, Device, Reminder,
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
         FollowUp, FollowUpPlan, Holiday,
+        Proposal, ProposalVersion, ProposalLine, ApprovalRule, Approval,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -322,6 +337,7 @@ ORDER: tuple[type[Model], ...] = (
     HandOver, QualificationAnswer, CalendarFeed, Delivery, Suppression, Device, Reminder,
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
     FollowUpPlan, FollowUpPlanStep, FollowUp, Holiday,
+    ApprovalRule, Proposal, ProposalVersion, ProposalLine, Approval,
 )  # fmt: skip
 
 
@@ -367,6 +383,7 @@ class _Filling:
         self._custom(Random(f"custom {self.world.seed} {self.at}"))
         with self.aside():
             self._surveys()
+            self._proposals()
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
         """Add a row of the workspace under a key of its own."""
@@ -917,6 +934,113 @@ class _Filling:
                 )
         for number in range(60):
             self._dispatch(number)
+
+    def _proposals(self) -> None:
+        """Proposals to leads that may be deleted, in several versions of several lines, and what they wait for."""
+        for _ in range(4):
+            self.add(
+                ApprovalRule,
+                kind=self.chance.choice(list(ApprovalKind)),
+                threshold=abs(self.amount()),
+                roles=["MANAGER"],
+                archived_at=self.maybe(self.instant(), 0.3),
+                **self.stamps(),
+            )
+        for number in range(24):
+            self._proposal(number)
+
+    def _proposal(self, number: int) -> None:
+        lead = self.chance.choice(self.rows(Lead))
+        said = {"title": self.name(), "language": "de", "currency": self.chance.choice(CURRENCIES)}
+        offer = self.add(
+            Proposal,
+            lead_id=lead["id"],
+            contact_id=self.maybe(self.one(Contact), 0.7),
+            number=f"P-2026-{number:04}",
+            **said,
+            state=self.chance.choice(list(ProposalState)),
+            net=abs(self.amount()),
+            total=abs(self.amount()),
+            valid_until=self.maybe(self.day(), 0.7),
+            sent_at=self.maybe(self.instant(), 0.5),
+            viewed_at=self.maybe(self.instant(), 0.3),
+            ended_at=self.maybe(self.instant(), 0.3),
+            created_by_id=self.maybe(self.one(User), 0.7),
+            deleted_at=self.maybe(self.instant(), 0.1),
+            **self.stamps(),
+        )
+        for at in range(1, 2 + number % 3):
+            self._version(offer, lead, at, said)
+        own = [row["id"] for row in self.rows(ProposalVersion) if row["proposal_id"] == offer["id"]]
+        offer["current_id"], offer["sent_id"] = own[-1], self.maybe(own[0], 0.5)
+
+    def _version(self, offer: Columns, lead: Columns, at: int, said: Columns) -> None:
+        needs = [row for row in self.rows(Need) if row["lead_id"] == lead["id"]]
+        section = {"heading": self.name(), "text": self.maybe(self.text()), "need": None, "difference": self.text()}
+        section["need_id"] = str(self.chance.choice(needs)["id"]) if needs and self.chance.random() < 0.7 else None
+        tax = {"rate": "19", "net": "100.00", "tax": "19.00"}
+        buyer = {"name": self.text(), "company": self.maybe(self.text()), "address": {"city": "Bern", "country": "CH"}}
+        version = self.add(
+            ProposalVersion,
+            proposal_id=offer["id"],
+            lead_id=lead["id"],
+            number=at,
+            state=self.chance.choice(list(ProposalState)),
+            **said,
+            rounding=self.chance.choice(list(Rounding)),
+            tax_inclusive=self.chance.random() < 0.3,
+            valid_until=self.maybe(self.day(), 0.7),
+            sections=[section] * self.chance.randrange(3),
+            terms=self.maybe(self.text()),
+            discount_percent=self.maybe(Decimal("12.5"), 0.3),
+            discount_amount=self.maybe(abs(self.amount()), 0.2),
+            **{name: abs(self.amount()) for name in ("subtotal", "discount", "net", "tax", "total")},
+            taxes=[tax] * self.chance.randrange(3),
+            cost=self.maybe(abs(self.amount())),
+            parties=self.chance.choice(({}, {"seller": {"name": self.text()}, "buyer": buyer})),
+            sha256=self.maybe("ab" * 32, 0.5),
+            created_at=self.instant(),
+            frozen_at=self.instant(),
+        )
+        of = {"version_id": version["id"], "lead_id": lead["id"]}
+        for place in range(self.chance.randrange(4)):
+            self.add(
+                ProposalLine,
+                **of,
+                key=self.world.take(),
+                position=place,
+                currency=said["currency"],
+                product_id=self.maybe(self.one(Product), 0.6),
+                name=self.name(),
+                description=self.maybe(self.text()),
+                unit=self.maybe("piece", 0.5),
+                quantity=Decimal(self.chance.choice(("1", "2.5", "0.0001"))),
+                unit_price=abs(self.amount()),
+                list_price=self.maybe(abs(self.amount())),
+                discount_percent=self.maybe(Decimal("0.125"), 0.3),
+                discount_amount=self.maybe(abs(self.amount()), 0.2),
+                tax_rate=Decimal(self.chance.choice(("0", "8.1", "19"))),
+                unit_cost=self.maybe(abs(self.amount())),
+                optional=self.chance.random() < 0.3,
+                chosen=self.chance.random() < 0.8,
+                amount=abs(self.amount()),
+            )
+        for rule in self.chance.sample(self.rows(ApprovalRule), self.chance.randrange(3)):
+            reason = {"kind": rule["kind"].value, "threshold": "10", "value": self.maybe("12.5"), "currency": "EUR"}
+            self.add(
+                Approval,
+                **of,
+                rule_id=self.maybe(rule["id"], 0.8),
+                kind=rule["kind"],
+                reason=reason,
+                roles=rule["roles"],
+                state=self.chance.choice(list(ApprovalState)),
+                requested_by_id=self.maybe(self.one(User), 0.8),
+                decided_by_id=self.maybe(self.one(User), 0.5),
+                note=self.maybe(self.text()),
+                created_at=self.instant(),
+                decided_at=self.maybe(self.instant(), 0.5),
+            )
 
     def _dispatch(self, number: int) -> None:
         version, lead = self.chance.choice(self.rows(SurveyVersion)), self.maybe(self.one(Lead), 0.8)
