@@ -32,6 +32,8 @@ from domain import (
     follow_ups,
     holidays,
     needs,
+    payment_providers,
+    payments,
     products,
     proposals,
     teams,
@@ -61,6 +63,7 @@ from models.deliveries import Delivery, Suppression
 from models.follow_ups import FollowUpKind, PlanTrigger
 from models.hand_overs import HandOver
 from models.imports import Import, ImportKind
+from models.invoices import PaymentNotice
 from models.leads import Lead
 from models.pipelines import Pipeline
 from models.proposals import ApprovalKind
@@ -72,6 +75,7 @@ from models.stages import MoveRequest, StageKind
 from models.surveys import SurveyDispatch
 from models.users import Role
 from schema.schema import graphql_schema
+from tests.closing import accepted, contract, invoice, paying
 from tests.factories import NOW, custom_field, seller, stage, upload
 from tests.schema.asking import answer, gid
 from tests.surveying import published
@@ -117,6 +121,9 @@ OF_MUTATION = {
 # Mutations of nouns of several words.
 OF_MUTATION |= {f"{verb}FollowUp": "FollowUp" for verb in ("update", "complete", "cancel", "snooze", "reopen")}
 OF_MUTATION |= {f"{verb}FollowUpPlan": "FollowUpPlan" for verb in ("update", "archive", "restore")}
+OF_MUTATION |= {"issuePlannedInvoice": "Invoice"}
+OF_MUTATION |= {f"{verb}PaymentProvider": "PaymentProvider" for verb in ("rotate", "archive", "restore")}
+OF_MUTATION |= {f"{verb}PaymentNotice": "PaymentNotice" for verb in ("assign", "dismiss")}
 OF_MUTATION |= dict.fromkeys(("setProposalLines", "requestProposalApproval"), "Proposal")
 SAMPLES = {"String": "Name", "Int": 1, "Boolean": True, "Float": 0.5, "Decimal": "1", "Email": "new@example.com"}
 SAMPLES |= {
@@ -128,6 +135,8 @@ SAMPLES |= {
 }
 # Whoever signs in is nobody yet; tests of sessions try its workspace.
 SIGNED_OUT = {"signIn"}
+# Mutations whose `id` is that of what they make.
+MAKING = {"addComment", "issueInvoice", "creditInvoice", "recordPayment"}
 
 
 def id_fields() -> list[tuple[str, str]]:
@@ -137,7 +146,7 @@ def id_fields() -> list[tuple[str, str]]:
         given = get_named_type(field.args["input"].type)
         assert isinstance(given, GraphQLInputObjectType)
         for name, each in given.fields.items():
-            makes = mutation.startswith(("create", "capture", "log", "addComment")) and name == "id"
+            makes = name == "id" and (mutation in MAKING or mutation.startswith(("create", "capture", "log")))
             if get_named_type(each.type).name == "ID" and not makes and mutation not in SIGNED_OUT:
                 found.append((mutation, name))
     return found
@@ -220,9 +229,25 @@ async def objects(actor: Actor) -> dict[str, str]:
     over = await HandOver.create(
         workspace_id=actor.workspace_id, lead_id=lead.id, status="RETURNED", to_user_id=actor.user_id, created_at=NOW
     )
+    made = await contract(actor, await accepted(actor, of=lead))
     offered = await proposals.create(actor, lead.id, ProposalDetails(), now=NOW)
     wanted = RuleDetails(kind=ApprovalKind.VALUE_OVER, threshold=Decimal(1), roles=[Role.MANAGER])
     rule = await approvals.create_rule(actor, wanted, now=NOW)
+    billed = await invoice(actor, of=lead)
+    _, paid = await payments.record(actor, billed.id, paying("1"), now=NOW)
+    bank = await payment_providers.create(actor, name="Bank", now=NOW)
+    notice = await PaymentNotice.create(
+        workspace_id=actor.workspace_id,
+        provider_id=bank.id,
+        provider_key="pay_1",
+        problem="UNKNOWN_INVOICE",
+        invoice_number="INV-1",
+        amount=1,
+        currency="EUR",
+        body={},
+        created_at=NOW,
+        last_at=NOW,
+    )
     survey = await published(actor)
     asked = await SurveyDispatch.create(
         workspace_id=actor.workspace_id, survey_id=survey.id, lead_id=lead.id, trigger="MANUAL", created_at=NOW
@@ -259,6 +284,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Bulk": bulk, "CalendarFeed": feed,
         "Survey": survey, "SurveyDispatch": asked,
         "Proposal": offered, "ApprovalRule": rule,
+        "Contract": made, "Invoice": billed, "Payment": paid, "PaymentProvider": bank, "PaymentNotice": notice,
         "Competitor": rival, "Attachment": attachment,
         "FollowUp": planned, "FollowUpPlan": plan, "Holiday": holiday,
         "QualificationCriterion": criterion, "HandOver": over,
@@ -321,6 +347,7 @@ TABLES = (
     *("competitor", "attachment", "file"),
     *("delivery", "suppression", "mail_template"),
     *("proposal", "proposal_version", "proposal_line", "approval_rule", "approval", "selling_settings"),
+    *("contract", "invoice", "payment", "payment_provider", "payment_notice", "evidence", "number_series"),
     *("device", "reminder_settings", "qualification_criterion", "qualification_answer", "hand_over"),
 )
 
