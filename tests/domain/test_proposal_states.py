@@ -1,5 +1,6 @@
 """The states of a proposal: every move is made from the states that the table names, by those whom it names."""
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -48,6 +49,13 @@ def test_every_move_from_every_state_by_everybody(move: Move, kind: ActorKind) -
         else:
             with pytest.raises(ProposalStateRefused):
                 proposal_states.check(actor, state, move)
+
+
+def test_the_page_shows_the_same_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "proposals.md").read_text()
+    for move, rule in RULES.items():
+        before, who = (", ".join(sorted(one.value for one in part)) for part in (rule.before, rule.who))
+        assert f"| {move.value} | {before} | {rule.after.value} | {who.lower()} |" in page
 
 
 def test_what_ended_by_acceptance_or_supersession_never_moves_again() -> None:
