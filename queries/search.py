@@ -26,6 +26,8 @@ from models.products import Product
 from queries.marking import Marker
 
 MOST_FOUND, MOST_NEWEST, MOST_OF_NEWEST = 5_000, 20_000, 1_000
+# Of what hangs on others so many are looked at, since each takes a look at these.
+MOST_HANGING = 5_000
 # A word is common that as many of the newest have.
 PEEKED, COMMON = 400, 20
 # With as many of the newest rows of few owners, no more are looked for; each owner has at least as many walked.
@@ -156,12 +158,12 @@ def _ways(
     # What depends on other rows is looked at in a number of rows that is bounded before.
     hangs = SEARCHED[model].hangs
     early = f"r.workspace_id = {params.of(actor, 'workspace')}" if hangs else seen
-    late = f" AND {seen}" if hangs else ""
+    late, most = (f" AND {seen}", MOST_HANGING) if hangs else ("", MOST_NEWEST)
     rows = f"SELECT r.* FROM {table} r WHERE {{gate}} AND {early}"
-    of_newest = f"SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} {walk} {MOST_NEWEST}) r"
+    of_newest = f"SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} {walk} {most}) r"
     of_newest += f" WHERE r.words @@ {query}{late} LIMIT {MOST_OF_NEWEST}"
     of_index = f"SELECT r.id, r.created_at, {rank} AS rank FROM ({rows} AND r.words @@ {query}"
-    of_index += f" LIMIT {MOST_NEWEST if hangs else MOST_FOUND}) r WHERE TRUE{late} LIMIT {MOST_FOUND}"
+    of_index += f" LIMIT {MOST_HANGING if hangs else MOST_FOUND}) r WHERE TRUE{late} LIMIT {MOST_FOUND}"
     peeked = f"SELECT r.words FROM {table} r WHERE {early} {walk} {PEEKED}"
     common = f"(SELECT count(*) FROM ({peeked}) p WHERE p.words @@ {query}) >= {COMMON}"
     rare = f"(SELECT count(*) FROM {newest} w) < {MOST_OF_NEWEST}"

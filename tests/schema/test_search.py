@@ -411,7 +411,15 @@ async def test_a_key_finds_only_the_nouns_that_it_may_read() -> None:
 @pytest.fixture
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a search take few rows for very many."""
-    limits = {"MOST_FOUND": 3, "MOST_NEWEST": 8, "MOST_OF_NEWEST": 2, "PEEKED": 4, "COMMON": 2, "ENOUGH": 2}
+    limits = {
+        "MOST_FOUND": 3,
+        "MOST_NEWEST": 8,
+        "MOST_HANGING": 8,
+        "MOST_OF_NEWEST": 2,
+        "PEEKED": 4,
+        "COMMON": 2,
+        "ENOUGH": 2,
+    }
     for name, limit in limits.items():
         monkeypatch.setattr(search, name, limit)
 
