@@ -8,7 +8,7 @@ from uuid import UUID
 
 from adapters.mail import Recipient
 from domain import proposal_links, sale_mails, selling_settings
-from domain.words import Words, words_for
+from domain.words import Words, best_language, words
 from models.contacts import Contact
 from models.contracts import Contract, ContractState
 from models.events import Event
@@ -94,7 +94,7 @@ async def compose(rows: Sequence[Due], now: datetime) -> Composed:
         languages = [proposal.language, person.language, home.locale]
         settings = known.settings[home.id]
         version = known.versions[_version_of(event, proposal)]
-        told = Told(event, proposal, version, home, settings, words_for(*languages), known)
+        told = Told(event, proposal, version, home, settings, words(best_language(*languages)), known)
         over = None if told.is_whole else "What it was about is gone."
         if over := over or OVER.get(row.kind, _never)(told):
             made[row.id] = Skip(over)
