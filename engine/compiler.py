@@ -249,10 +249,10 @@ class Compiler:
         self, frame: Frame, parent: GraphQLObjectType, declared: StrawberryField, selected: Selected
     ) -> Expression:
         definition = selected.definition
-        assert definition is not None and definition.resolve is not None
-        resolve, finish = definition.resolve, self.value(definition.type, selected.below)
+        assert definition is not None
+        call, finish = _caller(declared), self.value(definition.type, selected.below)
         arguments, facts = self._arguments(definition, declared, selected), self._facts(parent, selected)
-        return self._hang(frame, frame.row(None), lambda get: Resolved(get, resolve, arguments, facts, finish))
+        return self._hang(frame, frame.row(None), lambda get: Resolved(get, call, arguments, facts, finish))
 
     def _hang(self, frame: Frame, expression: str, child: Callable[[Any], Any]) -> str:
         names = frame.builder.names
@@ -273,3 +273,20 @@ def _keyed(model: type[Model]) -> Select:
     select = Select(model)
     select.column("r", "id")
     return select
+
+
+def _caller(declared: StrawberryField) -> Callable[[Any, Any, dict[str, Any]], Any]:
+    """Return what calls a field's resolver with a row, what it is told of the operation, and its arguments."""
+    resolver = declared.base_resolver
+    if resolver is None or declared.extensions:
+        raise Unplannable("a field with extensions")
+    takes_self, info = resolver.self_parameter is not None, resolver.info_parameter
+    root = resolver.root_parameter or resolver.parent_parameter
+
+    def call(row: Any, told: Any, arguments: dict[str, Any]) -> Any:
+        more = {info.name: told} if info else {}
+        if root:
+            more[root.name] = row
+        return resolver(row, **arguments, **more) if takes_self else resolver(**arguments, **more)
+
+    return call

@@ -29,13 +29,14 @@ PLAINLY = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 async def answer(plans: Plans, context: Any, variables: VariableValues, root: Any = None) -> ExecutionResult:
     """Answer a query or a mutation by its plan; graphql-core does all of it, or what is left, where that cannot."""
     plan = plans.of(variables) if context.engine else None
-    done = Done()
+    done = NOTHING
     if plan is None or plan.root is None:
         tell(context, plan.why_not if plan else "the engine is off")
     else:
         run = Run(plans, context, variables, root)
         try:
             if plans.operation.operation is OperationType.MUTATION:
+                done = Done()
                 data = await _mutated(plan.root, done, run)
             else:
                 [data] = await plan.root.answers([root], run)
@@ -62,6 +63,9 @@ class Done:
     answers: dict[Any, Any] = field(default_factory=dict)
 
 
+NOTHING = Done()
+
+
 async def _mutated(level: Level, done: Done, run: Run) -> Any:
     """Call the root fields of a mutation, one after the other."""
     for child in level.children:
@@ -82,7 +86,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
 
     plan: Plan | None = None
     plans: Plans
-    done = Done()
+    done = NOTHING
 
     @classmethod
     def made(cls, plans: Plans, context: Any, variables: VariableValues, root: Any) -> "PlanningExecutor":

@@ -165,7 +165,7 @@ class Resolved:
     """What a resolver of one row makes of each, all at once."""
 
     get: Get
-    resolve: Callable[..., Any]
+    call: Callable[[Any, Any, dict[str, Any]], Any]
     arguments: Arguments
     facts: tuple[Any, ...]
     finish: Finish
@@ -180,8 +180,8 @@ class Resolved:
 
     async def values(self, rows: Sequence[Any], run: Run) -> list[Any]:
         """Return what the resolver returns for each row."""
-        info, arguments = run.raw_info(*self.facts), self.arguments.coerced(run.variables)
-        values = [self.resolve(row, info, **arguments) for row in self.get(rows)]
+        info, arguments = run.info(*self.facts), self.arguments.converted(run.variables)
+        values = [self.call(row, info, arguments) for row in self.get(rows)]
         waiting: list[Awaitable[Any]] = [value for value in values if isawaitable(value)]
         if len(waiting) == 1 == len(values):
             values = [await waiting[0]]

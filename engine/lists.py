@@ -186,8 +186,9 @@ class Pages:
             totals = await counts(request, run.actor, parents)
         read = Read(request, records, shown(request, records), totals, cursor)
         columns = [await part.column(read, run) for part in self.parts.values()]
-        if not columns:
-            return [{} for _ in records]
+        if len(columns) == 1:
+            [key] = self.parts
+            return [{key: value} for value in columns[0]]
         return [dict(zip(self.parts, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _cursors(self, request: PageRequest) -> Cursors | None:

@@ -44,14 +44,9 @@ class Run:
         return self.context.actor
 
     def info(self, parent: Any, definition: Any, nodes: Any, key: str) -> Any:
-        """Return what a function behind a resolver is given."""
-        raw = self.raw_info(parent, definition, nodes, key)
-        return Info(_raw_info=raw, _field=definition.extensions["strawberry-definition"])
-
-    def raw_info(self, parent: Any, definition: Any, nodes: Any, key: str) -> Any:
         """Return what a resolver is given: all but the helpers of graphql-core's executor, which none asks for."""
         of, made = self.of, cast(Any, GraphQLResolveInfo)
-        return made(
+        raw = made(
             nodes[0].name.value,
             nodes,
             definition.type,
@@ -67,3 +62,4 @@ class Run:
             None,
             None,
         )
+        return Info(_raw_info=raw, _field=definition.extensions["strawberry-definition"])

@@ -5,11 +5,10 @@ transactions begin and end; everything else is Tortoise's own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -338,7 +337,8 @@ class Unit(TransactionWrapper):
                 await self._write_at_once()
             elif self.writes:
                 await self._settle()
-            async with self._last():
+            async with self._lock:
+                self._over = True
                 if self.transaction:
                     await self.transaction.commit()
         except BaseException:
@@ -355,7 +355,8 @@ class Unit(TransactionWrapper):
     async def undo(self) -> None:
         """Take back what was written."""
         try:
-            async with self._last():
+            async with self._lock:
+                self._over = True
                 if self.transaction is not None:
                     await self.transaction.rollback()
         except BaseException as error:
@@ -366,15 +367,6 @@ class Unit(TransactionWrapper):
                 raise
         finally:
             await self._give_back()
-
-    @asynccontextmanager
-    async def _last(self) -> AsyncIterator[None]:
-        """Wait for whoever is sending something; after the block nobody sends anything any more."""
-        async with self._lock:
-            try:
-                yield
-            finally:
-                self._over = True
 
     async def _settle(self) -> None:
         """Write what waits, in the transaction."""
@@ -400,8 +392,12 @@ class Unit(TransactionWrapper):
 
     async def _write_at_once(self) -> None:
         if self.writes:
-            async with self.pool.acquire_connection() as connection:
+            pool = await self.pool.opened()
+            connection = await pool.acquire()
+            try:
                 await self._write(connection)
+            finally:
+                await pool.release(connection)
 
     async def _begin(self) -> None:
         if self.outer is not None:
@@ -468,6 +464,8 @@ class Ready:
 
 
 _running: ContextVar[Unit | None] = ContextVar("salescycle_running", default=None)
+# The pool of Tortoise's connections, which know it, too, but take long to say so.
+_known: tuple[object, Client] | None = None
 
 
 class Opened(TransactionContext):
@@ -507,7 +505,13 @@ def running() -> Unit | None:
 
 def connected() -> Client | Unit:
     """Return the transaction that runs, or else the pool."""
-    return _running.get() or get_connection("default")  # type: ignore[return-value]
+    global _known
+    if (unit := _running.get()) is not None:
+        return unit
+    connections = get_connections()
+    if _known is None or _known[0] is not connections:
+        _known = connections, cast(Client, get_connection("default"))
+    return _known[1]
 
 
 client_class = Client

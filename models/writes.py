@@ -103,7 +103,10 @@ class Writes:
     @property
     def guard(self) -> int | None:
         """Return the place of the row that all else depends on."""
-        return next((at for at, write in enumerate(self.rows.values()) if write.is_guarded), None)
+        for at, write in enumerate(self.rows.values()):
+            if write.is_guarded:
+                return at
+        return None
 
     def insert(self, row: Model, *, unless_known: bool = False) -> None:
         """Add a new row, as it is now."""
