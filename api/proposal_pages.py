@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from adapters import files as store
+from api import documents
 from api.proposal_shown import HIDDEN, consent, shown, shown_for, ticks_of
 from api.public_pages import form_of, page
 from api.refusals import Refusal
@@ -29,6 +30,7 @@ from domain.proposal_answers import (
 from domain.public_proposals import Opened, ProposalWithdrawn, PublicState
 from domain.tokens import EndedLink, InvalidLink
 from domain.words import best_accepted
+from models.documents import DocumentKind
 from models.files import File
 
 # As much of the budget that all requests of an address share as a page of a hundred rows.
@@ -82,6 +84,28 @@ async def logo(request: Request) -> Response:
 async def preview_logo(request: Request) -> Response:
     """Give the seller's logo to a member who has a preview."""
     return await _logo(await _found(public_proposals.previewed, request))
+
+
+async def pdf(request: Request) -> Response:
+    """Give the proposal as PDF to whoever has a link."""
+    return await _pdf(public_proposals.opened, request)
+
+
+async def preview_pdf(request: Request) -> Response:
+    """Give the proposal as PDF as it stands to a member who has a preview."""
+    return await _pdf(public_proposals.previewed, request)
+
+
+async def _pdf(opened: Any, request: Request) -> Response:
+    address = request.client.host if request.client else ""
+    try:
+        await request.app.state.budget.spend(f"address:{address}", COST)
+        found: Opened = await opened(request.path_params["token"], now=datetime.now(UTC))
+    except (DomainError, Refusal) as error:
+        return _refused(error, _accepted(request))
+    answer = await documents.answer(request, DocumentKind.PROPOSAL, found.version.id)
+    answer.headers.update(HIDDEN)
+    return answer
 
 
 async def _found(opened: Any, request: Request) -> Opened | None:

@@ -12,6 +12,7 @@ from engine.pages import Order
 from models.contracts import Contract as ContractRow
 from models.contracts import ContractState
 from models.database import read
+from models.documents import DocumentKind
 from models.invoices import Invoice as InvoiceRow
 from models.leads import Lead as LeadRow
 from models.proposal_links import Party
@@ -20,6 +21,7 @@ from models.proposals import ProposalVersion as ProposalVersionRow
 from models.users import User as UserRow
 from schema.connections import Connection, connection
 from schema.context import Info
+from schema.documents import Document, documents_of, pdf_url
 from schema.enums import described
 from schema.fields import batch, by_id, column, noun, relation
 from schema.filters import (
@@ -36,7 +38,7 @@ from schema.filters import (
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.proposals import money_of
-from schema.scalars import CurrencyCode, LanguageTag, Money
+from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
     from schema.invoices import Invoice
@@ -153,6 +155,8 @@ class Contract(Node):
     cancel_reason: str | None = column("Why it was cancelled.")
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")
+    pdf_url: URL | None = pdf_url(DocumentKind.CONTRACT, "Where it can be fetched as PDF, with the signatures so far")
+    documents: Connection[Document] = documents_of("contract_id")
     updated_at: datetime = column("When a person last changed it.")
     lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(LeadRow, "Whose it is.", by="lead_id")
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(

@@ -13,6 +13,7 @@ from domain.policy import Action
 from engine.conditions import All, Compare, Op
 from engine.pages import Order
 from models.contracts import Contract as ContractRow
+from models.documents import DocumentKind
 from models.invoices import Invoice as InvoiceRow
 from models.invoices import InvoiceKind, InvoiceState
 from models.invoices import Payment as PaymentRow
@@ -23,6 +24,7 @@ from models.users import User as UserRow
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.contracts import Contract, Owned, owners_of
+from schema.documents import Document, documents_of, pdf_url
 from schema.enums import described
 from schema.fields import batch, by_id, column, computed, noun, relation
 from schema.filters import (
@@ -49,7 +51,7 @@ from schema.proposals import (
     party,
     taxes,
 )
-from schema.scalars import CurrencyCode, LanguageTag, Money
+from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
     from schema.leads import Lead, LeadFilter
@@ -215,6 +217,8 @@ class Invoice(Node):
     sha256: str | None = column("The SHA-256 of all that it says; null until it is issued.")
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")
+    pdf_url: URL | None = pdf_url(DocumentKind.INVOICE, "Where it can be fetched as PDF, a planned one as a draft")
+    documents: Connection[Document] = documents_of("invoice_id")
     updated_at: datetime = column("When a person last changed it.")
     lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(LeadRow, "Who is asked.", by="lead_id")
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(

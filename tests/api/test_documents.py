@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from api import documents as door
-from domain import documents, files, leads, proposals
+from domain import documents, files, leads, proposal_links, proposals
 from domain.actors import Actor
 from domain.document_templates import shipped
 from domain.files import Purpose
@@ -24,6 +24,7 @@ from schema import ids
 from settings import settings
 from tests import factories
 from tests.api.serving import Client, codes
+from tests.closing import link_to
 from tests.papers import draft, pages_of, picture, sent, text_of, work
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -102,6 +103,20 @@ async def test_a_draft_is_fetched_as_it_is(client: Client, admin: Actor) -> None
     told = await links(client, admin, proposal)
     assert told["sent"] is None
     assert "Draft" in text_of((await fetched(client, told["pdfUrl"])).content)
+
+
+async def test_customers_download_what_they_were_sent(client: Client, admin: Actor) -> None:
+    proposal = await sent(admin, title="Roof")
+    path = proposal_links.path_of((await link_to(proposal)).id)
+    page = await client.http.get(path)
+    assert f'href="{path}/pdf" download' in page.text
+    answer = await fetched(client, f"{path}/pdf")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+    assert "Roof" in text_of(answer.content)
+    assert (await client.http.get(f"{path[:-4]}AAAA/pdf")).status_code == 404
+    await proposals.withdraw(admin, proposal.id, now=factories.NOW + timedelta(days=1))
+    assert (await client.http.get(f"{path}/pdf")).status_code == 410
 
 
 async def test_links_that_open_nothing_are_refused(client: Client, admin: Actor) -> None:

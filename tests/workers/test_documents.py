@@ -11,8 +11,9 @@ from tortoise.connection import get_connection
 
 from adapters import typesetting
 from adapters.typesetting import TypesettingUnavailable
-from domain import documents, files, proposals, selling_settings
+from domain import contracts, credit_notes, documents, files, proposals, selling_settings
 from domain.actors import Actor
+from domain.contracts import Signing
 from domain.document_templates import shipped
 from domain.jobs import Queue, schedule
 from domain.proposals import ProposalDetails, Section
@@ -21,6 +22,7 @@ from models.base import uuid7
 from models.documents import Document, DocumentKind, DocumentTemplate
 from models.events import Event
 from models.files import File
+from tests import closing
 from tests.factories import NOW, seller
 from tests.papers import draft, line, pages_of, pdf_of, sent, text_of, work
 from workers import jobs
@@ -276,6 +278,45 @@ async def test_what_was_sent_is_typeset_ahead() -> None:
 async def database_rows(sql: str, *values: Any) -> Any:
     _, rows = await get_connection("default").execute_query(sql, list(values))
     return rows
+
+
+async def test_a_contract_shows_what_was_taken_and_each_signature_as_it_comes() -> None:
+    admin = await seller()
+    lines = [line("Panel", "100"), line("Cable", "50", optional=True), line("Mast", "70", optional=True)]
+    accepted = await closing.accepted(admin, *lines, language="de", options=[])
+    contract = await closing.contract(admin, accepted, terms="Drei Monate")
+    text = text_of(await pdf_of(await worked(contract.id, kind=DocumentKind.CONTRACT)))
+    for words in (f"Vertrag {contract.number}", "Drei Monate", "119,00 €", "Ort und Datum", contract.sha256):
+        assert words in text, words
+    assert "Cable" not in text
+
+    await contracts.sign(admin, contract.id, Signing(name="Sam Seller", sha256=contract.sha256), now=LATER)
+    second = text_of(await pdf_of(await worked(contract.id, kind=DocumentKind.CONTRACT)))
+    assert "Sam Seller" in second
+    assert "Elektronisch unterschrieben am 4. März 2026" in second
+    assert await Document.filter(contract_id=contract.id).count() == 2
+
+
+async def test_invoices_and_credit_notes_say_what_they_ask_for_and_give_back() -> None:
+    admin = await seller()
+    bank = SellerDetails(bank="Sparkasse\nIBAN DE02")
+    await selling_settings.update(admin, SellingDetails(seller=bank), now=NOW)
+    invoice = await closing.invoice(admin, "1000")
+    text = text_of(await pdf_of(await worked(invoice.id, kind=DocumentKind.INVOICE)))
+    for words in (
+        f"Invoice {invoice.number}",
+        "€1,190.00",
+        "19% tax on €1,000.00",
+        "IBAN DE02",
+        "Please pay €1,190.00",
+    ):
+        assert words in text, words
+
+    _, note = await credit_notes.credit(admin, invoice.id, reason="Too many", now=LATER)
+    credit = text_of(await pdf_of(await worked(note.id, kind=DocumentKind.INVOICE)))
+    for words in (f"Credit note {note.number}", str(invoice.number), "Too many", "€1,190.00"):
+        assert words in credit, words
+    assert "Please pay" not in credit
 
 
 async def jobs_row(job: jobs.Job) -> None:
