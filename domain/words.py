@@ -4,7 +4,7 @@ A test goes through everything that is shown and through every catalogue.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.core import Locale
+from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
@@ -92,6 +92,18 @@ def words(language: str) -> Words:
             if key:
                 said[key] = message.string if isinstance(message.string, str) else tuple(message.string or ())
     return Words(language, locale, said, plural)
+
+
+@lru_cache
+def words_for(*wanted: str | None) -> Words:
+    """Return what we say in the first language tag that we speak, with days and numbers as its region writes them."""
+    said = words(best_language(*wanted))
+    tag = next((tag for tag in wanted if tag and tag.replace("_", "-").lower().startswith(f"{said.language}-")), None)
+    try:
+        locale = Locale.parse(tag.replace("_", "-"), sep="-") if tag else said.locale
+    except (ValueError, UnknownLocaleError):
+        return said
+    return replace(said, locale=locale)
 
 
 def best_language(*wanted: str | None) -> str:

@@ -24,8 +24,8 @@ from schema import ids
 from settings import settings
 from tests import factories
 from tests.api.serving import Client, codes
-from tests.closing import link_to
 from tests.papers import draft, pages_of, picture, sent, text_of, work
+from tests.proposing import link_to
 
 pytestmark = pytest.mark.usefixtures("db")
 
