@@ -6,7 +6,7 @@ puts the other out of use. Versions stay as they were; what was in use can be us
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -251,6 +251,42 @@ async def archive(actor: Actor, model_id: UUID, *, expected_version: int | None 
             await edits.apply(row, {"archived_at": now, "active": False}, now=now)
             await record(ScoreModelArchived(actor, row.id, {"version": row.version, "was_active": was}), now=now)
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How rules would have scored closed leads when they were new; `deciles` are those of the metrics, as values."""
+
+    leads: int
+    won: int
+    auc: float | None
+    auc_low: float | None
+    auc_high: float | None
+    top_fifth: float | None
+    deciles: list[dict[str, Any]]
+    problems: list[DomainError]
+
+
+async def preview(actor: Actor, row: ScoreModel, *, age_days: int, now: datetime) -> Preview:
+    """Return how a model's drafted rules would have scored the newest closed leads as they stood at an age.
+
+    Raises Forbidden, and OutOfRange (ageDays).
+    """
+    policy.require(actor, Action.MANAGE_SCORING, row)
+    faults = Faults()
+    inputs.whole(faults, age_days, field="ageDays", least=0, most=MOST_AGE_DAYS)
+    faults.raise_any()
+    rules = Rules.of_json(row.content)
+    # What computes with many leads at once is brought in when somebody asks for it.
+    from domain.scoring import previews
+
+    return await previews.preview(
+        actor.workspace_id,
+        rules,
+        age=timedelta(days=age_days),
+        problems=rule_inputs.problems(rules, await catalogue(actor.workspace_id)),
+        now=now,
+    )
 
 
 def readable(row: ScoreModel, version: ScoreModelVersion) -> None:

@@ -1,6 +1,7 @@
 """Leads in the schema: what they show, and how lists of them are filtered and ordered."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -68,6 +69,7 @@ from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.proposals import proposals_by
 from schema.qualification import LeadQualification, qualification_of
 from schema.scalars import Money
+from schema.score_models import ScoreHistoryEntry, score_history
 from schema.surveys import dispatches_by
 from schema.watching import viewer_watches, watchers_of_lead
 
@@ -106,6 +108,10 @@ class ScoreFactor:
     label: str = strawberry.field(description="What it is, in words.")
     points: float = strawberry.field(description="How many points it gave or took.")
     direction: str = strawberry.field(description="UP or DOWN.")
+
+
+def win_probability(win_probability: Decimal | None) -> float | None:
+    return None if win_probability is None else float(win_probability)
 
 
 def score_factors(factors: list[dict[str, Any]]) -> list[ScoreFactor]:
@@ -255,6 +261,16 @@ class Lead(Node):
     score_factors: list[ScoreFactor] = computed(
         score_factors, "What raised and lowered the score.", needs=("score_factors",)
     )
+    engagement: int | None = column(
+        "How engaged it is, 1 (most) to 4, beside the grade of how well it fits; null where no model of the "
+        "workspace's own scores it."
+    )
+    win_probability: float | None = computed(
+        win_probability,
+        "How likely it is to be won, 0 to 1, as a learned model foretells it; null without one, and never an outcome.",
+        needs=("win_probability",),
+    )
+    score_history: list[ScoreHistoryEntry] = batch(score_history, "The scores that it had, the last first.")
     scored_at: datetime | None = column(
         "When its score and its reasons were last set. Finding the same again mostly sets nothing."
     )
@@ -435,6 +451,8 @@ class LeadFilter:
     lifecycle: EnumFilter[Lifecycle] | None = on("By lifecycle.", "lifecycle")
     grade: EnumFilter[Grade] | None = on("By grade.", "grade")
     score: IntFilter | None = on("By score.", "score")
+    engagement: IntFilter | None = on("By engagement, 1 (most) to 4.", "engagement")
+    win_probability: DecimalFilter | None = on("By how likely they are to be won, 0 to 1.", "win_probability")
     value: DecimalFilter | None = on("By the amount of the value, whatever its currency.", "value")
     currency: StringFilter | None = on("By the currency of the value.", "currency")
     pipeline: IDFilter | None = on("By pipeline.", "pipeline_id", noun="Pipeline")
@@ -501,6 +519,7 @@ class LeadOrderField(Enum):
     CREATED_AT = strawberry.enum_value("created_at", description="When it was captured.")
     UPDATED_AT = strawberry.enum_value("updated_at", description="When a person last changed it.")
     SCORE = strawberry.enum_value("score", description="Its score.")
+    WIN_PROBABILITY = strawberry.enum_value("win_probability", description="How likely it is to be won.")
     VALUE = strawberry.enum_value("value", description="The amount of its value, whatever the currency.")
     EXPECTED_CLOSE_DATE = strawberry.enum_value("expected_close_date", description="When it is to be decided.")
     CLOSED_AT = strawberry.enum_value("closed_at", description="When it was closed.")

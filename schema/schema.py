@@ -67,6 +67,8 @@ from schema.reminders import ReminderQueries
 from schema.saved_view_mutations import SavedViewMutations
 from schema.saved_views import SavedViewQueries
 from schema.scalars import SCALARS
+from schema.score_model_mutations import ScoreModelMutations
+from schema.score_models import ScoreModelQueries
 from schema.search import SearchQueries
 from schema.selling_settings import SellingSettingsMutations, SellingSettingsQueries
 from schema.sessions import SessionMutations, SessionQueries
@@ -126,6 +128,7 @@ class Query(
     StageQueries,
     SummaryQueries,
     SuppressionQueries,
+    ScoreModelQueries,
     SurveyFormQueries,
     SurveyQueries,
     SurveyResultQueries,
@@ -176,6 +179,7 @@ class Mutation(
     SessionMutations,
     StageMutations,
     SuppressionMutations,
+    ScoreModelMutations,
     SurveyFormMutations,
     SurveyMutations,
     TeamMutations,

@@ -83,6 +83,7 @@ WHO_MAY = {
     "notification.set": "AMRQKV",
     "survey.manage": "AMK",
     "survey.dispatch": "AMrQK",
+    "scoremodel.manage": "AM",
     "negotiation.negotiate": "AMQr",
     "negotiation.approve": "AM",
     "document.manage": "AM",

@@ -1,0 +1,196 @@
+"""Score models by the API: drafted, previewed, published, trained, promoted, rolled back; and what leads tell of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain import scoring
+from models.leads import Lead, LeadStatus
+from models.scoring import ScoreModel, ScoreModelVersion, ScoreVersionState
+from models.stages import StageKind
+from models.users import Role
+from tests.domain.test_rescoring import LEARNED, use
+from tests.factories import NOW, lead, lead_in, member, seller, stage
+from tests.schema.asking import ask, gid
+
+pytestmark = pytest.mark.usefixtures("db")
+
+MODEL = """{ id name kind active version learning { ageDays everyDays } rules { grades groups { label dimension cap
+  rules { label points condition { field check values least most withinDays halfLifeDays } } } }
+  versions(first: 5) { nodes { number state rules { grades } } } }"""
+CREATE = f"""mutation ($input: CreateScoreModelInput!) {{ createScoreModel(input: $input) {{
+  scoreModel {MODEL} userErrors {{ code field message }} }} }}"""
+UPDATE = f"""mutation ($input: UpdateScoreModelInput!) {{ updateScoreModel(input: $input) {{
+  scoreModel {MODEL} userErrors {{ code field message }} }} }}"""
+PUBLISH = """mutation ($input: PublishScoreModelInput!) { publishScoreModel(input: $input) {
+  scoreModelVersion { number state model { active } } userErrors { code field message } } }"""
+TRAIN = """mutation ($input: TrainScoreModelInput!) { trainScoreModel(input: $input) {
+  scoreTraining { state progress } userErrors { code message } } }"""
+PREVIEW = """query ($id: ID!) { scoreModelPreview(id: $id) {
+  leads won auc topFifth deciles { leads won lift } problems { code field } } }"""
+LEAD = """query ($id: ID!) { lead(id: $id) { score grade engagement winProbability scoredAt
+  scoreFactors { label points direction } scoreHistory(first: 2) { score grade winProbability } } }"""
+
+OWNED = {"label": "Somebody owns it", "points": 60, "condition": {"field": "owner", "check": "KNOWN"}}
+LATELY = {
+    "label": "Something happened",
+    "points": 40,
+    "condition": {"field": "days_silent", "check": "BETWEEN", "most": 7},
+}
+RULES = {
+    "groups": [
+        {"label": "Fit", "dimension": "FIT", "cap": 60, "rules": [OWNED]},
+        {"label": "Lately", "dimension": "ENGAGEMENT", "cap": 40, "rules": [LATELY]},
+    ]
+}
+
+
+async def made(actor: Any, **given: Any) -> dict[str, Any]:
+    answer = await ask(actor, CREATE, input={"name": "Ours", "kind": "RULES"} | given)
+    assert answer["createScoreModel"]["userErrors"] == []
+    found: dict[str, Any] = answer["createScoreModel"]["scoreModel"]
+    return found
+
+
+async def test_a_model_begins_with_the_rules_that_ship_and_scores_when_it_is_published() -> None:
+    admin = await seller()
+    model = await made(admin)
+    assert (model["active"], model["learning"]) == (False, None)
+    assert {group["dimension"] for group in model["rules"]["groups"]} == {"FIT", "ENGAGEMENT"}
+    answer = await ask(admin, UPDATE, input={"id": model["id"], "rules": RULES, "expectedVersion": 1})
+    model = answer["updateScoreModel"]["scoreModel"]
+    assert [group["label"] for group in model["rules"]["groups"]] == ["Fit", "Lately"]
+    answer = await ask(admin, PUBLISH, input={"id": model["id"], "expectedVersion": 2})
+    told = answer["publishScoreModel"]["scoreModelVersion"]
+    assert told == {"number": 1, "state": "ACTIVE", "model": {"active": True}}
+    row = await lead(admin)
+    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    shown = (await ask(admin, LEAD, id=gid("Lead", row.id)))["lead"]
+    assert (shown["score"], shown["grade"], shown["engagement"], shown["winProbability"]) == (40, "D", 1, None)
+    assert shown["scoreFactors"] == [{"label": "Something happened", "points": 40, "direction": "UP"}]
+    assert [entry["score"] for entry in shown["scoreHistory"]] == [40]
+
+
+async def test_publishing_again_retires_what_was_in_use_and_it_can_be_rolled_back() -> None:
+    admin = await seller()
+    model = await made(admin, rules=RULES)
+    for _ in range(2):
+        await ask(admin, PUBLISH, input={"id": model["id"]})
+    answer = await ask(
+        admin,
+        """mutation ($input: RollbackScoreModelInput!) { rollbackScoreModel(input: $input) {
+          scoreModelVersion { number state } userErrors { code } } }""",
+        input={"id": model["id"]},
+    )
+    assert answer["rollbackScoreModel"]["scoreModelVersion"] == {"number": 1, "state": "ACTIVE"}
+    states = {row.number: row.state for row in await ScoreModelVersion.filter(workspace_id=admin.workspace_id)}
+    assert states == {1: ScoreVersionState.ACTIVE, 2: ScoreVersionState.REJECTED}
+
+
+async def test_two_models_of_a_kind_are_never_in_use_together() -> None:
+    admin = await seller()
+    first, second = await made(admin, rules=RULES), await made(admin, name="Others", rules=RULES)
+    for model in (first, second, first):
+        await ask(admin, PUBLISH, input={"id": model["id"]})
+    assert [row.name for row in await ScoreModel.filter(active=True, workspace_id=admin.workspace_id)] == ["Ours"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "field"),
+    [
+        ({"field": "custom:gone", "check": "KNOWN"}, "UNKNOWN_SCORE_FIELD", "field"),
+        ({"field": "source", "check": "BETWEEN", "least": 1}, "MISFITTING_CHECK", "check"),
+        ({"field": "source", "check": "IS"}, "REQUIRED", "values"),
+        ({"field": "value", "check": "BETWEEN"}, "REQUIRED", "least"),
+        ({"field": "value", "check": "BETWEEN", "least": 5, "most": 5}, "MALFORMED", "most"),
+        ({"field": "value", "check": "BETWEEN", "least": 5, "withinDays": 5}, "NOTHING_FADES", None),
+        ({"field": "activities", "check": "BETWEEN", "least": 1, "halfLifeDays": 0}, "OUT_OF_RANGE", "halfLifeDays"),
+    ],
+)
+async def test_what_cannot_be_tested_is_refused_by_name(condition: Any, code: str, field: str | None) -> None:
+    admin = await seller()
+    rule = {"label": "Rule", "points": 5, "condition": condition}
+    rules = {"groups": [{"label": "Group", "dimension": "FIT", "cap": 10, "rules": [rule]}]}
+    answer = await ask(admin, CREATE, input={"name": "Ours", "kind": "RULES", "rules": rules})
+    [fault] = answer["createScoreModel"]["userErrors"]
+    path = ["rules", "groups", "0", "rules", "0", "condition", *([field] if field else [])]
+    assert (fault["code"], fault["field"]) == (code, path)
+
+
+async def test_half_lives_that_overlap_are_refused() -> None:
+    admin = await seller()
+
+    def calls(label: str, days: float) -> dict[str, Any]:
+        condition = {"field": "activity:CALL", "check": "BETWEEN", "least": 1, "halfLifeDays": days}
+        return {"label": label, "points": 5, "condition": condition}
+
+    group = {"label": "Calls", "dimension": "ENGAGEMENT", "cap": 10, "rules": [calls("One", 7), calls("Two", 30)]}
+    answer = await ask(admin, CREATE, input={"name": "Ours", "kind": "RULES", "rules": {"groups": [group]}})
+    [fault] = answer["createScoreModel"]["userErrors"]
+    assert fault["code"] == "OVERLAPPING_HALF_LIVES" and "Two and One" in fault["message"]
+
+
+async def test_a_preview_says_how_closed_leads_would_have_been_scored() -> None:
+    admin = await seller()
+    model = await made(admin, rules=RULES)
+    where = await stage(admin, StageKind.QUALIFY)
+    for number in range(40):
+        await lead_in(
+            where,
+            status=LeadStatus.WON if number % 4 == 0 else LeadStatus.LOST,
+            owner_id=admin.user_id if number % 4 == 0 else None,
+            created_at=NOW - timedelta(days=100 + number),
+            closed_at=NOW - timedelta(days=50),
+        )
+    told = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]
+    assert (told["leads"], told["won"], told["auc"], told["problems"]) == (40, 10, 1.0, [])
+    assert told["topFifth"] == pytest.approx(0.8)
+    assert told["deciles"][0] == {"leads": 4, "won": 4, "lift": 4.0}
+
+
+async def test_learning_says_how_many_outcomes_are_missing() -> None:
+    admin = await seller()
+    model = await made(admin, kind="LEARNED", learning={"ageDays": 30})
+    assert model["learning"] == {"ageDays": 30, "everyDays": 7}
+    answer = await ask(admin, TRAIN, input={"id": model["id"]})
+    assert [fault["code"] for fault in answer["trainScoreModel"]["userErrors"]] == ["TOO_FEW_OUTCOMES"]
+    told = (await ask(admin, "{ scoreOutcomes { won lost needed missing } }"))["scoreOutcomes"]
+    assert told == {"won": 0, "lost": 0, "needed": 50, "missing": 100}
+    answer = await ask(admin, PUBLISH, input={"id": model["id"]})
+    assert [fault["code"] for fault in answer["publishScoreModel"]["userErrors"]] == ["SCORE_MODEL_LEARNS"]
+
+
+async def test_a_version_is_promoted_by_hand_unless_it_was_altered() -> None:
+    admin = await seller()
+    version = await use(admin, LEARNED)
+    await ScoreModelVersion.filter(id=version.id).update(state=ScoreVersionState.REJECTED)
+    promote = """mutation ($input: PromoteScoreModelInput!) { promoteScoreModel(input: $input) {
+      scoreModelVersion { state content } userErrors { code message } } }"""
+    answer = await ask(admin, promote, input={"versionId": gid("ScoreModelVersion", version.id)})
+    assert answer["promoteScoreModel"]["scoreModelVersion"]["state"] == "ACTIVE"
+    assert answer["promoteScoreModel"]["scoreModelVersion"]["content"]["age_days"] == 30
+    await ScoreModelVersion.filter(id=version.id).update(signature="00")
+    answer = await ask(admin, promote, input={"versionId": gid("ScoreModelVersion", version.id)})
+    assert [fault["code"] for fault in answer["promoteScoreModel"]["userErrors"]] == ["SCORE_MODEL_ALTERED"]
+
+
+async def test_leads_are_ordered_and_filtered_by_how_likely_they_are_won() -> None:
+    admin = await seller()
+    rows = [await lead(admin, title=str(number)) for number in range(3)]
+    for row, chance in zip(rows, ("0.2000", "0.9000", None), strict=True):
+        await Lead.filter(id=row.id).update(win_probability=chance)
+    document = """{ leads(filter: {winProbability: {gte: "0.1"}},
+      orderBy: [{field: WIN_PROBABILITY, direction: DESC}]) { nodes { title winProbability } } }"""
+    found = (await ask(admin, document))["leads"]["nodes"]
+    assert found == [{"title": "1", "winProbability": 0.9}, {"title": "0", "winProbability": 0.2}]
+
+
+async def test_reps_see_models_and_change_none() -> None:
+    admin = await seller()
+    model = await made(admin, rules=RULES)
+    rep = await member(Role.REP, of=admin)
+    assert (await ask(rep, "{ scoreModels { nodes { name } } }"))["scoreModels"]["nodes"] == [{"name": "Ours"}]
+    answer = await ask(rep, PUBLISH, input={"id": model["id"]})
+    assert [fault["code"] for fault in answer["publishScoreModel"]["userErrors"]] == ["FORBIDDEN"]
+    assert {"key": "source", "kind": "CATEGORY"} in (await ask(rep, "{ scoreFields { key kind } }"))["scoreFields"]
