@@ -122,7 +122,8 @@ class Answers:
         return made.result() if made.done() else await asyncio.shield(made)
 
     def _reader(self, memo: Memo, hidden: frozenset[str] | None) -> Context:
-        actor, request_id = self._context.actor, self._context.request_id
+        # A customer's link is an actor as well, who sees what their subscription is of.
+        actor, request_id = self._context.identity or self._context.actor, self._context.request_id
         if hidden is None:
             return Context(identity=actor, request_id=request_id)
         loaders = memo.setdefault(self._like, {})

@@ -7,11 +7,11 @@ from typing import Any
 from starlette.types import Scope
 
 from api.requests import headers_of, text_of
-from domain import survey_answers, users
+from domain import proposal_links, survey_answers, users
 from domain.actors import Actor
 from domain.api_keys import PREFIX
 from domain.errors import Unauthenticated
-from domain.tokens import TOKEN_LENGTH, InvalidLink
+from domain.tokens import TOKEN_LENGTH, EndedLink, InvalidLink
 from schema.context import Context
 
 LONGEST_CREDENTIAL = 4096
@@ -58,7 +58,11 @@ async def _actor(credential: str, *, now: datetime) -> Actor:
         return await users.load_actor(credential, now=now)
     try:
         return await survey_answers.load_actor(credential)
-    except InvalidLink as error:
+    except InvalidLink:
+        pass
+    try:
+        return await proposal_links.load_actor(credential, now=now)
+    except (InvalidLink, EndedLink) as error:
         raise Unauthenticated from error
 
 

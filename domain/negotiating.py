@@ -156,7 +156,7 @@ async def sit_down_as_buyer(link: ProposalLink, *, negotiation_id: UUID | None =
 
 async def of_link(link: ProposalLink, *, negotiation_id: UUID | None = None) -> Negotiation | None:
     """Return the negotiation that a customer's link leads to: the one named, else the proposal's latest."""
-    mine = Negotiation.filter(proposal_id=link.proposal_id)
+    mine = Negotiation.filter(proposal_id=link.proposal_id, lead__deleted_at=None, proposal__deleted_at=None)
     if negotiation_id is not None:
         mine = mine.filter(id=negotiation_id)
     return await mine.order_by("-created_at", "-id").first()

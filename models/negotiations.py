@@ -45,6 +45,7 @@ class Negotiation(EditableRow):
         "models.ProposalVersion", related_name=False, null=True
     )
     state = fields.CharEnumField(NegotiationState, max_length=10, default=NegotiationState.OPEN)
+    currency = fields.CharField(max_length=3)
     turn = fields.CharEnumField(Party, max_length=6)
     rounds = fields.IntField(default=0)
     respond_by: datetime | None = fields.DatetimeField(null=True)
@@ -96,6 +97,7 @@ class Offer(WorkspaceRow):
     party = fields.CharEnumField(Party, max_length=6)
     state = fields.CharEnumField(OfferState, max_length=9)
     terms: dict[str, Any] = fields.JSONField()
+    currency = fields.CharField(max_length=3)
     net: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     tax: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)
     total: Decimal = fields.DecimalField(max_digits=19, decimal_places=4)

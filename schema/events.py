@@ -65,6 +65,7 @@ ABOUT = {
     "response_id": "SurveyResponse",
     "hand_over_id": "HandOver",
     "request_id": "MoveRequest",
+    "negotiation_id": "Negotiation",
     "proposal_id": "Proposal",
 }
 # What has events of its own, beside leads, companies and contacts.

@@ -64,6 +64,7 @@ from schema.filters import (
 )
 from schema.follow_ups import follow_ups_by
 from schema.invoices import invoices_by
+from schema.negotiations import negotiations_by
 from schema.nodes import Node
 from schema.orders import Direction, by_custom_field, by_what, direction
 from schema.proposals import proposals_by
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from schema.hand_overs import HandOver
     from schema.invoices import Invoice
     from schema.needs import Need
+    from schema.negotiations import Negotiation
     from schema.pipelines import Pipeline
     from schema.products import Product
     from schema.proposals import Proposal, ProposalFilter
@@ -359,6 +361,8 @@ class Lead(Node):
     )
     invoices: Connection[Annotated["Invoice", strawberry.lazy("schema.invoices")]] = invoices_by(
         "lead_id", "What it was invoiced and credited, the newest first."
+    negotiations: Connection[Annotated["Negotiation", strawberry.lazy("schema.negotiations")]] = negotiations_by(
+        "lead_id", "What is or was negotiated with it, the latest first."
     )
     watchers: Connection[Annotated["User", strawberry.lazy("schema.users")]] = watchers_of_lead()
     viewer_watches: bool = viewer_watches()

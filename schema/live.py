@@ -10,6 +10,7 @@ import strawberry
 from tortoise.models import Model
 
 from domain import events, policy
+from domain.actors import Actor
 from domain.bulks import ENDED
 from domain.errors import NotFound
 from domain.policy import Action
@@ -310,12 +311,17 @@ class LiveSubscriptions:
         return _bulk_progress(info.context, key)
 
 
-def watching(context: Context, watch: Watch, after: str | None) -> AsyncGenerator[Any, None]:
-    """Return the hub's answer as it is, which is no generator: whoever fans it out looks at what it is."""
+def watching(
+    context: Context, watch: Watch, after: str | None, *, by: Actor | None = None
+) -> AsyncGenerator[Any, None]:
+    """Return the hub's answer as it is, which is no generator: whoever fans it out looks at what it is.
+
+    `by` is a customer's link that may watch this, who is no actor for anything else.
+    """
     if context.live is None:
         raise refuse("Live events are not offered here.")
     begin = later(after, context.resume_after)
-    watching: Any = context.live.watch(context.actor, watch, after=begin, renew=context.renew)
+    watching: Any = context.live.watch(by or context.actor, watch, after=begin, renew=context.renew)
     return cast(AsyncGenerator[Any, None], watching)
 
 

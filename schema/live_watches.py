@@ -12,10 +12,15 @@ from domain.actors import Scope
 from engine.conditions import Condition
 from models.events import LiveEvent
 from models.leads import LeadStatus
+from models.proposal_links import Party
 from schema.live_conditions import TEAM, LiveLead, Teams, looked_at, passing
 
 # What hangs on a lead and is shown with it: its key in the facts of the events that tell of it.
 HANGING = frozenset({"activity_id", "comment_id", "attachment_id", "follow_up_id"})
+# What of a negotiation both of its sides are told.
+OF_BOTH_SIDES = frozenset(
+    f"negotiation.{verb}" for verb in ("offer_made", "commented", "agreed", "broken_off", "overdue")
+)
 PLACE = ("pipeline_id", "stage_id", "rank")
 
 
@@ -136,6 +141,26 @@ class NotificationWatch:
         if lead is not None and not view.sees(lead):
             return None
         return Step.ENTERED if event.name == "notification.created" else Step.CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationWatch:
+    """One negotiation, as its seller or its buyer: each is told what they may see of it."""
+
+    negotiation_id: UUID
+    party: Party
+    uses_teams = False
+
+    def step(self, event: LiveEvent, view: View) -> Step | ResyncReason | None:
+        if event.data.get("negotiation_id") != str(self.negotiation_id):
+            return None
+        if self.party is Party.BUYER:
+            known = event.name in OF_BOTH_SIDES or "respond_by" in event.data.get("changed", ())
+            return Step.CHANGED if known else None
+        lead = event.data.get("after")
+        if not event.name.startswith("negotiation.") or lead is None or not view.sees(lead):
+            return None
+        return Step.CHANGED
 
 
 def is_beside(event: LiveEvent) -> bool:

@@ -51,6 +51,7 @@ from schema.filters import (
     through,
 )
 from schema.needs import Need
+from schema.negotiations import latest_negotiations, negotiations_by
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from schema.companies import CompanyFilter
     from schema.contacts import Contact, ContactFilter
     from schema.leads import Lead, LeadFilter
+    from schema.negotiations import Negotiation
     from schema.products import Product
     from schema.users import User
 
@@ -534,6 +536,12 @@ class Proposal(Node):
     )
     diff: ProposalDiff | None = batch(
         _diffs, "How two of its versions differ, line by line; null where it has not both.", needs=()
+    )
+    negotiation: Annotated["Negotiation", strawberry.lazy("schema.negotiations")] | None = batch(
+        latest_negotiations, "Its latest negotiation, which may have ended; null where there was none."
+    )
+    negotiations: Connection[Annotated["Negotiation", strawberry.lazy("schema.negotiations")]] = negotiations_by(
+        "proposal_id", "All its negotiations, the latest first."
     )
     lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(
         LeadRow, "To whom it is made.", by="lead_id"

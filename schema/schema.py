@@ -47,9 +47,12 @@ from schema.invoices import InvoiceQueries
 from schema.lead_mutations import LeadMutations
 from schema.leads import LeadQueries
 from schema.live import LiveQueries, LiveSubscriptions
+from schema.live_negotiations import NegotiationSubscriptions
 from schema.live_notifications import NotificationSubscriptions
 from schema.mail_templates import MailTemplateMutations, MailTemplateQueries
 from schema.need_mutations import NeedMutations
+from schema.negotiation_mutations import NegotiationMutations
+from schema.negotiations import NegotiationQueries
 from schema.nodes import NodeQueries
 from schema.notifications import NotificationMutations, NotificationQueries
 from schema.payment_provider_mutations import PaymentProviderMutations
@@ -60,6 +63,7 @@ from schema.product_mutations import ProductMutations
 from schema.products import ProductQueries
 from schema.proposal_mutations import ProposalMutations
 from schema.proposals import ProposalQueries
+from schema.public_negotiations import PublicNegotiationQueries
 from schema.qualification import QualificationQueries
 from schema.qualification_mutations import QualificationMutations
 from schema.reminder_settings import ReminderSettingsMutations, ReminderSettingsQueries
@@ -109,6 +113,7 @@ class Query(
     LeadQueries,
     LiveQueries,
     MailTemplateQueries,
+    NegotiationQueries,
     NodeQueries,
     NotificationQueries,
     PipelineQueries,
@@ -117,6 +122,7 @@ class Query(
     ContractQueries,
     InvoiceQueries,
     PaymentProviderQueries,
+    PublicNegotiationQueries,
     ReminderQueries,
     ReminderSettingsQueries,
     SavedViewQueries,
@@ -164,6 +170,7 @@ class Mutation(
     LeadMutations,
     MailTemplateMutations,
     NeedMutations,
+    NegotiationMutations,
     NotificationMutations,
     PipelineMutations,
     ProductMutations,
@@ -191,7 +198,7 @@ class Mutation(
 
 
 @strawberry.type(description="What happens, as it happens.")
-class Subscription(LiveSubscriptions, NotificationSubscriptions):
+class Subscription(LiveSubscriptions, NegotiationSubscriptions, NotificationSubscriptions):
     pass
 
 

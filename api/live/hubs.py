@@ -30,6 +30,10 @@ CREDENTIALS = """
 SELECT id FROM session WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL AND expires_at > now()
 UNION ALL
 SELECT id FROM api_key WHERE id = ANY($1::uuid[]) AND revoked_at IS NULL AND coalesce(expires_at > now(), true)
+UNION ALL
+SELECT l.id FROM proposal_link l JOIN lead ON lead.id = l.lead_id JOIN proposal p ON p.id = l.proposal_id
+WHERE l.id = ANY($1::uuid[]) AND l.revoked_at IS NULL AND coalesce(l.expires_at > now(), true)
+    AND lead.deleted_at IS NULL AND p.deleted_at IS NULL
 """
 
 log = structlog.get_logger(__name__)

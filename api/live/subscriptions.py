@@ -118,7 +118,7 @@ class Subscription:
 
     @property
     def credential(self) -> UUID | None:
-        return self.actor.session_id or self.actor.key_id
+        return self.actor.session_id or self.actor.key_id or self.actor.link_id
 
     def tell(self, message: Message | Resync, position: int) -> None:
         """Queue a message; whoever falls too far behind is told to resync instead."""
