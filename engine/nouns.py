@@ -314,7 +314,7 @@ NOUNS: dict[type[Model], Noun] = {
         Noun(Referral, live=WITH_LEAD),
         Noun(
             Negotiation,
-            links={"lead": Link(Lead, ours="lead_id")},
+            links={"lead": Link(Lead, ours="lead_id"), "proposal": Link(Proposal, ours="proposal_id")},
             live=WITH_LEAD,
         ),
         Noun(Offer, live=WITH_LEAD),

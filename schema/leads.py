@@ -361,6 +361,7 @@ class Lead(Node):
     )
     invoices: Connection[Annotated["Invoice", strawberry.lazy("schema.invoices")]] = invoices_by(
         "lead_id", "What it was invoiced and credited, the newest first."
+    )
     negotiations: Connection[Annotated["Negotiation", strawberry.lazy("schema.negotiations")]] = negotiations_by(
         "lead_id", "What is or was negotiated with it, the latest first."
     )

@@ -66,7 +66,7 @@ class UpdateNegotiationInput(PreparationFields):
 
 @strawberry.input(description="What is offered of a line; what is left out is as in the round before.")
 class OfferLineInput:
-    key: strawberry.ID = strawberry.field(description="The line's key.")
+    key: str = strawberry.field(description="The line's key.")
     quantity: Decimal | None = optional("How many; 0 drops the line, null changes nothing.")
     unit_price: Decimal | None = optional("What one costs, in the proposal's currency; null changes nothing.")
     discount_percent: Decimal | None = optional("What goes off the line, in percent; takes the place of an amount.")

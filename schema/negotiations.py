@@ -1,6 +1,7 @@
 """Negotiations in the schema: what both sides offer and say, and what only the seller sees."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -9,12 +10,14 @@ from uuid import UUID
 
 import strawberry
 
-from domain import guard_rails, negotiation_views, offer_diffs, offer_terms
+from domain import guard_rails, negotiation_views, offer_diffs, offer_terms, policy
 from domain.guard_rails import Rail
 from domain.negotiation_views import Rounds
 from domain.offer_diffs import TermKind
+from domain.policy import Action
 from domain.words import SOURCE, words
 from engine.pages import Order
+from models.database import read
 from models.leads import Lead as LeadRow
 from models.negotiations import Negotiation as NegotiationRow
 from models.negotiations import NegotiationComment as NegotiationCommentRow
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
 
 NEWEST = (Order("created_at", descending=True),)
 FIRST = (Order("created_at"),)
+OWNERS = """
+SELECT n.id, l.owner_id FROM negotiation n JOIN lead l ON l.id = n.lead_id
+WHERE n.workspace_id = $1 AND n.id = ANY($2::uuid[])
+"""
 
 described(
     NegotiationState,
@@ -95,7 +102,7 @@ def _maybe(amount: str | Decimal | None, currency: str) -> Money | None:
 
 @strawberry.type(description="What is offered of a line.")
 class OfferLine:
-    key: strawberry.ID = strawberry.field(description="The line's key, the same in all versions and rounds.")
+    key: str = strawberry.field(description="The line's key, the same in all versions and rounds.")
     quantity: Decimal = strawberry.field(description="How many; 0 drops the line.")
     unit_price: Money = strawberry.field(description="What one costs.")
     discount_percent: Decimal | None = strawberry.field(description="What goes off the line, in percent.")
@@ -128,7 +135,7 @@ def terms_of(told: Mapping[str, Any], currency: str) -> OfferTerms:
     return OfferTerms(
         lines=[
             OfferLine(
-                key=strawberry.ID(str(line.key)),
+                key=str(line.key),
                 quantity=line.quantity,
                 unit_price=money(line.unit_price, currency),
                 discount_percent=line.discount_percent,
@@ -150,7 +157,7 @@ def terms_of(told: Mapping[str, Any], currency: str) -> OfferTerms:
 @strawberry.type(description="A term in which two offers differ.")
 class TermDifference:
     kind: TermKind = strawberry.field(description="What it is about.")
-    line_key: strawberry.ID | None = strawberry.field(description="The line that it is about, where it is about one.")
+    line_key: str | None = strawberry.field(description="The line that it is about, where it is about one.")
     label: str = strawberry.field(description="What it is, in words.")
     before: str = strawberry.field(description="What it is in the one offer, in words.")
     after: str = strawberry.field(description="What it is in the other, in words.")
@@ -177,7 +184,7 @@ def diff_of(found: offer_diffs.OfferDiff | None, currency: str) -> OfferDiff | N
         terms=[
             TermDifference(
                 kind=one.kind,
-                line_key=strawberry.ID(str(one.line_key)) if one.line_key else None,
+                line_key=str(one.line_key) if one.line_key else None,
                 label=one.label,
                 before=one.before,
                 after=one.after,
@@ -215,9 +222,9 @@ class Offer(Node):
     party: Party = column("Whose offer it is.")
     state: OfferState = column("How it stands.")
     terms: OfferTerms = computed(terms_of, "What is offered.", needs=("terms", "currency"))
-    net: Money = group(Money, "What it comes to without tax.", amount="net", currency_code="currency")
-    tax: Money = group(Money, "The tax on that.", amount="tax", currency_code="currency")
-    total: Money = group(Money, "What it comes to with tax.", amount="total", currency_code="currency")
+    net: Money = computed(money, "What it comes to without tax.", needs=("net", "currency"))
+    tax: Money = computed(money, "The tax on that.", needs=("tax", "currency"))
+    total: Money = computed(money, "What it comes to with tax.", needs=("total", "currency"))
     margin: Money | None = computed(
         _margin, "Net less cost; null where a cost is not known.", needs=("net", "cost", "currency")
     )
@@ -310,8 +317,33 @@ def _position(row: Any, rounds: Rounds) -> NegotiationPosition:
     )
 
 
+@strawberry.type(description="What the viewer may do with a negotiation.")
+class NegotiationPermissions:
+    negotiate: bool = strawberry.field(description="Prepare it, make and agree to offers, comment, and break it off.")
+    approve: bool = strawberry.field(description="Let offers pass that go beyond guard rails, and loosen these.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    owner_id: UUID | None
+
+
+async def _permissions(rows: list[Any], info: Info) -> list[NegotiationPermissions]:
+    actor = info.context.actor
+    found = await read(OWNERS, actor.workspace_id, [row.id for row in rows])
+    owned = {row["id"]: _Owned(row["owner_id"]) for row in found}
+    return [
+        NegotiationPermissions(
+            negotiate=policy.may(actor, Action.NEGOTIATE, owned.get(row.id)),
+            approve=policy.may(actor, Action.APPROVE_OFFER, owned.get(row.id)),
+        )
+        for row in rows
+    ]
+
+
 @noun(NegotiationRow, description="Rounds of offers by seller and buyer on a proposal that was sent.")
 class Negotiation(Node):
+    viewer_can: NegotiationPermissions = batch(_permissions, "What the viewer may do with it.")
     state: NegotiationState = column("How it stands.")
     turn: Party = column("Whose turn it is: who answers the last offer.")
     rounds: int = column("How many offers were made since the proposal, which is round 0.")

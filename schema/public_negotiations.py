@@ -48,7 +48,7 @@ class PublicComment:
 
 @strawberry.type(description="A line that is negotiated about.")
 class PublicNegotiationLine:
-    key: strawberry.ID = strawberry.field(description="Its key, by which terms name it.")
+    key: str = strawberry.field(description="Its key, by which terms name it.")
     name: str = strawberry.field(description="What it is.")
     unit: str | None = strawberry.field(description="What is counted.")
     tax_rate: Decimal = strawberry.field(description="The rate of its tax, in percent.")
@@ -114,7 +114,7 @@ def public_negotiation(seen: Seen) -> PublicNegotiation:
         language=LanguageTag(said.language),
         lines=[
             PublicNegotiationLine(
-                key=strawberry.ID(str(line.key)),
+                key=str(line.key),
                 name=line.name,
                 unit=line.unit,
                 tax_rate=line.tax_rate,

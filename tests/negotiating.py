@@ -68,6 +68,7 @@ async def sit_down(
     actor: Actor | None = None, *, respond_by: datetime | None = None, knows_cost: bool = True, **prepared: Any
 ) -> Sitting:
     """Open a negotiation on a proposal that comes to 1,000 net and 1,190 in total."""
+    prepared = {name: Decimal(value) if isinstance(value, int | str) else value for name, value in prepared.items()}
     actor = actor or await seller()
     where = await lead(actor, title="Solar roof")
     proposal, link = await sent_proposal(where, actor, knows_cost=knows_cost)
@@ -147,3 +148,12 @@ async def sent_proposal(
     await ProposalVersion.filter(id=version.id).update(frozen_at=NOW, sha256="0" * 64)
     link = await ProposalLink.create(**home, proposal_id=key, created_at=NOW)
     return proposal, link
+
+
+async def negotiated(where: Lead, actor: Actor) -> tuple[Proposal, Negotiation, Offer]:
+    """Open a negotiation about a proposal to a lead, with an offer that waits for approval."""
+    proposal, _ = await sent_proposal(where, actor)
+    prepared = Preparation(floor_price=Decimal(900))
+    negotiation = await negotiations.open(actor, proposal.id, prepared, now=NOW)
+    held = await offers.make(actor, negotiation.id, off("50"), now=NOW)
+    return proposal, negotiation, held

@@ -52,7 +52,7 @@ pytestmark = pytest.mark.usefixtures("db")
 BY_HAND = {
     "Query": "surveyForm surveyResults fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
     "reminderSettings sellingSettings webPushPublicKey mailTemplates previewMailTemplate "
-    "documentTemplates previewDocumentTemplate",
+    "documentTemplates previewDocumentTemplate publicNegotiation",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
@@ -65,6 +65,10 @@ BY_HAND = {
     "LeadChanged": "activityId activity commentId comment attachmentId attachment followUpId followUp",
     "NotificationReceived": "notification",
     "HandOverPayload": "lead",
+    "OfferMade": "offer",
+    "CommentMade": "comment",
+    "Agreed": "round total",
+    "BrokenOff": "reason",
 }
 LISTED = {"edges", "nodes", "pageInfo", "totalCount"}
 
@@ -97,7 +101,7 @@ def by_rule(type_: GraphQLObjectType) -> set[str]:
     if type_.name.endswith("Payload"):
         return {"query"}
     interfaces = {interface.name: set(interface.fields) for interface in type_.interfaces}
-    of_interfaces = ("SeenLeadEvent", "LeadEvent", "LeadMeasures", "NotificationEvent")
+    of_interfaces = ("SeenLeadEvent", "LeadEvent", "LeadMeasures", "NotificationEvent", "NegotiationEvent")
     return next((interfaces[name] for name in of_interfaces if name in interfaces), set())
 
 

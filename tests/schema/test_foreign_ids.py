@@ -77,6 +77,7 @@ from models.users import Role
 from schema.schema import graphql_schema
 from tests.closing import accepted, contract, invoice, paying
 from tests.factories import NOW, custom_field, seller, stage, upload
+from tests.negotiating import negotiated
 from tests.schema.asking import answer, gid
 from tests.surveying import published
 
@@ -124,6 +125,7 @@ OF_MUTATION |= {f"{verb}FollowUpPlan": "FollowUpPlan" for verb in ("update", "ar
 OF_MUTATION |= {"issuePlannedInvoice": "Invoice"}
 OF_MUTATION |= {f"{verb}PaymentProvider": "PaymentProvider" for verb in ("rotate", "archive", "restore")}
 OF_MUTATION |= {f"{verb}PaymentNotice": "PaymentNotice" for verb in ("assign", "dismiss")}
+OF_MUTATION |= dict.fromkeys(("approveOffer", "rejectOffer"), "Offer")
 OF_MUTATION |= dict.fromkeys(("setProposalLines", "requestProposalApproval"), "Proposal")
 SAMPLES = {"String": "Name", "Int": 1, "Boolean": True, "Float": 0.5, "Decimal": "1", "Email": "new@example.com"}
 SAMPLES |= {
@@ -136,7 +138,7 @@ SAMPLES |= {
 # Whoever signs in is nobody yet; tests of sessions try its workspace.
 SIGNED_OUT = {"signIn"}
 # Mutations whose `id` is that of what they make.
-MAKING = {"addComment", "issueInvoice", "creditInvoice", "recordPayment"}
+MAKING = {"addComment", "openNegotiation", "issueInvoice", "creditInvoice", "recordPayment"}
 
 
 def id_fields() -> list[tuple[str, str]]:
@@ -248,6 +250,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         created_at=NOW,
         last_at=NOW,
     )
+    _, negotiation, offer = await negotiated(lead, actor)
     survey = await published(actor)
     asked = await SurveyDispatch.create(
         workspace_id=actor.workspace_id, survey_id=survey.id, lead_id=lead.id, trigger="MANUAL", created_at=NOW
@@ -283,6 +286,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Comment": comment, "Notification": notification,
         "Bulk": bulk, "CalendarFeed": feed,
         "Survey": survey, "SurveyDispatch": asked,
+        "Negotiation": negotiation, "Offer": offer,
         "Proposal": offered, "ApprovalRule": rule,
         "Contract": made, "Invoice": billed, "Payment": paid, "PaymentProvider": bank, "PaymentNotice": notice,
         "Competitor": rival, "Attachment": attachment,
@@ -346,6 +350,7 @@ TABLES = (
     *("activity", "activity_type", "comment", "notification"),
     *("competitor", "attachment", "file"),
     *("delivery", "suppression", "mail_template"),
+    *("negotiation", "offer", "negotiation_comment"),
     *("proposal", "proposal_version", "proposal_line", "approval_rule", "approval", "selling_settings"),
     *("contract", "invoice", "payment", "payment_provider", "payment_notice", "evidence", "number_series"),
     *("device", "reminder_settings", "qualification_criterion", "qualification_answer", "hand_over"),

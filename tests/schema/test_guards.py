@@ -99,7 +99,7 @@ Query: viewer workspace lead leads pipeline pipelines stage company companies co
 users savedViews search node nodes canMoveLead fieldDefinitions leadSummary activities tags comments notifications
 qualificationCriteria handOvers
 followUp followUps followUpPlans survey surveys surveyResults proposal proposals approvals approvalRules
-sellingSettings
+sellingSettings negotiation negotiations publicNegotiation
 Mutation: signUp signIn refreshToken signOut inviteUser acceptInvitation resetPassword updateMe switchWorkspace
 createApiKey revokeApiKey captureLead updateLead assignLead moveLead requestMove approveMove rejectMove closeLead
 reopenLead deleteLead restoreLead createPipeline updatePipeline createStage updateStage setStageRequirements
@@ -112,8 +112,10 @@ archiveCustomField addComment updateComment deleteComment createUpload attachFil
 unwatchLead markNotificationsRead createFollowUp updateFollowUp completeFollowUp cancelFollowUp snoozeFollowUp
 createFollowUpPlan createSurvey publishSurvey dispatchSurvey submitSurvey registerDevice unregisterDevice
 createProposal updateProposal setProposalLines requestProposalApproval approveProposal rejectProposal sendProposal
+openNegotiation updateNegotiation makeOffer approveOffer rejectOffer agreeNegotiation breakOffNegotiation
+commentOnNegotiation
 withdrawProposal deleteProposal createApprovalRule updateApprovalRule archiveApprovalRule updateSellingSettings
-Subscription: pipelineEvents leadEvents importProgress bulkProgress notificationReceived
+Subscription: pipelineEvents leadEvents importProgress bulkProgress notificationReceived negotiationEvents
 """
 
 
