@@ -59,7 +59,6 @@ described(
     SIGNED="Both sides have signed it.",
     CANCELLED="It was cancelled before both had signed.",
 )
-described(Party, "A side of a contract or proposal.", SELLER="Who sells.", BUYER="Who buys.")
 
 
 @strawberry.type(description="What one side has signed.")

@@ -17,6 +17,7 @@ from models.follow_ups import FollowUpKind, FollowUpStatus, PlanAnchor, PlanTrig
 from models.imports import ImportKind, ImportStatus
 from models.leads import ContactRole, Grade, LeadStatus, Lifecycle
 from models.needs import NeedKind
+from models.proposal_links import Party
 from models.selling import Rounding
 from models.stages import MoveRequestStatus, StageKind
 from models.timeline import TimelineKind
@@ -259,3 +260,4 @@ described(
     HALF_UP="Away from zero.",
     HALF_EVEN="To the even neighbour.",
 )
+described(Party, "A side of a proposal, a negotiation or a contract.", SELLER="Who sells.", BUYER="Who buys.")

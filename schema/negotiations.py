@@ -67,7 +67,6 @@ described(
     AGREED="The other side agreed to it.",
     LAPSED="The negotiation went on or ended without it.",
 )
-described(Party, "A side.", SELLER="Who sells.", BUYER="Who buys.")
 described(
     TermKind,
     "What a term is about.",
