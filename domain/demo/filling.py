@@ -15,6 +15,7 @@ from domain import inputs, passwords
 from domain.demo.history import History
 from domain.demo.home import Admin, furnish, new_rows
 from domain.demo.rows import COLUMNS, Rows
+from domain.demo.sales import sell
 from domain.errors import AlreadyExists, Faults, Required
 from models.database import transaction
 from models.users import User
@@ -67,6 +68,8 @@ async def fill(plan: Plan, *, now: datetime, progress: Callable[[int], None] = l
                 written += current.leads
                 progress(written)
                 current = following
+            for table, number in (await sell(home.workspace_id, chance, now=now)).items():
+                counts[table] = counts.get(table, 0) + number
     await get_connection("default").execute_script(f"ANALYZE {', '.join(COLUMNS)}")
     return Filled(home.workspace_id, counts)
 
