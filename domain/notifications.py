@@ -32,6 +32,8 @@ from domain import (
     proposal_views,
     proposals,
     sale_reminders,
+    score_drift,
+    score_trainings,
     stage_following,
     subjects,
     survey_answers,
@@ -132,6 +134,11 @@ def offer_approvers(event: EventRow, around: Around) -> Iterable[Any]:
     return [key for key, member in around.members.items() if policy.may(member, Action.APPROVE_OFFER, row)]
 
 
+def scorers(event: EventRow, around: Around) -> Iterable[Any]:
+    """Who answers for the models that score leads."""
+    return [key for key, member in around.members.items() if policy.may(member, Action.MANAGE_SCORING)]
+
+
 def named_roles(event: EventRow, around: Around) -> Iterable[Any]:
     """Who has one of the roles that the event names; the admins where nobody who sees the lead has."""
     row, roles = around.rows.get(event.subject_id), event.data["roles"]
@@ -193,7 +200,7 @@ class Telling:
 
 KIND = NotificationKind
 # Those that look through all members.
-EVERYBODY = frozenset({approvers, offer_approvers, named_roles})
+EVERYBODY = frozenset({approvers, offer_approvers, named_roles, scorers})
 # Of several that an event is told as, each person is told the first.
 RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     **{
@@ -233,6 +240,8 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     offers.NegotiationOfferRejected: (Telling(KIND.OFFER_REJECTED, (owner,)),),
     bulks.BulkCompleted: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
     bulks.BulkFailed: (Telling(KIND.BULK_DONE, (named("user_id"),), themselves=True),),
+    score_trainings.ScoreTrainingEnded: (Telling(KIND.TRAINING_ENDED, (named("requested_by_id"),), themselves=True),),
+    score_drift.ScoreModelDrifted: (Telling(KIND.SCORE_DRIFTED, (scorers,)),),
     hand_overs.LeadHandedOver: (Telling(KIND.HAND_OVER, (named("to_user_id"),)),),
     hand_overs.LeadAccepted: (Telling(KIND.HAND_OVER_ACCEPTED, (named("from_user_id"),)),),
     hand_overs.LeadReturned: (Telling(KIND.HAND_OVER_RETURNED, (named("from_user_id"), owner)),),

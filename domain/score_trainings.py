@@ -231,5 +231,10 @@ async def _held(workspace_id: UUID, training_id: UUID) -> ScoreTraining | None:
 
 async def _end(actor: Actor, training: ScoreTraining, state: TrainingState, *, now: datetime, **columns: Any) -> None:
     await edits.write(training, {"state": state, "ended_at": now, **columns})
-    facts = {"model_id": training.model_id, "state": state, "version_id": training.model_version_id}
+    facts = {
+        "model_id": training.model_id,
+        "state": state,
+        "version_id": training.model_version_id,
+        "requested_by_id": training.requested_by_id,
+    }
     await record(ScoreTrainingEnded(actor, training.id, facts), now=now)

@@ -74,6 +74,8 @@ described(
     CONTRACT_SIGNED="A contract of theirs was signed.",
     INVOICE_PAID="An invoice of theirs is paid.",
     INVOICE_OVERDUE="An invoice of theirs is overdue.",
+    TRAINING_ENDED="A training of a score model that they asked for has ended.",
+    SCORE_DRIFTED="Leads have moved from those that a learned score model knows, or it foretells worse than it did.",
     REMINDER="Something that they are to do is due.",
     ESCALATION="Something that somebody of theirs was to do is overdue.",
     LEAD_ROTTING="A lead of theirs has been in its stage for too long.",

@@ -58,6 +58,7 @@ from domain import (
     reminder_settings,
     sale_reminders,
     saved_views,
+    score_drift,
     score_models,
     score_trainings,
     scoring,
@@ -98,7 +99,7 @@ from workers.tasks.notifications import notify
 from workers.tasks.qualification import qualify_all_leads, qualify_leads
 from workers.tasks.scoring import score_all_leads, score_faded_leads, score_leads
 from workers.tasks.surveys import cancel_surveys, dispatch_surveys, follow_detractors
-from workers.tasks.training import train_due_models, train_score_model
+from workers.tasks.training import measure_score_drift, train_due_models, train_score_model
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     leads.LeadCaptured: (score_leads, notify, lay_out_plans),
@@ -124,7 +125,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     score_models.ScoreModelRolledBack: (score_all_leads,),
     score_models.ScoreModelArchived: (score_all_leads,),
     score_trainings.ScoreTrainingRequested: (train_score_model,),
-    score_trainings.ScoreTrainingEnded: (),
+    score_trainings.ScoreTrainingEnded: (notify,),
+    score_drift.ScoreModelDrifted: (notify,),
     watching.LeadWatched: (),
     watching.LeadUnwatched: (),
     **dict.fromkeys(comments.COMMENTED.values(), (notify,)),
@@ -342,7 +344,13 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     workspaces.WorkspaceUpdated: (qualify_all_leads,),
 }
 
-NIGHTLY: tuple[Task, ...] = (score_faded_leads, train_due_models, forget_what_ended, settle_custom_indexes)
+NIGHTLY: tuple[Task, ...] = (
+    score_faded_leads,
+    train_due_models,
+    measure_score_drift,
+    forget_what_ended,
+    settle_custom_indexes,
+)
 
 # What operations have done later by domain.jobs.schedule.
 SCHEDULED: tuple[Task, ...] = (

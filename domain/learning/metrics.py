@@ -1,6 +1,6 @@
 """How good predictions are: figures that need no library, with the sources of their formulas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -36,6 +36,10 @@ class Decile:
     won: int
     win_rate: float
     lift: float
+
+
+def floats(values: Iterable[float]) -> Floats:
+    return np.fromiter(values, dtype=np.float64)
 
 
 def ranks(scores: Floats) -> Floats:

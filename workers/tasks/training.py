@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from domain import score_trainings
+from domain import score_drift, score_trainings
 from domain.score_trainings import LEAST_OF_EACH, Result, TooFewOutcomes
 from workers.jobs import MAX_ATTEMPTS, GiveUp, Job, task
 
@@ -47,6 +47,15 @@ async def train_score_model(job: Job) -> None:
 async def train_due_models(job: Job) -> None:
     """Have models trained anew whose time has come; a second run finds them under way."""
     await score_trainings.request_due(now=job.now)
+    async with job.finishing():
+        pass
+
+
+@task(timeout_seconds=600)
+async def measure_score_drift(job: Job) -> None:
+    """Measure how far leads have moved from those that learned models know; a second run finds it measured."""
+    for workspace_id in await score_drift.workspaces():
+        await score_drift.measure(workspace_id, now=job.now)
     async with job.finishing():
         pass
 
