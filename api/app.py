@@ -22,6 +22,7 @@ from adapters.log import request_id as current_request
 from api import (
     account_pages,
     calendars,
+    contract_pages,
     documents,
     pages,
     payments,
@@ -116,6 +117,7 @@ def _routes(graphql: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
         Route("/s/{token}", survey_pages.survey, methods=["GET", "POST"]),
         Route("/payments/{provider_id}", payments.take, methods=["POST"]),
         Route("/p/{token}", proposal_pages.proposal, methods=["GET", "POST"]),
+        Route("/p/{token}/contract", contract_pages.contract, methods=["GET", "POST"]),
         Route("/p/{token}/logo", proposal_pages.logo, methods=["GET"]),
         Route("/p/{token}/pdf", proposal_pages.pdf, methods=["GET"]),
         Route("/p/preview/{token}", proposal_pages.preview, methods=["GET"]),

@@ -51,7 +51,7 @@ OVER = (InvalidLink, EndedLink, ProposalWithdrawn, RateLimited)
 async def proposal(request: Request) -> Response:
     """Show a proposal by its link, and take what is answered."""
     now, address = datetime.now(UTC), request.client.host if request.client else ""
-    told = _accepted(request)
+    told = accepted_language(request)
     try:
         await request.app.state.budget.spend(f"address:{address}", COST)
         found = await public_proposals.opened(request.path_params["token"], now=now)
@@ -63,7 +63,7 @@ async def proposal(request: Request) -> Response:
             await proposal_views.count(found.link.id, address=address, user_agent=agent, now=now)
         return shown(found, told, done=_done(request, found))
     except (DomainError, Refusal) as error:
-        return _refused(error, told)
+        return refused(error, told)
 
 
 async def preview(request: Request) -> Response:
@@ -73,7 +73,7 @@ async def preview(request: Request) -> Response:
         found = await public_proposals.previewed(token, now=datetime.now(UTC))
         return shown(found, formats(found.language), preview=token)
     except (DomainError, Refusal) as error:
-        return _refused(error, _accepted(request))
+        return refused(error, accepted_language(request))
 
 
 async def logo(request: Request) -> Response:
@@ -128,7 +128,7 @@ async def _logo(found: Opened | None) -> Response:
     return StreamingResponse(parts, headers=LOGO_HEADERS, media_type=file.content_type)
 
 
-def _accepted(request: Request) -> Formats:
+def accepted_language(request: Request) -> Formats:
     """Return the language that the browser likes best, for as long as that of the proposal is not known."""
     return formats(best_accepted(request.headers.get("accept-language", "")) or "en")
 
@@ -270,28 +270,30 @@ def _fault(fault: DomainError, told: Formats) -> str:
     return told.said("This cannot be read: write it in plain words.")
 
 
-def _refused(error: DomainError | Refusal, told: Formats) -> Response:
+def refused(error: DomainError | Refusal, told: Formats) -> Response:
+    """Say why a link, or what was sent, is not taken."""
     said = told.said
     match error:
         case InvalidLink():
             more = said("Copy it whole from the mail, or ask whoever sent it to you.")
-            return _message(told, 404, said("This link is not valid"), more)
+            return message(told, 404, said("This link is not valid"), more)
         case EndedLink():
             more = said("Ask whoever sent it to you for a new one.")
-            return _message(told, 410, said("This link has ended"), more)
+            return message(told, 410, said("This link has ended"), more)
         case ProposalWithdrawn():
             more = said("Ask whoever made it for a new one.")
-            return _message(told, 410, said("This proposal was withdrawn"), more)
+            return message(told, 410, said("This proposal was withdrawn"), more)
         case RateLimited():
             seconds = error.facts["seconds"]
             more = said("There were too many attempts. Try again in %(seconds)s seconds.", seconds=seconds)
-            return _message(told, 429, said("Please wait a little"), more, {"Retry-After": str(seconds)})
+            return message(told, 429, said("Please wait a little"), more, {"Retry-After": str(seconds)})
         case Refusal():
-            return _message(told, error.status, said("This did not work"), str(error))
+            return message(told, error.status, said("This did not work"), str(error))
     raise error
 
 
-def _message(told: Formats, status: int, heading: str, more: str, headers: Mapping[str, str] | None = None) -> Response:
+def message(told: Formats, status: int, heading: str, more: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a page that says something and no more."""
     return page(
         "survey_message",
         status,

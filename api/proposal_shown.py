@@ -71,13 +71,13 @@ def shown(
     version, seller = found.version, found.seller
     chosen = found.chosen if ticks is None else ticks
     totals = public_proposals.totals(version, found.lines, chosen)
-    lines = _lines(found, totals, told)
+    lines = lines_of(found, totals, told)
     fixed, options = [line for line in lines if not line.tick], [line for line in lines if line.tick]
     return page(
         "proposal",
         status,
         sheet="proposal",
-        colors=_colors(found.selling.color),
+        colors=colors_of(found.selling.color),
         pictures=True,
         headers=HIDDEN,
         _=told.said,
@@ -89,7 +89,7 @@ def shown(
         company=str(seller["name"]),
         seller=seller,
         address=told.address(seller.get("address")),
-        buyer=_buyer(found),
+        buyer=buyer_of(found),
         contact=found.contact,
         has_logo=found.selling.logo_id is not None,
         here=f"/p/preview/{preview}" if found.link is None else proposal_links.path_of(found.link.id),
@@ -106,7 +106,7 @@ def shown(
         options=options,
         has_discounts=any(line.discount for line in fixed),
         has_taxes=any(line.tax for line in fixed),
-        sums=_sums(found, totals, told),
+        sums=sums_of(found, totals, told),
         consent=consent(found, chosen, told),
         shown_for=shown_for(found, chosen),
         fields=dict(fields or {}),
@@ -133,7 +133,8 @@ def shown_for(found: Opened, chosen: Collection[UUID]) -> str:
     return ".".join(str(line.position) for line in found.lines if line.key in chosen)
 
 
-def _lines(found: Opened, totals: Totals, told: Formats) -> list[Shown]:
+def lines_of(found: Opened, totals: Totals, told: Formats) -> list[Shown]:
+    """Return the lines of a version as the page shows them."""
     several = len({line.tax_rate for line in found.lines}) > 1
     counts = zip(found.lines, totals.lines, strict=True)
     return [_line(found, line, total, told, several=several) for line, total in counts]
@@ -161,7 +162,7 @@ def _less(line: ProposalLine, total: LineTotal, currency: str, told: Formats) ->
     return (off or told.words.money(-total.discount, currency)).replace("-", MINUS)
 
 
-def _sums(found: Opened, totals: Totals, told: Formats) -> Sums:
+def sums_of(found: Opened, totals: Totals, told: Formats) -> Sums:
     """Return what is added up, as documents tell it: each follows from what stands above it."""
     version, said, words = found.version, told.said, told.words
 
@@ -191,14 +192,14 @@ def _sums(found: Opened, totals: Totals, told: Formats) -> Sums:
     return Sums(tuple(before) if within else (*before, *taxes), total, within)
 
 
-def _buyer(found: Opened) -> list[str]:
+def buyer_of(found: Opened) -> list[str]:
     """Return for whom a proposal is: of a draft, whom it would go to."""
     named = found.version.parties.get("buyer") or {}
     person = found.contact.name if found.contact else named.get("name")
     return list(dict.fromkeys(str(name) for name in (person, named.get("company")) if name))
 
 
-def _colors(color: str | None) -> str:
+def colors_of(color: str | None) -> str:
     """Return a workspace's colour as CSS, by day and by night: nothing is in it but digits that were checked."""
     by_day, by_night = colors.accent(color, *BY_DAY), colors.accent(color, *BY_NIGHT)
     own = colors.accent(color)

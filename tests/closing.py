@@ -14,7 +14,6 @@ from domain.payments import PaymentDetails
 from domain.proposal_lines import LineDetails
 from domain.proposal_states import Move
 from domain.proposals import ProposalDetails
-from models.base import uuid7
 from models.contracts import Contract
 from models.database import transaction
 from models.invoices import Invoice
@@ -85,13 +84,9 @@ async def contract(actor: Actor, of: Proposal | None = None, **details: Any) -> 
 
 
 async def link_to(made: Proposal | Contract) -> ProposalLink:
-    """Make a customer's link to a proposal, or to that of a contract."""
-    return await ProposalLink.create(
-        id=uuid7(),
-        workspace_id=made.workspace_id,
-        proposal_id=made.id if isinstance(made, Proposal) else made.proposal_id,
-        lead_id=made.lead_id,
-        created_at=NOW,
+    """Return the customer's link that came with sending a proposal, or that of a contract's."""
+    return await ProposalLink.get(
+        proposal_id=made.id if isinstance(made, Proposal) else made.proposal_id, revoked_at=None
     )
 
 
