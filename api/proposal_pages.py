@@ -102,7 +102,7 @@ async def _pdf(opened: Any, request: Request) -> Response:
         await request.app.state.budget.spend(f"address:{address}", COST)
         found: Opened = await opened(request.path_params["token"], now=datetime.now(UTC))
     except (DomainError, Refusal) as error:
-        return _refused(error, _accepted(request))
+        return refused(error, accepted_language(request))
     answer = await documents.answer(request, DocumentKind.PROPOSAL, found.version.id)
     answer.headers.update(HIDDEN)
     return answer
