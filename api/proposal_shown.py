@@ -194,9 +194,7 @@ def sums_of(found: Opened, totals: Totals, told: Formats) -> Sums:
 
 def buyer_of(found: Opened) -> list[str]:
     """Return for whom a proposal is: of a draft, whom it would go to."""
-    named = found.version.parties.get("buyer") or {}
-    person = found.contact.name if found.contact else named.get("name")
-    return list(dict.fromkeys(str(name) for name in (person, named.get("company")) if name))
+    return found.buyer
 
 
 def colors_of(color: str | None) -> str:

@@ -180,9 +180,14 @@ async def opening(link_id: UUID, *, now: datetime) -> ProposalLink:
     link = await ProposalLink.get_or_none(id=link_id)
     if link is None:
         raise InvalidLink
-    if link.revoked_at is not None or (link.expires_at is not None and link.expires_at <= now):
+    if not is_live(link, now=now):
         raise EndedLink
     return link
+
+
+def is_live(link: ProposalLink, *, now: datetime) -> bool:
+    """Say whether a link opens its proposal."""
+    return link.revoked_at is None and (link.expires_at is None or link.expires_at > now)
 
 
 async def load_actor(token: str, *, now: datetime) -> Actor:

@@ -64,6 +64,13 @@ class Opened:
         return {"name": self.home.name, **{key: value for key, value in named.items() if value}}
 
     @property
+    def buyer(self) -> list[str]:
+        """Return for whom it is, person before company; of a draft, whom it would go to."""
+        named = self.version.parties.get("buyer") or {}
+        person = self.contact.name if self.contact else named.get("name")
+        return list(dict.fromkeys(str(name) for name in (person, named.get("company")) if name))
+
+    @property
     def chosen(self) -> frozenset[UUID]:
         """Return the optional lines that count: those accepted, else those that the seller chose beforehand."""
         return options_of(self.evidence, self.lines)

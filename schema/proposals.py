@@ -32,6 +32,7 @@ from models.proposals import ProposalVersion as ProposalVersionRow
 from models.selling import Rounding
 from models.users import Role
 from models.users import User as UserRow
+from schema import proposal_links as customers
 from schema.companies import Address, address
 from schema.connections import Connection, connection
 from schema.context import Info
@@ -55,6 +56,7 @@ from schema.negotiations import latest_negotiations, negotiations_by
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
+from schema.proposal_links import Evidence, ProposalLink, ProposalQuestion, ProposalView
 from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
@@ -543,6 +545,14 @@ class Proposal(Node):
     negotiations: Connection[Annotated["Negotiation", strawberry.lazy("schema.negotiations")]] = negotiations_by(
         "proposal_id", "All its negotiations, the latest first."
     )
+    public_url: URL | None = customers.public_url()
+    preview_url: URL = customers.preview_url()
+    links: Connection[ProposalLink] = customers.links()
+    views: Connection[ProposalView] = customers.views()
+    views_count: int = customers.views_count()
+    last_viewed_at: datetime | None = customers.last_viewed_at()
+    questions: Connection[ProposalQuestion] = customers.questions()
+    evidence: Connection[Evidence] = customers.evidence()
     lead: Annotated["Lead", strawberry.lazy("schema.leads")] | None = relation(
         LeadRow, "To whom it is made.", by="lead_id"
     )

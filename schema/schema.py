@@ -64,6 +64,7 @@ from schema.products import ProductQueries
 from schema.proposal_mutations import ProposalMutations
 from schema.proposals import ProposalQueries
 from schema.public_negotiations import PublicNegotiationQueries
+from schema.public_proposals import PublicProposalMutations, PublicProposalQueries
 from schema.qualification import QualificationQueries
 from schema.qualification_mutations import QualificationMutations
 from schema.reminder_settings import ReminderSettingsMutations, ReminderSettingsQueries
@@ -119,6 +120,7 @@ class Query(
     PipelineQueries,
     ProductQueries,
     ProposalQueries,
+    PublicProposalQueries,
     ContractQueries,
     InvoiceQueries,
     PaymentProviderQueries,
@@ -175,6 +177,7 @@ class Mutation(
     PipelineMutations,
     ProductMutations,
     ProposalMutations,
+    PublicProposalMutations,
     ContractMutations,
     InvoiceMutations,
     PaymentProviderMutations,

@@ -52,7 +52,7 @@ pytestmark = pytest.mark.usefixtures("db")
 BY_HAND = {
     "Query": "surveyForm surveyResults fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
     "reminderSettings sellingSettings webPushPublicKey mailTemplates previewMailTemplate "
-    "documentTemplates previewDocumentTemplate publicNegotiation",
+    "documentTemplates previewDocumentTemplate publicNegotiation publicProposal",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
