@@ -66,6 +66,7 @@ from models.imports import Import, ImportKind
 from models.invoices import PaymentNotice
 from models.leads import Lead
 from models.pipelines import Pipeline
+from models.proposal_links import ProposalLink, ProposalQuestion
 from models.proposals import ApprovalKind
 from models.qualification import CriterionType
 from models.reminders import Device, DevicePlatform
@@ -233,6 +234,11 @@ async def objects(actor: Actor) -> dict[str, str]:
     )
     made = await contract(actor, await accepted(actor, of=lead))
     offered = await proposals.create(actor, lead.id, ProposalDetails(), now=NOW)
+    of_offer: dict[str, Any] = {"workspace_id": actor.workspace_id, "lead_id": lead.id, "proposal_id": offered.id}
+    linked = await ProposalLink.create(created_at=NOW, **of_offer)
+    question = await ProposalQuestion.create(
+        version_id=offered.current_id, name="Ada", text="Why?", asked_at=NOW, **of_offer
+    )
     wanted = RuleDetails(kind=ApprovalKind.VALUE_OVER, threshold=Decimal(1), roles=[Role.MANAGER])
     rule = await approvals.create_rule(actor, wanted, now=NOW)
     billed = await invoice(actor, of=lead)
@@ -287,8 +293,8 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Bulk": bulk, "CalendarFeed": feed,
         "Survey": survey, "SurveyDispatch": asked,
         "Negotiation": negotiation, "Offer": offer,
-        "Proposal": offered, "ApprovalRule": rule,
         "Contract": made, "Invoice": billed, "Payment": paid, "PaymentProvider": bank, "PaymentNotice": notice,
+        "Proposal": offered, "ApprovalRule": rule, "ProposalLink": linked, "ProposalQuestion": question,
         "Competitor": rival, "Attachment": attachment,
         "FollowUp": planned, "FollowUpPlan": plan, "Holiday": holiday,
         "QualificationCriterion": criterion, "HandOver": over,
