@@ -1,16 +1,19 @@
 """Mails to customers of what becomes of their sale, with the link that is theirs; none of what no longer holds."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.mail import Recipient
-from domain import proposal_links, sale_mails, selling_settings
+from adapters import files
+from adapters.mail import Attached, Recipient
+from domain import documents, proposal_links, sale_mails, selling_settings
 from domain.words import Words, best_language, words
 from models.contacts import Contact
 from models.contracts import Contract, ContractState
+from models.documents import DocumentKind
 from models.events import Event
 from models.invoices import Invoice, Payment
 from models.leads import Lead
@@ -20,9 +23,12 @@ from models.proposals import Proposal, ProposalState, ProposalVersion
 from models.selling import SellingSettings
 from models.users import User
 from models.workspaces import Workspace
-from workers.messages import Composed, Due, Letter, Skip
+from workers.messages import Composed, Due, Later, Letter, Skip
 
 OPEN = (ProposalState.SENT, ProposalState.VIEWED)
+INVOICE, MOST_ATTACHED = "invoice", 5_000_000
+PAUSE, WAITS = timedelta(seconds=2), timedelta(minutes=2)
+UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 # What events name, by the fact that is its key.
 NAMED: Mapping[str, type[Any]] = {
     "question_id": ProposalQuestion,
@@ -100,6 +106,10 @@ async def compose(rows: Sequence[Due], now: datetime) -> Composed:
             made[row.id] = Skip(over)
             continue
         sender = _sender(told)
+        bill = await _bill(row, told, now) if row.kind == INVOICE else None
+        if isinstance(bill, Later):
+            made[row.id] = bill
+            continue
         made[row.id] = Letter(
             row.address,
             _common(told, person, link, sender) | FACTS[row.kind](told),
@@ -107,8 +117,21 @@ async def compose(rows: Sequence[Due], now: datetime) -> Composed:
             languages=languages,
             time_zone=home.time_zone,
             reply_to=Recipient(sender.email, sender.name) if sender and sender.email else None,
+            files=[bill] if bill else [],
         )
     return made
+
+
+async def _bill(row: Due, told: Told, now: datetime) -> Attached | Later | None:
+    """Return an invoice as PDF; it is waited for a little, and the mail goes without it where none comes."""
+    invoice = told.of("invoice_id")
+    document = await documents.wanted(DocumentKind.INVOICE, invoice.id, now=now)
+    file = await documents.file_of(document) if document else None
+    if file is not None and file.size <= MOST_ATTACHED:
+        name = UNFIT.sub("-", invoice.number or "invoice")
+        return Attached(f"{name}.pdf", "application/pdf", await files.whole(file))
+    is_coming = document is not None and file is None and document.failure is None
+    return Later(now + PAUSE, "The PDF is being made.") if is_coming and now - row.created_at < WAITS else None
 
 
 async def _known(rows: Sequence[Due]) -> Known:

@@ -41,7 +41,7 @@ from models.stages import StageKind
 from models.users import Role
 
 # How many leads of a hundred that stand in such a stage, and at most how many of each kind.
-SHARE, MOST_OF_A_KIND = 30, 48
+SHARE, MOST_OF_A_KIND = 30, 32
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
 ADDRESS = "203.0.113.9"
 RATE = Decimal(19)

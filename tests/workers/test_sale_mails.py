@@ -12,6 +12,7 @@ import pytest
 from adapters import mail
 from domain import (
     contracts,
+    documents,
     invoices,
     payments,
     proposal_answers,
@@ -30,7 +31,9 @@ from domain.leads import LeadDetails
 from domain.proposals import ProposalDetails
 from domain.selling_settings import SellerDetails, SellingDetails
 from models.contacts import Contact
+from models.database import transaction
 from models.deliveries import Delivery, DeliveryStatus
+from models.documents import DocumentKind
 from models.events import Event, Job
 from models.leads import Lead
 from models.proposals import Proposal
@@ -38,7 +41,7 @@ from models.users import User
 from settings import Settings
 from tests import closing
 from tests.adapters.letterbox import Letterbox, open_letterbox, text_of
-from tests.factories import NOW, seller
+from tests.factories import NOW, seller, upload
 from tests.negotiating import off, sit_down
 from tests.proposing import DAY, accepted, line, link_to, offered
 from workers import deliveries
@@ -257,6 +260,21 @@ class TestClosing:
         known = len(letterbox.mails)
         await payments.record(actor, invoice.id, closing.paying("-5", note="Too much"), now=NOW)
         assert len(await mailed(letterbox, actor)) == known
+
+    async def test_an_invoice_waits_a_little_for_its_pdf_which_goes_along(self, letterbox: Letterbox) -> None:
+        actor = await seller()
+        proposal = await closing.accepted(actor, of=await customer(actor))
+        [invoice] = await invoices.issue(actor, Source(proposal_id=proposal.id), InvoiceDetails(), now=NOW)
+        assert list(await mailed(letterbox, actor, now=NOW)) == []
+        document = await documents.wanted(DocumentKind.INVOICE, invoice.id, now=NOW)
+        assert document
+        file = await upload(actor, b"%PDF-1.7 and so on", name="invoice.pdf", content_type="application/pdf")
+        async with transaction():
+            await documents.finish(document, file, pages=1, now=NOW)
+        [got] = await mailed(letterbox, actor, now=NOW + timedelta(seconds=3))
+        [attached] = got.iter_attachments()
+        assert (attached.get_filename(), attached.get_content()) == (f"{invoice.number}.pdf", b"%PDF-1.7 and so on")
+        assert f"invoice {invoice.number}" in text_of(got)
 
 
 async def planned(actor: Actor, task: str) -> list[Job]:
