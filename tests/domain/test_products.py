@@ -188,3 +188,28 @@ async def test_another_workspaces_product_does_not_exist() -> None:
     ):
         with pytest.raises(NotFound):
             await attempt
+
+
+async def test_a_product_has_a_cost_a_rate_of_tax_and_a_unit() -> None:
+    actor = await member()
+    row = await product(
+        actor,
+        cost=Money(Decimal("12.5"), "EUR"),
+        tax_rate=Decimal("8.1"),
+        unit="piece",
+        price=Money(Decimal(20), "EUR"),
+    )
+
+    cleared = await products.update(actor, row.id, ProductDetails(cost=None, tax_rate=None, unit=None), now=NOW)
+    with pytest.raises(Invalid) as caught:
+        await products.update(
+            actor,
+            row.id,
+            ProductDetails(cost=Money(Decimal(-1), "EUR"), tax_rate=Decimal("100.1"), unit="x" * 51),
+            now=NOW,
+        )
+
+    assert (row.cost, row.cost_currency, row.tax_rate, row.unit) == (Decimal("12.5"), "EUR", Decimal("8.1"), "piece")
+    assert (cleared.cost, cleared.cost_currency, cleared.tax_rate, cleared.unit) == (None, None, None, None)
+    assert (cleared.price, cleared.version) == (Decimal(20), 2)
+    assert {fault.field for fault in caught.value.faults} == {("cost", "amount"), ("taxRate",), ("unit",)}
