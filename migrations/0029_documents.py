@@ -8,6 +8,7 @@ from tortoise.migrations import operations as ops
 
 from models.base import uuid7
 from models.documents import DocumentKind
+from models.files import UploadPurpose
 
 # name -> (unique, table and columns, condition)
 INDEXES = {
@@ -163,6 +164,16 @@ class Migration(migrations.Migration):
                 "table_description": "The PDF of a version, a contract or an invoice: one of the three.",
             },
             bases=["WorkspaceRow"],
+        ),
+        ops.AlterField(
+            model_name="File",
+            name="purpose",
+            field=fields.CharEnumField(
+                null=True,
+                description="IMPORT: IMPORT\nATTACHMENT: ATTACHMENT\nAVATAR: AVATAR\nLOGO: LOGO",
+                enum_type=UploadPurpose,
+                max_length=16,
+            ),
         ),
         ops.RunSQL(
             [create(name, *index) for name, index in INDEXES.items()],
