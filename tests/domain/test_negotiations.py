@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain import negotiation_comments, negotiations
+from domain import negotiation_comments, negotiations, proposals
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Required, Stale, TooLong
 from domain.negotiating import Buyer, NegotiationOver, NotNegotiable
 from domain.negotiations import NegotiationOpen, RespondByPast
@@ -264,3 +264,32 @@ async def test_a_proposal_that_went_on_without_the_negotiation_is_not_negotiated
     with pytest.raises(NotNegotiable, match="another version"):
         await here.counter(off("5"))
     assert await Offer.filter(negotiation_id=here.negotiation.id).count() == 1
+
+
+async def test_what_is_not_answered_in_time_is_told_once() -> None:
+    until = NOW + timedelta(days=2)
+    here = await sit_down(respond_by=until)
+
+    await negotiations.tell_overdue(NOW)
+    await negotiations.tell_overdue(until)
+    await negotiations.tell_overdue(until + timedelta(days=1))
+
+    told = [event for event in await events(here.lead.id) if event.name == "negotiation.overdue"]
+    assert [(event.data["turn"], event.actor["kind"]) for event in told] == [("BUYER", "SYSTEM")]
+    now = await here.now()
+    assert (now.state, now.due_at, now.respond_by) == (NegotiationState.OPEN, None, until)
+    await here.counter(off("5"), now=until + timedelta(days=2))
+
+
+async def test_a_negotiation_ends_with_its_proposal() -> None:
+    here, there = await sit_down(), await sit_down()
+    await proposals.withdraw(here.actor, here.proposal.id, now=LATER)
+
+    for _ in range(2):
+        await negotiations.follow_proposals(here.lead.workspace_id, [here.lead.id], now=LATER)
+        await negotiations.follow_proposals(there.lead.workspace_id, [there.lead.id], now=LATER)
+
+    now = await here.now()
+    assert (now.state, now.ended_by, now.ended_at) == (NegotiationState.BROKEN_OFF, None, LATER)
+    assert [event.name for event in await events(here.lead.id)].count("negotiation.broken_off") == 1
+    assert (await there.now()).state is NegotiationState.OPEN
