@@ -16,12 +16,20 @@ from starlette.responses import RedirectResponse, Response
 
 from api.public_pages import form_of, page
 from api.refusals import Refusal
-from domain import agreements, inputs, negotiation_comments, negotiation_views, negotiations, offer_terms, offers
-from domain import proposal_links
+from domain import (
+    agreements,
+    inputs,
+    negotiation_comments,
+    negotiation_views,
+    negotiations,
+    offer_terms,
+    offers,
+    proposal_links,
+)
 from domain.errors import DomainError, Invalid, Malformed, RateLimited, Required, TooLong
 from domain.negotiating import Buyer, NegotiationOver, NotNegotiable
 from domain.negotiation_views import Seen
-from domain.offer_diffs import Telling
+from domain.offer_diffs import MINUS, Telling
 from domain.offer_terms import FreeTerm, LineChange, LineTerms, OfferEmpty, Terms, TermsChange
 from domain.offers import NotYourTurn, OfferOvertaken, SameAsOffered
 from domain.tokens import EndedLink, InvalidLink
@@ -38,6 +46,7 @@ MOST_FIELDS = 5_000
 HIDDEN = {"X-Robots-Tag": "noindex, nofollow"}
 OVERTAKEN = (OfferOvertaken, NotYourTurn, NegotiationOver, NotNegotiable)
 FREE_KEY = "wish"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +106,7 @@ async def _posted(seen: Seen, buyer: Buyer, fields: Mapping[str, str], said: Wor
     return RedirectResponse(f"?done={form}", 303, headers={"Cache-Control": "no-store", **HIDDEN})
 
 
-async def _do(
-    form: str, seen: Seen, buyer: Buyer, fields: Mapping[str, str], said: Words, now: datetime
-) -> None:
+async def _do(form: str, seen: Seen, buyer: Buyer, fields: Mapping[str, str], said: Words, now: datetime) -> None:
     key, text = seen.negotiation.id, fields.get("text", "").replace("\r\n", "\n")
     match form:
         case "agree":
@@ -107,9 +114,7 @@ async def _do(
         case "offer":
             change = _change(seen, fields, said)
             note = fields.get("note", "").replace("\r\n", "\n")
-            await offers.counter(
-                buyer, change, note=note, round=_round(fields), negotiation_id=key, now=now
-            )
+            await offers.counter(buyer, change, note=note, round=_round(fields), negotiation_id=key, now=now)
         case "comment":
             await negotiation_comments.remark(buyer, text, negotiation_id=key, now=now)
         case "leave":
@@ -247,7 +252,7 @@ async def _shown(
     return page(
         "negotiation",
         status,
-        sheet="proposal",
+        sheet="negotiation",
         headers=HIDDEN,
         _=said,
         language=said.language,
@@ -304,7 +309,9 @@ def _rows(seen: Seen, told: Telling) -> list[Row]:
     found.append(Row(said("Payment"), *(told.payment(one) if one else "" for one in terms)))
     labels = {term.key: term.label for one in terms if one for term in one.free}
     for key, label in labels.items():
-        texts = ({term.key: term.text for term in one.free}.get(key, "–") if one else "" for one in terms)
+        texts = (
+            {term.key: term.text for term in one.free}.get(key, said("not agreed on")) if one else "" for one in terms
+        )
         found.append(Row(label, *texts))
     for label, name in ((said("Price without tax"), "net"), (said("Price with tax"), "total")):
         found.append(Row(label, *(told.rounded(getattr(offer, name)) if offer else "" for offer in sides)))
@@ -318,8 +325,8 @@ def _line(told: Telling, line: ProposalLine, terms: LineTerms) -> str:
         return told.said("left out")
     amount = f"{told.number(terms.quantity)} {line.unit or ''}".strip()
     off = told.discount(terms.discount_percent, terms.discount_amount)
-    less = f" − {off}" if terms.discount_percent or terms.discount_amount else ""
-    return f"{amount} × {told.price(terms.unit_price)}{less}"
+    less = f" {MINUS} {off}" if terms.discount_percent or terms.discount_amount else ""
+    return f"{amount} {TIMES} {told.price(terms.unit_price)}{less}"
 
 
 def _inputs(seen: Seen, told: Telling, fields: Mapping[str, str] | None) -> dict[str, Any]:
@@ -361,5 +368,5 @@ def _inputs(seen: Seen, told: Telling, fields: Mapping[str, str] | None) -> dict
 
 
 def _message(said: Words, status: int, heading: str, told: str, headers: Mapping[str, str] | None = None) -> Response:
-    facts = {"language": said.language, "heading": heading, "paragraphs": [told]}
+    facts: dict[str, Any] = {"language": said.language, "heading": heading, "paragraphs": [told]}
     return page("survey_message", status, headers=HIDDEN | dict(headers or {}), _=said, **facts)
