@@ -18,6 +18,7 @@ from domain.proposal_versions import Difference
 from engine.pages import Order
 from models import rows as rows_of
 from models.contacts import Contact as ContactRow
+from models.contracts import Contract as ContractRow
 from models.database import read
 from models.documents import DocumentKind
 from models.leads import Lead as LeadRow
@@ -62,6 +63,7 @@ from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 if TYPE_CHECKING:
     from schema.companies import CompanyFilter
     from schema.contacts import Contact, ContactFilter
+    from schema.contracts import Contract
     from schema.leads import Lead, LeadFilter
     from schema.negotiations import Negotiation
     from schema.products import Product
@@ -535,6 +537,14 @@ class Proposal(Node):
     )
     pdf_url: URL | None = pdf_url(
         DocumentKind.PROPOSAL, "Where its newest version can be fetched as PDF", by="current_id"
+    )
+    contracts: Connection[Annotated["Contract", strawberry.lazy("schema.contracts")]] = connection(
+        "Contract",
+        "schema.contracts",
+        model=ContractRow,
+        by="proposal_id",
+        default=NEWEST,
+        description="The contract on it, and those that were cancelled, the newest first.",
     )
     diff: ProposalDiff | None = batch(
         _diffs, "How two of its versions differ, line by line; null where it has not both.", needs=()
