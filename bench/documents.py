@@ -67,9 +67,8 @@ async def main(rounds: int) -> None:
         if first:
             print(f"document_first_ms {took.pop(0):.0f}")
             first = False
-        print(
-            f"document_{lines}_lines_ms {median(took):.1f} (worst {max(took):.1f}), {made.pages} pages, {len(made.pdf)} bytes"
-        )
+        size = f"{made.pages} pages, {len(made.pdf)} bytes"
+        print(f"document_{lines}_lines_ms {median(took):.1f} (worst {max(took):.1f}), {size}")
     await typesetter.close()
 
 
