@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+score = typer.Typer(help="How leads are scored: train, preview, explain, export.", no_args_is_help=True)
+app.add_typer(score, name="score")
+
 ROOT = Path(__file__).resolve().parent
 SCHEMA = ROOT / "schema.graphql"
 HOST = "127.0.0.1"
@@ -47,6 +50,9 @@ Port = Annotated[int, typer.Option(help="Port of the API; 0 takes a free one.", 
 Host = Annotated[str, typer.Option(help="Address that the API listens on.")]
 Workers = Annotated[int, typer.Option(help="Number of API processes.", min=1, max=64)]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of servers, mails and uploads. [default: data]")]
+Workspace = Annotated[str | None, typer.Option(help="Its name or id; a sole one need not be named.")]
+As = Annotated[str | None, typer.Option("--as", help="Address of the member on whose behalf it is done.")]
+ScoreModelName = Annotated[str | None, typer.Option("--model", help="Its name; else the one in use, or a sole one.")]
 ChildOf = Annotated[str, typer.Option(hidden=True, help="Data folder of the `up` that started this process.")]
 
 
@@ -181,6 +187,71 @@ def import_(
         async with _database(data_dir, makes=False) as url:
             await _check_migrated(url)
             await import_file(asked, url)
+
+    asyncio.run(work())
+
+
+@score.command("train")
+def score_train(
+    model: ScoreModelName = None, workspace: Workspace = None, email: As = None, data_dir: DataDir = None
+) -> None:
+    """Train the model that learns from closed leads, and tell what it is worth; a better one is used at once."""
+    from cli_scores import Asked, train
+
+    _on_scores(data_dir, lambda url: train(Asked(workspace, email), url, model=model))
+
+
+@score.command("preview")
+def score_preview(
+    model: ScoreModelName = None,
+    age_days: Annotated[int, typer.Option(help="How many days old the leads were.", min=0, max=365)] = 14,
+    workspace: Workspace = None,
+    email: As = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Tell how rules would have scored the leads that are closed by now, when they were new."""
+    from cli_scores import Asked, preview
+
+    _on_scores(data_dir, lambda url: preview(Asked(workspace, email), url, model=model, age_days=age_days))
+
+
+@score.command("explain")
+def score_explain(
+    lead: Annotated[str, typer.Argument(help="Its id or its title.")],
+    workspace: Workspace = None,
+    email: As = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Tell a lead's score with its reasons."""
+    from cli_scores import Asked, explain
+
+    _on_scores(data_dir, lambda url: explain(Asked(workspace, email), url, lead=lead))
+
+
+@score.command("export")
+def score_export(
+    to: Annotated[Path, typer.Argument(help="The CSV file that is written.", dir_okay=False)],
+    workspace: Workspace = None,
+    email: As = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the scores of all leads with their reasons as CSV."""
+    from cli_scores import Asked, export
+
+    _on_scores(data_dir, lambda url: export(Asked(workspace, email), url, to=to))
+
+
+def _on_scores(data_dir: Path | None, command: Callable[[str], Awaitable[None]]) -> None:
+    from settings import settings
+
+    async def work() -> None:
+        async with _database(data_dir, makes=False) as url:
+            if not _settings().database_url:
+                # Models are signed by the key of the folder's servers.
+                os.environ.setdefault("SECRET_KEY", (_folder(data_dir) / "secret-key").read_text().strip())
+                settings.cache_clear()
+            await _check_migrated(url)
+            await command(url)
 
     asyncio.run(work())
 

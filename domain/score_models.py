@@ -267,16 +267,17 @@ class Preview:
     problems: list[DomainError]
 
 
-async def preview(actor: Actor, row: ScoreModel, *, age_days: int, now: datetime) -> Preview:
+async def preview(actor: Actor, row: ScoreModel | None, *, age_days: int, now: datetime) -> Preview:
     """Return how a model's drafted rules would have scored the newest closed leads as they stood at an age.
 
+    Without a model it is about the rules that ship with Salescycle.
     Raises Forbidden, and OutOfRange (ageDays).
     """
     policy.require(actor, Action.MANAGE_SCORING, row)
     faults = Faults()
     inputs.whole(faults, age_days, field="ageDays", least=0, most=MOST_AGE_DAYS)
     faults.raise_any()
-    rules = Rules.of_json(row.content)
+    rules = Rules.of_json(row.content if row is not None else await _content(actor))
     # What computes with many leads at once is brought in when somebody asks for it.
     from domain.scoring import previews
 

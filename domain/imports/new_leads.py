@@ -31,13 +31,15 @@ COLUMNS = (
 UNSCORED = (None, None, "[]", None)
 # Tasks that no imported lead asks for: it has its score, people are told of the whole import, and its sale is history.
 DONE = (scoring.TASK, "notify", "dispatch_surveys", "lay_out_plans")
+DONE_UNSCORED = DONE[1:]
 Record = tuple[Any, ...]
 
 
 async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked: Looked) -> None:
     """Write new leads: each entered a stage when it was engaged, and left it on the day of its closing.
 
-    Open ones are scored at once, so that `lead.captured` asks for no task of it.
+    Open ones are scored at once, so that `lead.captured` asks for no task of it; but for those of workspaces with
+    models of their own, which score many leads at once, a moment later.
     """
     if not wanted:
         return
@@ -59,7 +61,7 @@ async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked:
 
 
 def _leads(
-    keys: Sequence[UUID], wanted: Sequence[Wanted], taking: Taking, sheet: Sheet, looked: Looked, scorer: Scorer
+    keys: Sequence[UUID], wanted: Sequence[Wanted], taking: Taking, sheet: Sheet, looked: Looked, scorer: Scorer | None
 ) -> list["_New"]:
     ranks = Ranks()
     return [_New(key, each, taking, sheet, looked, ranks, scorer) for key, each in zip(keys, wanted, strict=True)]
@@ -78,12 +80,19 @@ class _New:
     """A new lead, as a row says it."""
 
     __slots__ = (
-        "_sheet", "_taking", "closed_at", "company_id", "created_at", "currency", "entered_at", "key", "lost_reason_id",
-        "owner_id", "place", "product_id", "rank", "row", "score", "source_id", "value",
+        "_sheet", "_taking", "closed_at", "company_id", "created_at", "currency", "done", "entered_at", "key",
+        "lost_reason_id", "owner_id", "place", "product_id", "rank", "row", "score", "source_id", "value",
     )  # fmt: skip
 
     def __init__(
-        self, key: UUID, wanted: Wanted, taking: Taking, sheet: Sheet, looked: Looked, ranks: Ranks, scorer: Scorer
+        self,
+        key: UUID,
+        wanted: Wanted,
+        taking: Taking,
+        sheet: Sheet,
+        looked: Looked,
+        ranks: Ranks,
+        scorer: Scorer | None,
     ) -> None:
         self._taking, self._sheet = taking, sheet
         self.key, self.row, self.place = key, wanted.row, wanted.place
@@ -101,7 +110,9 @@ class _New:
         self.product_id = looked.products.key(values.get("product"))
         self.source_id = looked.sources.key(values.get("source"))
         self.lost_reason_id = looked.lost_reasons.key(values.get("lost_reason"))
-        self.score = self._scored(scorer) if self.place.status is LeadStatus.OPEN else None
+        is_open = self.place.status is LeadStatus.OPEN
+        self.score = self._scored(scorer) if scorer and is_open else None
+        self.done = DONE if scorer or not is_open else DONE_UNSCORED
 
     def _scored(self, scorer: Scorer) -> Score:
         return scorer.score(
@@ -152,7 +163,13 @@ class _New:
         stage, opened, status = self.place.stage, self.place.opened_in, self.place.status
         # It stands in two events, and is written once.
         as_open = orjson.Fragment(events.dump(self._live(opened, LeadStatus.OPEN)))
-        captured = {"version": 1, "before": None, "after": as_open, "changes": dict[str, Any](), "tasks_done": DONE}
+        captured = {
+            "version": 1,
+            "before": None,
+            "after": as_open,
+            "changes": dict[str, Any](),
+            "tasks_done": self.done,
+        }
         self._taking.happened(LeadCaptured, self.key, captured, at=self.entered_at)
         if self.closed_at is None:
             return

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain import scoring
 from domain.exchange_rates import rates_on
 from domain.imports.taking import Taking
-from domain.scoring import LeadFacts, Score
+from domain.scoring import LeadFacts, Score, in_use
 from models.catalog import SourceKind
 
 KINDS = "SELECT id, kind FROM source WHERE workspace_id = $1 AND id = ANY($2)"
@@ -52,8 +52,13 @@ class Scorer:
         return scoring.score(known, self.now)
 
 
-async def scorer(taking: Taking, source_ids: Iterable[UUID]) -> Scorer:
-    """Return what scores the new leads of a chunk that come from these sources."""
+async def scorer(taking: Taking, source_ids: Iterable[UUID]) -> Scorer | None:
+    """Return what scores the new leads of a chunk that come from these sources.
+
+    None where the workspace has models of its own in use, by which score_leads scores them.
+    """
+    if await in_use.exist(taking.workspace_id):
+        return None
     kinds = await taking.fetch(KINDS, taking.workspace_id, list(source_ids))
     [workspace] = await taking.fetch(SETTING, taking.workspace_id)
     return Scorer(

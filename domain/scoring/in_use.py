@@ -22,6 +22,7 @@ FROM score_model AS model
 JOIN score_model_version AS version ON version.model_id = model.id AND version.state = 'ACTIVE'
 WHERE model.workspace_id = $1 AND model.active AND model.archived_at IS NULL
 """
+EXIST = "SELECT EXISTS (SELECT FROM score_model WHERE workspace_id = $1 AND active AND archived_at IS NULL) AS found"
 
 
 class ModelUnreadable(Exception):
@@ -85,6 +86,12 @@ def _settled(value: Any) -> Any:
             return value + 0.0
         case _:
             return value
+
+
+async def exist(workspace_id: UUID) -> bool:
+    """Say whether a workspace has models of its own in use, readable or not."""
+    [row] = await read(EXIST, workspace_id)
+    return bool(row["found"])
 
 
 async def models(workspace_id: UUID) -> InUse:

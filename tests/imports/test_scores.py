@@ -22,7 +22,9 @@ from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
 from models.imports import Import, ImportKind
 from models.leads import Lead
+from models.scoring import ScoreModel
 from models.workspaces import Workspace
+from tests.domain.test_rescoring import RULES, use
 from tests.factories import NOW, events
 from tests.imports.importing import mapping, seller, take, written
 from workers import relay
@@ -212,6 +214,24 @@ async def test_an_imported_lead_asks_for_no_scoring_until_it_is_edited(connectio
     jobs = await connection.fetch("SELECT task, queue, arguments ->> 'subject_ids' AS subjects FROM job")
     assert [tuple(job) for job in jobs if job["task"] == TASK] == [(TASK, "bulk", f'["{lead.id}"]')]
     assert len(placed.jobs[Queue.BULK]) == 1
+
+
+async def test_leads_of_workspaces_with_models_of_their_own_are_scored_by_these_in_bulk(
+    connection: Any, tmp_path: Path
+) -> None:
+    actor = await seller()
+    version = await use(actor, RULES)
+    await imported(actor, tmp_path, {"1": SAID["all"], "2": {"status": "LOST", "expected": day(3), "created": day(9)}})
+    lead = await lead_of(actor, "1")
+    assert lead.score is None and lead.grade is None and lead.scored_at is None
+    await relay.relay_batch(connection)
+    jobs = await connection.fetch("SELECT task, queue, arguments ->> 'subject_ids' AS subjects FROM job")
+    assert [tuple(job) for job in jobs if job["task"] == TASK] == [(TASK, "bulk", f'["{lead.id}"]')]
+    await rescore(actor.workspace_id, [lead.id], now=NOW, bulk=True)
+    assert (await Lead.get(id=lead.id)).score == 60
+    await ScoreModel.filter(id=version.model_id).update(active=False)
+    await imported(actor, tmp_path, {"3": SAID["all"]}, now=NOW + timedelta(hours=1))
+    assert (await lead_of(actor, "3")).score == 44
 
 
 async def test_nights_find_imported_leads_as_their_time_comes(clean_db: str, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Scores follow what happens, within a second, and the passing of time, every night."""
 
-from domain import scoring
+from domain import locks, scoring
 from domain.jobs import Queue
 from workers.jobs import Job, task
 
@@ -20,6 +20,8 @@ async def score_leads(job: Job) -> None:
 async def score_all_leads(job: Job) -> None:
     """Have all open leads of a workspace scored anew, by other models than before; a second run scores alike."""
     async with job.finishing():
+        # It waits for the chunk that an import is taking, which may not have seen the models that are in use now.
+        await locks.hold(job.workspace, locks.IMPORTS)
         await scoring.schedule_all(job.workspace, now=job.now)
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from domain import score_drift, score_trainings
 from domain.score_trainings import LEAST_OF_EACH, Result, TooFewOutcomes
 from workers.jobs import MAX_ATTEMPTS, GiveUp, Job, task
 
+# Where python finds the modules of the process, wherever the worker was started.
+ROOT = Path(__file__).resolve().parents[2]
 # One that has learned may have thousands of categories.
 LONGEST_LINE = 64 * 1024 * 1024
 LOOKS_SECONDS = 1.0
@@ -29,16 +32,13 @@ class TrainingFailed(Exception):
 async def train_score_model(job: Job) -> None:
     """Train a model; one whose worker died begins anew, one that was cancelled leaves nothing."""
     for training_id in job.subject_ids:
-        if await score_trainings.start(job.workspace, training_id, now=datetime.now(UTC)) is None:
-            continue
         try:
-            said = await _learned(job.workspace, training_id)
+            await learn(job.workspace, training_id)
         except TrainingFailed as error:
             if job.attempt < MAX_ATTEMPTS:
                 raise
             await score_trainings.fail(job.workspace, training_id, score_trainings.TrainingCrashed(), now=job.now)
             raise GiveUp(str(error)) from error
-        await _keep(job.workspace, training_id, said)
     async with job.finishing():
         pass
 
@@ -58,6 +58,12 @@ async def measure_score_drift(job: Job) -> None:
         await score_drift.measure(workspace_id, now=job.now)
     async with job.finishing():
         pass
+
+
+async def learn(workspace_id: UUID, training_id: UUID) -> None:
+    """Run a training to its end, unless it has ended; raises TrainingFailed."""
+    if await score_trainings.start(workspace_id, training_id, now=datetime.now(UTC)) is not None:
+        await _keep(workspace_id, training_id, await _learned(workspace_id, training_id))
 
 
 async def _keep(workspace_id: UUID, training_id: UUID, said: dict[str, Any] | None) -> None:
@@ -86,6 +92,7 @@ async def _learned(workspace_id: UUID, training_id: UUID) -> dict[str, Any] | No
         stderr=PIPE,
         limit=LONGEST_LINE,
         env=os.environ | ONE_THREAD,
+        cwd=ROOT,
     )
     errors = asyncio.create_task(_all_of(process))
     try:

@@ -1,0 +1,91 @@
+"""`salescycle score` as a person types it."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from domain import scoring
+from models.leads import Lead
+from models.scoring import ScoreModelVersion, ScoreVersionState
+from models.workspaces import Workspace
+from schema import ids
+from settings import settings
+from tests.cli.running import SECONDS, refused, salescycle
+from tests.domain.test_rescoring import LEARNED, use
+from tests.factories import NOW, lead, seller
+from tests.workers.test_trainings import history
+
+pytestmark = pytest.mark.usefixtures("clean_db")
+
+
+def environment(url: str) -> dict[str, str]:
+    return {"DATABASE_URL": url, "SECRET_KEY": settings().secret_key}
+
+
+def run(url: str, *arguments: str) -> str:
+    """Return what a command says, on one line."""
+    process = salescycle("score", *arguments, env=environment(url) | {"COLUMNS": "200"})
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, output
+    return " ".join(output.split())
+
+
+async def test_a_training_is_waited_for_and_told_with_its_intervals(clean_db: str) -> None:
+    admin = await seller()
+    assert "takes 50 of each" in refused("score", "train", env=environment(clean_db))
+    await history(admin, count=400)
+    output = run(clean_db, "train")
+    [version] = await ScoreModelVersion.all()
+    quality = version.report["quality"]
+    assert version.state is ScoreVersionState.ACTIVE
+    assert "Version 1 of Learned" in output and "is in use now" in output
+    assert f"AUC {quality['auc']:.3f} (95 %: {quality['auc_low']:.3f} to {quality['auc_high']:.3f})" in output
+    assert f"Brier score {quality['brier']:.4f}, against {quality['brier_of_rate']:.4f}" in output
+    assert "It learned from 400 closed leads" in output and "On the newest 80" in output
+    assert "nearly all leads say the same" in output
+
+
+async def test_a_preview_tells_of_rules_without_a_model_of_ones_own(clean_db: str) -> None:
+    admin = await seller()
+    assert "nothing can be said" in run(clean_db, "preview")
+    await history(admin, count=60)
+    output = run(clean_db, "preview", "--age-days", "7")
+    assert "The rules that ship with Salescycle, on 60 closed leads as they stood at 7 days" in output
+    assert "AUC 0." in output and "lift" in output
+    assert "no model by rules" in refused("score", "preview", "--model", "None", env=environment(clean_db))
+
+
+async def test_a_lead_is_explained_by_id_or_title(clean_db: str) -> None:
+    admin = await seller()
+    await use(admin, LEARNED)
+    row = await lead(admin, title="Roof of the town hall")
+    assert "no score yet" in run(clean_db, "explain", str(row.id))
+    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    row = await Lead.get(id=row.id)
+    for named in ("roof of the town hall", str(row.id), ids.encode("Lead", row.id)):
+        output = run(clean_db, "explain", named)
+        assert f"Score {row.score}, grade {row.grade}" in output and "likely to be won" in output
+        assert all(factor["label"] in output for factor in row.score_factors)
+    assert "There is no lead Nowhere" in refused("score", "explain", "Nowhere", env=environment(clean_db))
+    await lead(admin, title="Roof of the town hall")
+    both = salescycle("score", "explain", "Roof of the town hall", env=environment(clean_db))
+    output, _ = both.communicate(timeout=SECONDS)
+    assert both.returncode == 1 and ids.encode("Lead", row.id) in output
+
+
+async def test_scores_are_exported_with_their_reasons(clean_db: str, tmp_path: Path) -> None:
+    admin = await seller()
+    row = await lead(admin, title="=1+1")
+    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    [home] = await Workspace.all()
+    run(clean_db, "export", str(tmp_path / "scores.csv"), "--workspace", home.name)
+    [told] = csv.DictReader((tmp_path / "scores.csv").open(encoding="utf-8-sig"))
+    row = await Lead.get(id=row.id)
+    assert (told["id"], told["title"], told["score"]) == (ids.encode("Lead", row.id), "'=1+1", str(row.score))
+    assert row.score_factors[0]["label"] in told["factors"]
+
+
+async def test_models_are_not_touched_without_the_key_that_signs_them(clean_db: str) -> None:
+    await seller()
+    assert "Set SECRET_KEY" in refused("score", "train", env={"DATABASE_URL": clean_db})
