@@ -99,6 +99,8 @@ def shown(
         zone=found.home.time_zone,
         state=found.state.value,
         is_preview=found.link is None,
+        has_negotiation=found.has_negotiation,
+        has_contract=found.has_contract,
         is_open=found.state is PublicState.OPEN and found.link is not None,
         evidence=found.evidence,
         questions=found.questions,

@@ -16,12 +16,18 @@ from domain.errors import DomainError
 from domain.pricing import Totals
 from domain.tokens import EndedLink
 from models.contacts import Contact
+from models.database import read
 from models.proposal_links import Evidence, EvidenceKind, Party, ProposalLink, ProposalQuestion
 from models.proposals import Proposal, ProposalLine, ProposalState, ProposalVersion
 from models.selling import SellingSettings
 from models.workspaces import Workspace
 
 MOST_QUESTIONS_SHOWN = 50
+# What a link leads to besides: each a page below the proposal's.
+BESIDE = """
+SELECT EXISTS (SELECT FROM negotiation WHERE proposal_id = $1) AS negotiation,
+       EXISTS (SELECT FROM contract WHERE proposal_version_id = $2 AND state <> 'CANCELLED') AS contract
+"""
 YES = (EvidenceKind.ACCEPTED, EvidenceKind.AGREED)
 
 
@@ -52,6 +58,8 @@ class Opened:
     evidence: Evidence | None
     questions: Sequence[ProposalQuestion]
     state: PublicState
+    has_negotiation: bool = False
+    has_contract: bool = False
 
     @property
     def language(self) -> str:
@@ -112,6 +120,7 @@ async def _proposal(proposal_id: UUID) -> Proposal | None:
 async def _loaded(proposal: Proposal, version: ProposalVersion, link: ProposalLink | None, *, now: datetime) -> Opened:
     home = await Workspace.get(id=proposal.workspace_id)
     contact_id = (link.contact_id if link else None) or proposal.contact_id
+    [beside] = await read(BESIDE, proposal.id, version.id) if link else [{"negotiation": False, "contract": False}]
     return Opened(
         link=link,
         proposal=proposal,
@@ -123,6 +132,8 @@ async def _loaded(proposal: Proposal, version: ProposalVersion, link: ProposalLi
         evidence=await _evidence(version),
         questions=await questions_of(proposal.id) if link else (),
         state=state_of(version, home, now=now),
+        has_negotiation=beside["negotiation"],
+        has_contract=beside["contract"],
     )
 
 

@@ -152,3 +152,12 @@ async def test_the_page_speaks_the_contracts_language(server: str, chromium: Bro
         assert await faults(page) == []
         await kept(page, f"contract-{language}")
     assert made.language == language
+
+
+async def test_the_page_of_the_proposal_leads_to_it_until_it_is_cancelled(client: Client) -> None:
+    admin = await seller()
+    made, path = await opened(admin)
+    link = f'href="{path}"'
+    assert link in (await client.http.get(path.removesuffix("/contract"))).text
+    await contracts.cancel(admin, made.id, reason="Another one", now=datetime.now(UTC))
+    assert link not in (await client.http.get(path.removesuffix("/contract"))).text

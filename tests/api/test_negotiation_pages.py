@@ -33,6 +33,8 @@ async def test_the_page_shows_both_sides_and_no_secret(visitor: httpx.AsyncClien
     await here.offer(off("20"))
 
     shown = await visitor.get(path_of(here))
+    proposal = await visitor.get(path_of(here).removesuffix("/negotiation"))
+    assert f'href="{path_of(here)}"' in proposal.text
 
     assert shown.status_code == 200
     text = re.sub(r"\s+", " ", shown.text)
