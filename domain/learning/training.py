@@ -30,8 +30,8 @@ LEAST_SHARE = 0.002
 MOST_LEVELS = 60
 MOST_WORDS = 40
 LEAST_WORD_SHARE = 0.01
-# Where all but so few leads say the same, a column has nothing to teach.
-NEAR_CONSTANT = 0.999
+# Where all but so few leads say the same, a column has nothing to teach; nor where fewer than LEAST_LEADS differ.
+NEAR_CONSTANT = 0.998
 # A column that alone tells outcomes apart so well knows them: it was written with the outcome or after it.
 LEAKING = 0.95
 MOST_BINS = 32
@@ -191,14 +191,18 @@ def _useless(column: Column) -> str | None:
         sizes = np.unique(np.nan_to_num(column.values, nan=np.inf), return_counts=True)[1]
         if 0 < len(known) < _least(count) and len(np.unique(known)) > 1:
             return "SPARSE"
-        return "CONSTANT" if sizes.max(initial=0) >= NEAR_CONSTANT * count else None
+        return "CONSTANT" if _is_constant(int(sizes.max(initial=0)), count) else None
     found = counted(column.values, column.kind)
     if column.kind is ColumnKind.CATEGORY:
         found[""] = sum(value is None for value in column.values)
-        return "CONSTANT" if max(found.values(), default=0) >= NEAR_CONSTANT * count else None
+        return "CONSTANT" if _is_constant(max(found.values(), default=0), count) else None
     least = _least(count)
     varying = [one for one, times in found.items() if least <= times <= count - least]
     return None if varying else "SPARSE" if found else "CONSTANT"
+
+
+def _is_constant(most: int, count: int) -> bool:
+    return count - most < LEAST_LEADS or most >= NEAR_CONSTANT * count
 
 
 def _least(count: int, share: float = LEAST_SHARE) -> int:

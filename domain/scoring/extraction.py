@@ -94,13 +94,14 @@ UNION ALL SELECT user_account.id, user_account.name, NULL FROM user_account
           JOIN membership ON membership.user_id = user_account.id WHERE workspace_id = $1
 """
 PARENTS = "SELECT id, name FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
-# What each column was before its first change after the instant of its place; of answers, each criterion's.
+# What each column was before its first change after the instant of its place. What was made here after it, as imported
+# companies are, was the same before.
 CHANGED_LATER = """
 SELECT DISTINCT ON (place, change.key) place, change.key, change.value -> 0 AS was
 FROM unnest($3::uuid[], $4::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN event ON workspace_id = $1 AND subject_type = $2 AND subject_id = stood.id AND occurred_at > stood.at
 CROSS JOIN LATERAL jsonb_each(CASE jsonb_typeof(data -> 'changes') WHEN 'object' THEN data -> 'changes' END) AS change
-WHERE jsonb_typeof(change.value) = 'array' AND change.key <> 'answers' AND name NOT LIKE '%.captured'
+WHERE jsonb_typeof(change.value) = 'array' AND change.key <> 'answers' AND name NOT LIKE ALL ('{%.captured,%.created}')
 ORDER BY place, change.key, seq
 """
 TAGGED_LATER = """

@@ -23,7 +23,7 @@ from domain.scoring.extraction import Known
 from models.activities import ActivityDirection, ActivityKind
 from models.catalog import Tag
 from models.custom_fields import CustomFieldType
-from models.leads import LeadStatus
+from models.leads import Lead, LeadStatus
 from models.products import Product
 from models.qualification import CriterionType
 from tests.factories import NOW, custom_field, lead, seller
@@ -145,3 +145,14 @@ async def test_only_what_is_wanted_is_read() -> None:
     row = await lead(admin)
     known = await extraction.as_now(admin.workspace_id, [row.id], wanted=["source", "gone"], now=NOW)
     assert list(known.columns) == ["source"]
+
+
+async def test_a_company_made_here_after_its_lead_was_engaged_is_known_of_it() -> None:
+    admin = await seller()
+    company = await companies.create(admin, CompanyDetails(name="Acme", employees=10), now=NOW)
+    row = await lead(admin, company_id=company.id)
+    long_ago = NOW - timedelta(days=900)
+    await Lead.filter(id=row.id).update(engaged_at=long_ago, stage_entered_at=long_ago)
+    await companies.update(admin, company.id, CompanyDetails(employees=99), now=NOW + timedelta(days=5))
+    was = await past_of(admin, row.id, timedelta(days=14))
+    assert (was["company"], was["company.employees"]) == ("Acme", 10)

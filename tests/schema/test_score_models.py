@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from domain import scoring
+from domain.scoring import in_use
+from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
 from models.scoring import ScoreModel, ScoreModelVersion, ScoreVersionState
 from models.stages import StageKind
 from models.users import Role
 from tests.domain.test_rescoring import LEARNED, use
-from tests.factories import NOW, lead, lead_in, member, seller, stage
+from tests.factories import NOW, custom_field, lead, lead_in, member, seller, stage
 from tests.schema.asking import ask, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -194,3 +196,40 @@ async def test_reps_see_models_and_change_none() -> None:
     answer = await ask(rep, PUBLISH, input={"id": model["id"]})
     assert [fault["code"] for fault in answer["publishScoreModel"]["userErrors"]] == ["FORBIDDEN"]
     assert {"key": "source", "kind": "CATEGORY"} in (await ask(rep, "{ scoreFields { key kind } }"))["scoreFields"]
+
+
+async def test_a_version_of_a_newer_server_is_refused_with_what_to_do_and_scores_nothing() -> None:
+    admin = await seller()
+    version = await use(admin, LEARNED)
+    content = version.content | {"model": version.content["model"] | {"terms": [{"is": "a kind yet to come"}]}}
+    signature = in_use.sign(version.model_id, 1, content)
+    await ScoreModelVersion.filter(id=version.id).update(content=content, signature=signature)
+    promote = """mutation ($input: PromoteScoreModelInput!) { promoteScoreModel(input: $input) {
+      scoreModelVersion { state } userErrors { code message } } }"""
+    answer = await ask(admin, promote, input={"versionId": gid("ScoreModelVersion", version.id)})
+    [fault] = answer["promoteScoreModel"]["userErrors"]
+    assert fault["code"] == "SCORE_MODEL_NEWER" and "update the server" in fault["message"]
+    row = await lead(admin)
+    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    scored = await Lead.get(id=row.id)
+    assert scored.score is not None and scored.win_probability is None
+
+
+async def test_a_condition_on_a_field_that_is_gone_holds_no_more_and_is_told() -> None:
+    admin = await seller()
+    field = await custom_field(admin, "roof", CustomFieldType.TEXT)
+    gone = {"field": f"custom:{field.id.hex}", "check": "UNKNOWN"}
+    rule = {"label": "Roof is unknown", "points": 30, "condition": gone}
+    rules = {"groups": [{"label": "Roof", "dimension": "FIT", "cap": 30, "rules": [rule]}]}
+    model = await made(admin, rules=rules)
+    await ask(admin, PUBLISH, input={"id": model["id"]})
+    row = await lead(admin)
+    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    assert (await Lead.get(id=row.id)).score == 30
+    await CustomField.filter(id=field.id).update(archived_at=NOW)
+    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    assert (await Lead.get(id=row.id)).score == 0
+    [problem] = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]["problems"]
+    assert problem["code"] == "UNKNOWN_SCORE_FIELD"
+    answer = await ask(admin, PUBLISH, input={"id": model["id"]})
+    assert [fault["code"] for fault in answer["publishScoreModel"]["userErrors"]] == ["UNKNOWN_SCORE_FIELD"]
