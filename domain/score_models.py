@@ -87,6 +87,10 @@ class ScoreModelNewer(DomainError):
     """Version {number} of {name} was made by a newer Salescycle: update the server, or train it anew."""
 
 
+class ScoreFieldLeaks(DomainError):
+    """{label} alone tells apart how leads ended (AUC {auc}), as if written with it: the preview leaves it out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learning:
     """How a model learns: of leads as they stood at an age in days.

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from domain.learning.columns import Column, Columns, Floats
+from domain.learning.kinds import FORMAT
 
-FORMAT = 1
 # Beyond these odds a probability says more than leads can teach.
 MOST_LOG_ODDS = 12.0
 

@@ -10,3 +10,8 @@ class ColumnKind(StrEnum):
     CATEGORY = "CATEGORY"
     SET = "SET"
     WORDS = "WORDS"
+
+
+# The form in which learned models are kept, and the kinds of their terms.
+FORMAT = 1
+TERM_KINDS = frozenset({"linear", "steps", "levels", "flags"})

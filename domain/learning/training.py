@@ -21,20 +21,12 @@ from threadpoolctl import threadpool_limits
 from domain.learning import metrics
 from domain.learning.additive import Flags, Levels, Linear, Model, Steps, Term, sigmoid
 from domain.learning.columns import Column, ColumnKind, Columns, Floats, counted, taken
+from domain.learning.telling import LEAKING, LEAST_LEADS, edges_of, least_of, options_of, telling
 
 FOLDS = 5
 HELD_OUT = 0.2
-# A category, option or word that fewer leads have is not told apart from other rare ones.
-LEAST_LEADS = 10
-LEAST_SHARE = 0.002
-MOST_LEVELS = 60
-MOST_WORDS = 40
-LEAST_WORD_SHARE = 0.01
 # Where all but so few leads say the same, a column has nothing to teach; nor where fewer than LEAST_LEADS differ.
 NEAR_CONSTANT = 0.998
-# A column that alone tells outcomes apart so well knows them: it was written with the outcome or after it.
-LEAKING = 0.95
-MOST_BINS = 32
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 SKEWED = 3.0
 
@@ -189,74 +181,20 @@ def _useless(column: Column) -> str | None:
     if column.kind is ColumnKind.NUMBER:
         known = column.values[~np.isnan(column.values)]
         sizes = np.unique(np.nan_to_num(column.values, nan=np.inf), return_counts=True)[1]
-        if 0 < len(known) < _least(count) and len(np.unique(known)) > 1:
+        if 0 < len(known) < least_of(count) and len(np.unique(known)) > 1:
             return "SPARSE"
         return "CONSTANT" if _is_constant(int(sizes.max(initial=0)), count) else None
     found = counted(column.values, column.kind)
     if column.kind is ColumnKind.CATEGORY:
         found[""] = sum(value is None for value in column.values)
         return "CONSTANT" if _is_constant(max(found.values(), default=0), count) else None
-    least = _least(count)
+    least = least_of(count)
     varying = [one for one, times in found.items() if least <= times <= count - least]
     return None if varying else "SPARSE" if found else "CONSTANT"
 
 
 def _is_constant(most: int, count: int) -> bool:
     return count - most < LEAST_LEADS or most >= NEAR_CONSTANT * count
-
-
-def _least(count: int, share: float = LEAST_SHARE) -> int:
-    return max(LEAST_LEADS, round(count * share))
-
-
-def telling(column: Column, won: Floats) -> float:
-    """Return the AUC that a column has by itself, each lead foretold from the other folds' win rates."""
-    slices = _slices(column)
-    scores = np.zeros(len(won))
-    for others, these in _folds(won):
-        rate = won[others].mean()
-        prior = np.log(rate / (1 - rate))
-        for codes in slices:
-            size = codes.max() + 1
-            wins = np.bincount(codes[others], weights=won[others], minlength=size)
-            counts = np.bincount(codes[others], minlength=size)
-            share = (wins + rate) / (counts + 1)
-            scores[these] += (np.log(share / (1 - share)) - prior)[codes[these]]
-    return metrics.auc(won, scores) or 0.5
-
-
-def _slices(column: Column) -> list[NDArray[np.intp]]:
-    """Return a column as codes: one array, or one for each option and word."""
-    match column.kind:
-        case ColumnKind.NUMBER:
-            edges = _edges(column.values)
-            return [np.where(np.isnan(column.values), len(edges) + 1, np.searchsorted(edges, column.values, "right"))]
-        case ColumnKind.CATEGORY:
-            levels = {value: code for code, value in enumerate(dict.fromkeys(column.values))}
-            return [np.array([levels[value] for value in column.values], dtype=np.intp)]
-        case _:
-            return [np.array([one in some for some in column.values], dtype=np.intp) for one in _options(column)]
-
-
-def _edges(values: Floats) -> Floats:
-    """Return the borders of at most MOST_BINS bins with about as many known numbers each."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.array([])
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, MOST_BINS + 1)[1:-1], method="inverted_cdf"))
-    return np.asarray(edges[edges > known.min()])
-
-
-def _options(column: Column) -> list[str]:
-    """Return the categories, options or words that enough leads have, the most frequent first."""
-    count = len(column)
-    is_words = column.kind is ColumnKind.WORDS
-    least = _least(count, LEAST_WORD_SHARE if is_words else LEAST_SHARE)
-    most = MOST_WORDS if is_words else MOST_LEVELS
-    found = sorted(counted(column.values, column.kind).items(), key=lambda item: (-item[1], item[0]))
-    if column.kind is not ColumnKind.CATEGORY:
-        found = [(one, times) for one, times in found if times <= count - least]
-    return [one for one, times in found[:most] if times >= least]
 
 
 def _folds(won: Floats) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
@@ -341,7 +279,7 @@ def _part(column: Column) -> Part:
         case ColumnKind.CATEGORY:
             return _category_part(column)
         case _:
-            options = _options(column)
+            options = options_of(column)
             is_words = column.kind is ColumnKind.WORDS
             rows = [
                 (row, at) for at, one in enumerate(options) for row, some in enumerate(column.values) if one in some
@@ -384,7 +322,7 @@ def _skew(values: Floats) -> float:
 
 
 def _category_part(column: Column) -> Part:
-    options = _options(column)
+    options = options_of(column)
     codes = {one: code for code, one in enumerate(options)}
     other, missing = len(options), len(options) + 1
     rows = [(row, missing if value is None else codes.get(value, other)) for row, value in enumerate(column.values)]
@@ -454,7 +392,7 @@ class Coding:
 def _coding(column: Column) -> Coding:
     match column.kind:
         case ColumnKind.NUMBER:
-            edges = _edges(column.values)
+            edges = edges_of(column.values)
             codes = np.where(np.isnan(column.values), np.nan, np.searchsorted(edges, column.values, side="right"))
             return Coding(
                 [Feature(codes, len(edges) + 1, False)],
@@ -463,7 +401,7 @@ def _coding(column: Column) -> Coding:
                 ),
             )
         case ColumnKind.CATEGORY:
-            options = _options(column)
+            options = options_of(column)
             known = {one: code for code, one in enumerate(options)}
             given = (np.nan if value is None else known.get(value, len(options)) for value in column.values)
             return Coding(
@@ -477,7 +415,7 @@ def _coding(column: Column) -> Coding:
                 ),
             )
         case _:
-            options = _options(column)
+            options = options_of(column)
             flags = [np.array([one in some for some in column.values], dtype=np.float64) for one in options]
             return Coding(
                 [Feature(flag, 2, False) for flag in flags],

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from domain import tokens
+from domain.learning.kinds import FORMAT, TERM_KINDS
 from domain.scoring.rules import Rules
 from models.database import read
 from models.scoring import ScoreModelKind
@@ -129,9 +130,16 @@ def parse(
     try:
         if kind == ScoreModelKind.RULES:
             return Rules.of_json(content)
-        return Learned(version_id, content["model"], timedelta(days=float(content["age_days"])))
+        return Learned(version_id, _known(content["model"]), timedelta(days=float(content["age_days"])))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelUnreadable("newer") from error
+
+
+def _known(model: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a learned model, whose form is known here; raises KeyError, TypeError or ValueError."""
+    if model["format"] != FORMAT or not {term["is"] for term in model["terms"]} <= TERM_KINDS:
+        raise ValueError(model["format"])
+    return model
 
 
 def _plain(content: Any) -> Any:

@@ -56,14 +56,15 @@ async def closed_leads(
             await tell(min(at + AT_ONCE, len(rows)) / len(rows))
     return Lessons(
         [row["id"] for row in rows],
-        {key: _joined([part[key] for part in parts]) for key in (parts[0] if parts else {})},
+        {key: joined([part[key] for part in parts]) for key in (parts[0] if parts else {})},
         np.array([float(row["won"]) for row in rows]),
         [row["born_at"] for row in rows],
         [row["closed_at"] or row["born_at"] for row in rows],
     )
 
 
-def _joined(parts: list[Column]) -> Column:
+def joined(parts: list[Column]) -> Column:
+    """Return a column of the leads of all parts."""
     first = parts[0]
     values: Any = (
         np.concatenate([part.values for part in parts])

@@ -1,7 +1,8 @@
 """How rules would have scored leads that are closed by now, as they stood when they were new."""
 
 import asyncio
-from dataclasses import asdict
+from collections.abc import Container
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,9 +11,12 @@ import numpy as np
 from domain.errors import DomainError
 from domain.learning import metrics
 from domain.learning.columns import Floats
-from domain.score_models import Preview
-from domain.score_trainings import CLOSED
+from domain.learning.telling import LEAKING, telling
+from domain.score_models import Preview, ScoreFieldLeaks
+from domain.score_trainings import CLOSED, LEAST_OF_EACH
 from domain.scoring import extraction, judging
+from domain.scoring.extraction import Known
+from domain.scoring.lessons import joined
 from domain.scoring.rules import Rules
 from models.database import read
 
@@ -27,13 +31,32 @@ async def preview(
     """Return AUC, lift by decile and what share of the wins the top fifth held."""
     rows = await read(CLOSED, workspace_id, MOST_LEADS)
     outcome = {row["id"]: float(row["won"]) for row in rows}
-    won, scores = [], []
+    parts = []
     for at in range(0, len(rows), AT_ONCE):
         some = [row["id"] for row in rows[at : at + AT_ONCE]]
-        known = await extraction.as_they_stood(workspace_id, some, age=age, wanted=rules.wanted, now=now)
-        scores.append((await asyncio.to_thread(judging.judge, rules, known)).scores)
-        won.append(np.array([outcome[key] for key in known.ids]))
-    return _told(np.concatenate(won or [np.zeros(0)]), np.concatenate(scores or [np.zeros(0)]), problems)
+        parts.append(await extraction.as_they_stood(workspace_id, some, age=age, wanted=rules.wanted, now=now))
+    return await asyncio.to_thread(_judged, rules, parts, outcome, problems)
+
+
+def _judged(rules: Rules, parts: list[Known], outcome: dict[UUID, float], problems: list[DomainError]) -> Preview:
+    won = metrics.floats(outcome[key] for part in parts for key in part.ids)
+    leaks = _leaks(parts, won)
+    scores = [judging.judge(rules, _without(part, leaks)).scores for part in parts]
+    told: list[DomainError] = [ScoreFieldLeaks(label=label, auc=f"{auc:.3f}") for label, auc in leaks.values()]
+    return _told(won, np.concatenate(scores or [np.zeros(0)]), [*problems, *told])
+
+
+def _leaks(parts: list[Known], won: Floats) -> dict[str, tuple[str, float]]:
+    """Return the fields that know the outcome, which would flatter rules, with how well they alone tell it."""
+    if min(won.sum(), len(won) - won.sum()) < LEAST_OF_EACH:
+        return {}
+    columns = [joined([part.columns[key] for part in parts]) for key in parts[0].columns]
+    found = {column.key: (column.label, telling(column, won)) for column in columns}
+    return {key: leak for key, leak in found.items() if leak[1] >= LEAKING}
+
+
+def _without(part: Known, leaks: Container[str]) -> Known:
+    return replace(part, columns={key: column for key, column in part.columns.items() if key not in leaks})
 
 
 def _told(won: Floats, scores: Floats, problems: list[DomainError]) -> Preview:

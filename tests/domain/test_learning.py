@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from domain.learning import additive, columns, metrics, training
+from domain.learning import additive, columns, metrics, telling, training
 from domain.learning.additive import Flags, Levels, Linear, Model, Steps
 from domain.learning.columns import Column
 from domain.learning.training import Outcomes, TooFewOutcomes
@@ -132,8 +132,8 @@ def test_ten_thousand_categories_are_a_few_and_the_others() -> None:
     many = columns.category("city", "City", [f"City {one}" for one in random.integers(0, 10_000, 3000)])
     model = training._logistic(beside(outcomes, many), strength=0.1)
     city = model.terms[-1]
-    assert isinstance(city, Levels) and len(city.values) <= training.MOST_LEVELS
-    assert len(model.to_json()["terms"][-1]["values"]) <= training.MOST_LEVELS
+    assert isinstance(city, Levels) and len(city.values) <= telling.MOST_LEVELS
+    assert len(model.to_json()["terms"][-1]["values"]) <= telling.MOST_LEVELS
 
 
 def test_outcomes_of_one_kind_teach_nothing() -> None:

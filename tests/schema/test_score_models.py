@@ -151,6 +151,24 @@ async def test_a_preview_says_how_closed_leads_would_have_been_scored() -> None:
     assert told["deciles"][0] == {"leads": 4, "won": 4, "lift": 4.0}
 
 
+async def test_a_preview_leaves_out_what_was_written_with_the_outcome() -> None:
+    admin = await seller()
+    model = await made(admin, rules=RULES)
+    where = await stage(admin, StageKind.QUALIFY)
+    for number in range(120):
+        is_won = number % 2 == 0
+        await lead_in(
+            where,
+            status=LeadStatus.WON if is_won else LeadStatus.LOST,
+            owner_id=admin.user_id if is_won else None,
+            created_at=NOW - timedelta(days=100),
+            closed_at=NOW - timedelta(days=50),
+        )
+    told = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]
+    assert told["auc"] == 0.5
+    assert [problem["code"] for problem in told["problems"]] == ["SCORE_FIELD_LEAKS"]
+
+
 async def test_learning_says_how_many_outcomes_are_missing() -> None:
     admin = await seller()
     model = await made(admin, kind="LEARNED", learning={"ageDays": 30})
