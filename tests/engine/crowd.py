@@ -22,7 +22,6 @@ from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
 from models.contacts import Contact
-from models.contracts import Contract
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner
 from models.database import transaction
@@ -33,7 +32,6 @@ from models.external_refs import ExternalRef
 from models.follow_ups import FollowUp, FollowUpKind, FollowUpPlan, FollowUpPlanStep, Holiday, PlanTrigger
 from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportFault, ImportKind
-from models.invoices import Invoice, InvoiceKind, InvoiceState, Payment, PaymentNotice, PaymentProvider
 from models.leads import Lead, LeadCompetitor, LeadContact, LeadTag
 from models.needs import Need
 from models.pipelines import Pipeline
@@ -56,6 +54,7 @@ from models.surveys import (
 )
 from models.teams import Team
 from models.users import Membership, Role, User
+from tests.engine.crowd_sales import Sales
 from tests.factories import NOW, member
 
 M = TypeVar("M", bound=Model)
@@ -139,7 +138,7 @@ class _Crowd:
         await self._activities(leads, companies, contacts, users)
         await self._surveys(leads, contacts, users)
         await self._offer(leads, contacts, users, products)
-        await self._close(users)
+        await Sales(self.workspace_id, users).sell()
 
     async def _offer(
         self, leads: Sequence[Lead], contacts: Sequence[Contact], users: Sequence[User], products: Sequence[Product]
@@ -196,104 +195,6 @@ class _Crowd:
             await self._lines(own, products, users, rules)
             if number <= FEW:
                 await ProposalVersion.filter(id__in=[version.id for version in own]).update(frozen_at=NOW)
-
-    async def _close(self, users: Sequence[User]) -> None:
-        """Make a contract of each proposal, with invoices, their payments and credit notes, and who told of them."""
-        home: dict[str, Any] = {"workspace_id": self.workspace_id}
-        said: dict[str, Any] = {"title": "Roof", "language": "en", "currency": "EUR"}
-        first = await ProposalVersion.filter(**home, number__in=(1, 2)).order_by("id")
-        contracts = await _made(
-            [
-                Contract(
-                    **self._row(number),
-                    **said,
-                    lead_id=version.lead_id,
-                    proposal_id=version.proposal_id,
-                    proposal_version_id=version.id,
-                    number=f"C-{number}",
-                    net=1,
-                    total=1,
-                    sha256="0" * 64,
-                    created_by_id=users[number % len(users)].id,
-                )
-                for number, version in enumerate(first)
-            ]
-        )
-        given = dict.fromkeys(("quantity", "unit_price", "amount", "tax_rate", "net"), "1")
-        amounts: dict[str, Any] = {
-            "lines": [{"name": "Part", **given}] * FEW,
-            "taxes": [{"rate": "19", "net": "1", "tax": "0.19"}] * FEW,
-            "subtotal": 2,
-            "net": 2,
-            "tax": Decimal("0.38"),
-            "total": Decimal("2.38"),
-        }
-
-        def billed(contract: Contract, at: int, **more: Any) -> Invoice:
-            return Invoice(
-                **self._row(at),
-                **said,
-                **amounts,
-                lead_id=contract.lead_id,
-                contract_id=contract.id,
-                proposal_id=contract.proposal_id,
-                state=InvoiceState.ISSUED,
-                issued_on=NOW.date(),
-                due_on=NOW.date() + timedelta(days=at),
-                created_by_id=users[at % len(users)].id,
-                **more,
-            )
-
-        places = [(place * (FEW + 1) + at, one) for place, one in enumerate(contracts) for at in range(FEW + 1)]
-        invoices = await _made(
-            [billed(one, number, number=f"INV-{number}", balance=amounts["total"]) for number, one in places]
-        )
-        kind: dict[str, Any] = {"kind": InvoiceKind.CREDIT_NOTE, "balance": 0}
-        notes = [(place * FEW + at, one) for place, one in enumerate(invoices) for at in range(FEW)]
-        by_key = {one.id: one for one in contracts}
-        await _made(
-            [
-                billed(by_key[one.contract_id], number, number=f"CN-{number}", credits_id=one.id, **kind)
-                for number, one in notes
-                if one.contract_id
-            ]
-        )
-        providers = await _made([PaymentProvider(**self._named(number), secret="whsec_") for number in range(MANY)])
-        payments = await _made(
-            [
-                Payment(
-                    **home,
-                    invoice_id=one.id,
-                    lead_id=one.lead_id,
-                    amount=1,
-                    currency="EUR",
-                    received_on=NOW.date(),
-                    provider_id=providers[number % MANY].id,
-                    recorded_by_id=users[number % len(users)].id,
-                    created_at=NOW + timedelta(seconds=number),
-                )
-                for number, one in notes
-            ]
-        )
-        await _made(
-            [
-                PaymentNotice(
-                    **home,
-                    provider_id=providers[number % MANY].id,
-                    provider_key=f"pay_{number}",
-                    problem="UNKNOWN_INVOICE",
-                    invoice_number="INV-1",
-                    amount=1,
-                    currency="EUR",
-                    body={},
-                    payment_id=payments[number].id,
-                    settled_by_id=users[number % len(users)].id,
-                    created_at=NOW + timedelta(seconds=number),
-                    last_at=NOW,
-                )
-                for number in range(MANY * FEW)
-            ]
-        )
 
     async def _lines(
         self,

@@ -36,10 +36,12 @@ from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
 from models.competitors import Competitor, Threat
 from models.contacts import Contact
+from models.contracts import Contract
 from models.conversations import Comment, CommentMention, LeadWatcher, Notification, NotificationKind
 from models.custom_fields import CustomField, CustomFieldOwner, CustomFieldType, IndexState
 from models.database import transaction
 from models.deliveries import Channel, Delivery, DeliveryStatus, Suppression, SuppressionReason
+from models.documents import Document, DocumentTemplate
 from models.events import Event, EventHead
 from models.exchange_rates import ExchangeRate
 from models.external_refs import ExternalRef
@@ -57,10 +59,13 @@ from models.follow_ups import (
 )
 from models.hand_overs import HandOver, HandOverStatus
 from models.imports import Import, ImportFault, ImportKind, ImportStatus
+from models.invoices import Invoice, Payment, PaymentNotice, PaymentProvider
 from models.leads import ContactRole, Grade, Lead, LeadCompetitor, LeadContact, LeadStatus, LeadTag, Lifecycle
 from models.needs import Need, NeedKind
+from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.pipelines import Pipeline
 from models.products import Product
+from models.proposal_links import Evidence, ProposalLink, ProposalQuestion, ProposalView
 from models.proposals import (
     Approval,
     ApprovalKind,
@@ -74,7 +79,8 @@ from models.proposals import (
 from models.qualification import AnswerSource, CriterionType, QualificationAnswer, QualificationCriterion
 from models.reminders import Device, DeviceEnd, DevicePlatform, Reminder, ReminderKind
 from models.saved_views import SavedView, Sharing, ViewNoun
-from models.selling import Rounding
+from models.scoring import ScoreDrift, ScoreModel, ScoreModelVersion, ScoreTraining
+from models.selling import Rounding, SellingSettings
 from models.sessions import Invitation
 from models.stages import MoveRequest, MoveRequestStatus, Stage, StageKind, StageTransition
 from models.surveys import (
@@ -95,6 +101,7 @@ from models.users import Membership, Role, User
 from models.workspaces import Workspace
 from schema import ids
 from tests.factories import again
+from tests.oracle.selling import Selling
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SEED = 7
@@ -323,6 +330,9 @@ NOUN_MODELS: dict[str, type[Model]] = {
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
         FollowUp, FollowUpPlan, Holiday,
         Proposal, ProposalVersion, ProposalLine, ApprovalRule, Approval,
+        ProposalLink, ProposalView, ProposalQuestion, Evidence, Document,
+        Negotiation, Offer, NegotiationComment, Contract, Invoice, Payment, PaymentProvider, PaymentNotice,
+        ScoreModel, ScoreModelVersion, ScoreTraining, ScoreDrift,
     )
 }  # fmt: skip
 # The order in which tables refer to each other.
@@ -338,6 +348,9 @@ ORDER: tuple[type[Model], ...] = (
         Survey, SurveyVersion, SurveyDispatch, SurveyResponse, Referral,
     FollowUpPlan, FollowUpPlanStep, FollowUp, Holiday,
     ApprovalRule, Proposal, ProposalVersion, ProposalLine, Approval,
+    SellingSettings, DocumentTemplate, ProposalLink, ProposalView, ProposalQuestion, Evidence,
+    Negotiation, Offer, NegotiationComment, Contract, PaymentProvider, Invoice, Payment, PaymentNotice, Document,
+    ScoreModel, ScoreModelVersion, ScoreTraining, ScoreDrift,
 )  # fmt: skip
 
 
@@ -384,6 +397,7 @@ class _Filling:
         with self.aside():
             self._surveys()
             self._proposals()
+            Selling(self).sell()
 
     def add(self, model: type[Model], **columns: Any) -> Columns:
         """Add a row of the workspace under a key of its own."""
