@@ -42,7 +42,7 @@ class NothingFades(DomainError):
     """{label} counts no activities, so that withinDays and halfLifeDays say nothing: leave them out."""
 
 
-class TooManyRules(DomainError):
+class TooManyScoreRules(DomainError):
     """A model has at most {groups} groups with at most {rules} rules each."""
 
 
@@ -60,7 +60,7 @@ def check(faults: Faults, given: GivenRules, catalogue: Catalogue, *, field: str
     if not given.groups:
         faults.add(Required(field=f"{field}.groups"))
     if len(given.groups) > MOST_GROUPS or any(len(group.rules) > MOST_RULES for group in given.groups):
-        faults.add(TooManyRules(groups=MOST_GROUPS, rules=MOST_RULES, field=f"{field}.groups"))
+        faults.add(TooManyScoreRules(groups=MOST_GROUPS, rules=MOST_RULES, field=f"{field}.groups"))
         return Rules(())
     groups = tuple(
         _group(faults, group, at, catalogue, field=f"{field}.groups.{at}") for at, group in enumerate(given.groups)
