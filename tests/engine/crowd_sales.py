@@ -93,7 +93,8 @@ class Sales:
         for number in range(FEW):
             told = {**on, "version_id": proposal.sent_id}
             revoked = NOW if number else None
-            link = self.add(ProposalLink, number, **on, revoked_at=revoked, created_by_id=self.user(place + number))
+            known = {"contact_id": proposal.contact_id, "created_by_id": self.user(place + number)}
+            link = self.add(ProposalLink, number, **on, **known, revoked_at=revoked)
             seen = {**told, "link_id": link.id}
             self.add(ProposalView, number, **seen, viewed_at=NOW - timedelta(minutes=number), address="192.0.2.1")
             self.add(
@@ -174,9 +175,10 @@ class Sales:
             )
             self.documents(DocumentKind.CONTRACT, proposal.lead_id, contract_id=contract.id)
             for one in range(number * FEW * 3, (number + 1) * FEW * 3, 3):
-                asked = self.invoice(one, contract, providers)
-                for more in range(1, FEW + 1):
-                    self.invoice(one + more, contract, providers, credits_id=asked.id)
+                # A credit note is the newest, for what it refers to.
+                asked = self.invoice(one + 1, contract, providers)
+                for newer in (one, one + 2):
+                    self.invoice(newer, contract, providers, credits_id=asked.id)
 
     def invoice(
         self, number: int, contract: Contract, providers: Sequence[PaymentProvider], credits_id: UUID | None = None

@@ -117,8 +117,9 @@ class Lists:
             return all(self._custom(model, row, one) for one in tests)
         if "link" in metadata:
             return self._linked(model, row, metadata["link"], inner, value)
+        held = row.get(metadata["column"])
         return all(
-            _tests(row.get(metadata["column"]), test, _read(given, inner.fields[test], row.get(metadata["column"])))
+            _tests(held, test, _read(_as_kept(given, metadata["as_kept"]), inner.fields[test], held))
             for test, given in value.items()
             if given is not None
         )
@@ -270,6 +271,13 @@ def _tests(held: Any, test: str, given: Any) -> bool:
             return (held is None) is given
         case _:
             return held is not None and ORDERS[test](held, given)
+
+
+def _as_kept(given: Any, write: Callable[[str], str]) -> Any:
+    """Return a test's value with its texts written as the column has them."""
+    if isinstance(given, list):
+        return [_as_kept(one, write) for one in given]
+    return write(given) if isinstance(given, str) else given
 
 
 def _read(given: Any, field: Any, held: Any) -> Any:
