@@ -65,6 +65,7 @@ async def negotiated(proposal: Proposal, state: NegotiationState) -> Negotiation
         proposal_id=proposal.id,
         proposal_version_id=proposal.current_id,
         state=state,
+        currency=proposal.currency,
         turn=Party.BUYER,
         **STAMPS,
     )

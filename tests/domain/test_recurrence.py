@@ -192,8 +192,9 @@ async def test_without_an_end_there_is_one_at_a_time_at_the_same_time_of_day() -
 
     # Nine o'clock in Berlin is an hour earlier in UTC from the 29th of March on.
     assert made.next is not None
+    assert again.next is not None
     assert (next_.id, next_.due_at) == (made.next.id, datetime(2026, 3, 31, 7, tzinfo=UTC))
-    assert (next_.note, next_.series_id, next_.occurrence, again.next) == ("Ask", first.id, 2, None)
+    assert (next_.note, next_.series_id, next_.occurrence, again.next.id) == ("Ask", first.id, 2, next_.id)
     late = await follow_ups.cancel(actor, next_.id, now=datetime(2026, 4, 15, tzinfo=UTC))
     assert late.next is not None
     assert (late.next.due_at, late.next.occurrence) == (datetime(2026, 4, 21, 7, tzinfo=UTC), 5)
