@@ -11,13 +11,14 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from domain.offer_terms import LineTerms, Terms, dump
 from models.base import uuid7
 from models.contracts import Contract
 from models.documents import Document, DocumentKind
 from models.invoices import Invoice, InvoiceKind, InvoiceState, Payment, PaymentNotice, PaymentProvider
 from models.negotiations import Negotiation, NegotiationComment, NegotiationState, Offer, OfferState
 from models.proposal_links import Evidence, EvidenceKind, Party, ProposalLink, ProposalQuestion, ProposalView
-from models.proposals import Proposal, ProposalVersion
+from models.proposals import Proposal, ProposalLine, ProposalVersion
 from models.scoring import (
     ScoreDrift,
     ScoreModel,
@@ -33,9 +34,6 @@ from tests.factories import NOW
 M = TypeVar("M", bound=Model)
 MANY, FEW = 5, 2
 RULES = {"format": 1, "groups": [], "grades": [0.7, 0.4, 0.1], "levels": [0.7, 0.4, 0.1]}
-TERMS: dict[str, Any] = {"lines": [], "free": []} | dict.fromkeys(
-    ("discount_percent", "discount_amount", "delivery_on", "delivery", "payment_days", "payment")
-)
 
 
 class Sales:
@@ -45,6 +43,7 @@ class Sales:
         self.home: dict[str, Any] = {"workspace_id": workspace_id}
         self.users = users
         self.made: dict[type[Model], list[Any]] = {}
+        self.terms: dict[UUID | None, dict[str, Any]] = {}
 
     async def sell(self) -> None:
         """Go on from the proposals that there are."""
@@ -54,7 +53,12 @@ class Sales:
             self.add(PaymentProvider, number, name=f"Bank {number}", secret="s", **self.stamps(number))
             for number in range(MANY)
         ]
+        lines: dict[UUID, list[LineTerms]] = {version.id: [] for version in versions}
+        for line in await ProposalLine.filter(**self.home).order_by("position"):
+            own = LineTerms(key=line.key, quantity=line.quantity, unit_price=line.unit_price)
+            lines[line.version_id].append(own)
         for version in versions:
+            self.terms[version.id] = dump(Terms(lines=tuple(lines[version.id])))
             self.documents(DocumentKind.PROPOSAL, version.lead_id, version_id=version.id)
         for place, proposal in enumerate(proposals):
             assert proposal.sent_id
@@ -131,7 +135,7 @@ class Sales:
         for at, party in enumerate((Party.SELLER, Party.BUYER)):
             spoken = {"party": party, "name": "Ann", "user_id": self.user(number + at)}
             amounts = {name: Decimal(1) for name in ("net", "tax", "total")}
-            offered = {"terms": TERMS, "currency": "EUR", "sha256": "0", **amounts}
+            offered = {"terms": self.terms[proposal.sent_id], "currency": "EUR", "sha256": "0", **amounts}
             self.add(
                 Offer,
                 at,

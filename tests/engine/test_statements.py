@@ -33,6 +33,7 @@ ONE, MANY = 1, 5
 BY_HAND = {
     "Query.fieldDefinitions",
     "Query.nodes",
+    "Query.scoreFields",
     "Query.search",
     "FieldDefinition.options",
     "FieldDefinition.requiredAtStages",
@@ -47,9 +48,14 @@ BY_HAND = {
 WITHIN_AN_ANSWER = {
     *("LeadMove.unmetRequirements", "SearchHit.highlight"),
     *("LeadQualification.answers", "LeadQualification.open"),
-    *("Query.mailTemplates", "MailTemplateTrial.problems"),
+    *("Query.mailTemplates", "MailTemplateTrial.problems", "Query.documentTemplates"),
     *("Questionnaire.questions", "SurveyQuestion.choices", "SurveyQuestion.conditions", "SurveyForm.questions"),
     *("FormQuestion.choices", "SurveyForm.answers"),
+    *("PublicProposal.lines", "PublicProposal.questions", "PublicProposal.sections", "PublicProposal.taxes"),
+    *("PublicNegotiation.comments", "PublicNegotiation.lines", "PublicNegotiation.offers"),
+    *("OfferDiff.terms", "OfferTerms.free", "OfferTerms.lines"),
+    *("ScoreModelPreview.deciles", "ScoreModelPreview.problems", "ScoreRuleGroup.rules", "ScoreRules.groups"),
+    *("ScoreQuality.calibration", "ScoreQuality.deciles", "ScoreReport.compared", "ScoreReport.dropped"),
     *("ProposalDiff.changes", "ProposalDiff.lines", "ProposalLineDifference.changes"),
     *("SurveyResults.groups", "SurveyResultGroup.distribution", "SurveyTotals.distribution"),
 }
@@ -143,9 +149,15 @@ async def test_batch_fields_take_as_many_statements_for_one_row_as_for_many(admi
         assert len(sent[0]) == len(sent[1]), f"{name}.{field}: {sent}"
 
 
+# Rules within groups within versions within models are deeper than lists may be, but of one model.
+TOO_DEEP = ("ScoreModelVersion", "rules")
+
+
 @pytest.mark.parametrize("name", row_types())
 async def test_what_is_made_of_columns_takes_none(admin: Actor, name: str) -> None:
     for field in _fields(name, Column, Group, Computed):
+        if (name, field.partition(" ")[0]) == TOO_DEEP:
+            continue
         found = await planned(admin, ways()[name].document(f"{identity(name)} {field}"), n=MANY)
         assert len(found.sent) == ways()[name].levels, field
 
