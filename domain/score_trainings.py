@@ -98,7 +98,10 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a training has made: the version's content and report, and whether it is better than what is in use."""
+    """What a training has made: the version's content and report, and whether it is better than what is in use.
+
+    None: too few leads have ended since that was trained. Then somebody decides, by promoting it.
+    """
 
     content: Mapping[str, Any]
     report: Mapping[str, Any]
@@ -106,7 +109,7 @@ class Result:
     won: int
     window_from: datetime
     window_to: datetime
-    is_better: bool
+    is_better: bool | None
 
 
 async def outcomes(workspace_id: UUID) -> Outcomes:
@@ -184,7 +187,8 @@ async def finish(workspace_id: UUID, training_id: UUID, result: Result, *, now: 
         if model.archived_at is not None:
             await _end(actor, training, TrainingState.CANCELLED, now=now)
             return None
-        state = ScoreVersionState.CANDIDATE if result.is_better else ScoreVersionState.REJECTED
+        is_worse = result.is_better is False
+        state = ScoreVersionState.REJECTED if is_worse else ScoreVersionState.CANDIDATE
         version = await score_models.add_version(
             model,
             result.content,

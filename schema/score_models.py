@@ -261,7 +261,8 @@ class ScoreReport:
     kind: str = strawberry.field(description="What was learned: LOGISTIC or BOOSTING.")
     quality: ScoreQuality = strawberry.field(description="How it did on the leads held out.")
     rival: ScoreQuality | None = strawberry.field(
-        description="How the version in use then did on the same leads; null where there was none."
+        description="How the version in use then did on those of them that it had not learned from either; null where "
+        "there was none, or they were too few."
     )
     compared: list[ScoreComparison] = strawberry.field(description="What was tried.")
     dropped: list[ScoreDroppedField] = strawberry.field(description="What was not learned from.")

@@ -15,16 +15,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import orjson
 
 from domain.learning import drift, training
 from domain.learning.additive import Model
-from domain.learning.training import Outcomes, Quality, Trained
+from domain.learning.training import Outcomes, Rival, Trained
 from domain.score_models import Learning
 from domain.scoring import in_use, lessons
 from domain.scoring.lessons import Lessons
 from models.database import close_database, open_database
-from models.scoring import ScoreModel, ScoreTraining
+from models.scoring import ScoreModel, ScoreModelVersion, ScoreTraining
 from settings import settings
 
 NICENESS = 10
@@ -48,7 +49,7 @@ def end_with_the_worker() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-async def read_lessons(workspace_id: UUID, training_id: UUID) -> tuple[Learning, Lessons, Model | None]:
+async def read_lessons(workspace_id: UUID, training_id: UUID) -> tuple[Learning, Lessons, Rival | None]:
     """Return how to learn, from what, and the model in use, which is to be beaten."""
     now = datetime.now(UTC)
     run = await ScoreTraining.get(id=training_id, workspace_id=workspace_id)
@@ -66,10 +67,14 @@ async def read_lessons(workspace_id: UUID, training_id: UUID) -> tuple[Learning,
         tell=tell,
     )
     used = (await in_use.models(workspace_id)).learned
-    return learning, found, None if used is None else Model.of_json(used.data)
+    if used is None:
+        return learning, found, None
+    version = await ScoreModelVersion.get(id=used.version_id)
+    unseen = [version.window_to is None or at > version.window_to for at in found.closed_at]
+    return learning, found, Rival(Model.of_json(used.data), np.array(unseen, dtype=np.bool_))
 
 
-def learn(learning: Learning, found: Lessons, rival: Model | None) -> dict[str, Any]:
+def learn(learning: Learning, found: Lessons, rival: Rival | None) -> dict[str, Any]:
     """Return what has come of it, as the worker keeps it."""
 
     def tell(done: float, step: str) -> None:
@@ -90,16 +95,21 @@ def learn(learning: Learning, found: Lessons, rival: Model | None) -> dict[str, 
             "won": trained.won,
             "window_from": min(found.born_at),
             "window_to": max(found.closed_at),
-            "is_better": is_better(trained.quality, trained.rival),
+            "is_better": is_better(trained, has_rival=rival is not None),
         }
     }
 
 
-def is_better(quality: Quality, rival: Quality | None) -> bool:
-    """Say whether a model foretells better than its rival or, without one, than the share of won leads."""
-    if rival is None:
-        return quality.brier < quality.brier_of_rate and quality.auc > 0.5
-    return quality.log_loss < rival.log_loss
+def is_better(trained: Trained, *, has_rival: bool) -> bool | None:
+    """Say whether a model foretells better than its rival or, without one, than the share of won leads.
+
+    None where too few leads have ended since the rival learned.
+    """
+    if not has_rival:
+        return trained.quality.brier < trained.quality.brier_of_rate and trained.quality.auc > 0.5
+    if trained.rival is None or trained.against is None:
+        return None
+    return trained.against.log_loss < trained.rival.log_loss
 
 
 def _report(trained: Trained, found: Lessons) -> dict[str, Any]:

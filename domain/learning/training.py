@@ -80,15 +80,25 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """The model in use, and which of the outcomes it has not learned from."""
+
+    model: Model
+    unseen: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """What training came to; `compared` has the mean log loss and AUC of each kind over the folds.
 
-    `rival` is how the model that was to be beaten did on the same leads held out.
+    `rival` is how the model that was to be beaten did on those of the leads held out that it had not learned from
+    either, and `against` how this one did on these; both are None where they are too few to tell.
     """
 
     model: Model
     quality: Quality
     rival: Quality | None
+    against: Quality | None
     compared: dict[str, dict[str, float]]
     dropped: list[Dropped]
     leads: int
@@ -99,7 +109,7 @@ def train(
     outcomes: Outcomes,
     *,
     trusted: frozenset[str] = frozenset(),
-    rival: Model | None = None,
+    rival: Rival | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Learn from outcomes; the newest fifth is held out to tell how good it is, and learned from in the end.
@@ -111,9 +121,8 @@ def train(
         return _train(outcomes, trusted, rival, progress or (lambda done, what: None))
 
 
-def _train(outcomes: Outcomes, trusted: frozenset[str], rival: Model | None, tell: Progress) -> Trained:
-    border = _border(outcomes.won)
-    beaten = judge(rival, outcomes.taken(np.arange(border, len(outcomes)))) if rival is not None else None
+def _train(outcomes: Outcomes, trusted: frozenset[str], rival: Rival | None, tell: Progress) -> Trained:
+    border, given = _border(outcomes.won), outcomes
     tell(0.02, "looking for columns that know the outcome")
     columns, dropped = usable(outcomes, trusted)
     outcomes = Outcomes(columns, outcomes.won)
@@ -122,11 +131,24 @@ def _train(outcomes: Outcomes, trusted: frozenset[str], rival: Model | None, tel
     tell(0.1, "comparing kinds of models")
     compared, chosen = _compare(before, lambda done: tell(0.1 + 0.5 * done, "comparing kinds of models"))
     tell(0.6, "foretelling the leads held out")
-    quality = judge(_calibrated(before, chosen, lambda done: None), after)
+    young = _calibrated(before, chosen, lambda done: None)
+    quality = judge(young, after)
+    fair = _fair(given, border, rival)
+    against = judge(young, given.taken(fair)) if fair is not None else None
+    beaten = judge(rival.model, given.taken(fair)) if rival is not None and fair is not None else None
     tell(0.7, "learning from all leads")
     model = _calibrated(outcomes, chosen, lambda done: tell(0.7 + 0.28 * done, "learning from all leads"))
     tell(1.0, "done")
-    return Trained(model, quality, beaten, compared, dropped, len(outcomes), int(outcomes.won.sum()))
+    return Trained(model, quality, beaten, against, compared, dropped, len(outcomes), int(outcomes.won.sum()))
+
+
+def _fair(outcomes: Outcomes, border: int, rival: Rival | None) -> NDArray[np.intp] | None:
+    """Return the leads held out that a rival has not learned from; None where there is none, or they cannot tell."""
+    if rival is None:
+        return None
+    rows = np.flatnonzero(rival.unseen[border:]) + border
+    won = outcomes.won[rows]
+    return rows if LEAST_LEADS <= won.sum() <= len(won) - LEAST_LEADS else None
 
 
 def judge(model: Model, outcomes: Outcomes) -> Quality:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from domain.learning import additive, columns, metrics, telling, training
 from domain.learning.additive import Flags, Levels, Linear, Model, Steps
 from domain.learning.columns import Column
-from domain.learning.training import Outcomes, TooFewOutcomes
+from domain.learning.training import Outcomes, Rival, TooFewOutcomes
 
 
 @pytest.fixture(autouse=True)
@@ -222,3 +222,14 @@ def test_distributions_that_are_alike_are_stable() -> None:
     assert metrics.stability([1, 2, 3], [10, 20, 30]) == pytest.approx(0)
     assert metrics.stability([50, 50], [90, 10]) > 0.25
     assert metrics.stability([1, 0], [0, 1]) < 20
+
+
+def test_a_rival_is_judged_on_leads_that_it_has_not_learned_from() -> None:
+    outcomes, _ = planted(1500)
+    older = training.train(outcomes.taken(np.arange(1200))).model
+    seen = np.arange(1500) < 1400
+    trained = training.train(outcomes, rival=Rival(older, ~seen))
+    assert trained.rival and trained.against
+    assert (trained.rival.leads, trained.against.leads, trained.quality.leads) == (100, 100, 300)
+    trained = training.train(outcomes, rival=Rival(older, np.zeros(1500, dtype=np.bool_)))
+    assert trained.rival is None and trained.against is None
