@@ -11,7 +11,7 @@ from operator import ge, gt, itemgetter, le, lt
 from typing import Any
 from uuid import UUID
 
-from graphql import GraphQLInputObjectType, get_named_type
+from graphql import GraphQLEnumType, GraphQLInputObjectType, get_named_type
 from tortoise.models import Model
 
 from domain import policy
@@ -288,6 +288,9 @@ def _read(given: Any, field: Any, held: Any) -> Any:
 
 
 def _one(given: Any, field: Any, held: Any) -> Any:
+    if isinstance(named := get_named_type(field.type), GraphQLEnumType):
+        kept = named.values[given].value
+        return kept.value if isinstance(kept, Enum) else kept
     match get_named_type(field.type).name:
         case "ID":
             return _key(given)

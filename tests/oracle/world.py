@@ -766,6 +766,7 @@ class _Filling:
             deleted_at=NOW if number % 11 == 10 else None,
             **self.stamps(),
         )
+        lead["win_probability"] = None if lead["score"] is None else Decimal(lead["score"]) / 100
         self._hang_on(lead)
 
     def _owner(self) -> UUID | None:
