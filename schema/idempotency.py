@@ -17,9 +17,19 @@ from schema.context import Context
 from schema.errors import public
 from settings import settings
 
-# What these answer must not lie in a table for a day, since whoever holds it may sign in.
+# What these answer must not lie in a table for a day, since whoever holds it may sign in, or tell of payments.
 SECRET_ANSWERS = frozenset(
-    {"signUp", "signIn", "refreshToken", "acceptInvitation", "resetPassword", "switchWorkspace", "createApiKey"}
+    {
+        "signUp",
+        "signIn",
+        "refreshToken",
+        "acceptInvitation",
+        "resetPassword",
+        "switchWorkspace",
+        "createApiKey",
+        "createPaymentProvider",
+        "rotatePaymentProvider",
+    }
 )
 
 
