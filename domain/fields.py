@@ -116,6 +116,8 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         Field("probability", "Probability", NUMBER, ("probability",)),
         Field("score", "Score", NUMBER, ("score",)),
         _choice("grade", "Grade", "grade", Grade),
+        Field("engagement", "Engagement", NUMBER, ("engagement",)),
+        Field("winProbability", "Chance to win, as foretold", NUMBER, ("win_probability",)),
         _reference("owner", "Owner", User, required=True),
         _reference("company", "Company", Company, required=True),
         Field(
@@ -188,6 +190,9 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         _text("family", "Family", "family"),
         _text("description", "Description", "description"),
         Field("price", "Price", MONEY, ("price", "price_currency")),
+        Field("cost", "Cost", MONEY, ("cost", "price_currency")),
+        Field("taxRate", "Tax rate", NUMBER, ("tax_rate",)),
+        _text("unit", "Unit", "unit"),
         Field("createdAt", "Known since", INSTANT, ("created_at",)),
         Field("archivedAt", "Archived", INSTANT, ("archived_at",)),
     ),

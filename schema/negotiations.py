@@ -227,7 +227,7 @@ class Offer(Node):
     margin: Money | None = computed(
         _margin, "Net less cost; null where a cost is not known.", needs=("net", "cost", "currency")
     )
-    sha256: str = column("The hash of its terms, which is the evidence of an agreement.")
+    sha256: str = column("The SHA-256 of its terms, which is the evidence of an agreement.")
     note: str | None = column("What was said with it: plain text.")
     name: str = column("Who made it, by the name that they gave.")
     respond_by: datetime | None = column("Until when the other side was asked to answer.")

@@ -32,7 +32,7 @@ class PublicOffer:
     net: Money = strawberry.field(description="What it comes to without tax.")
     tax: Money = strawberry.field(description="The tax on that.")
     total: Money = strawberry.field(description="What it comes to with tax.")
-    sha256: str = strawberry.field(description="The hash of its terms, which is the evidence of an agreement.")
+    sha256: str = strawberry.field(description="The SHA-256 of its terms, which is the evidence of an agreement.")
     note: str | None = strawberry.field(description="What was said with it: plain text.")
     respond_by: datetime | None = strawberry.field(description="Until when the other side was asked to answer.")
     created_at: datetime = strawberry.field(description="When it was made.")

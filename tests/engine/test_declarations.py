@@ -50,7 +50,8 @@ pytestmark = pytest.mark.usefixtures("db")
 # Resolvers written by hand. Each runs once a row of what is above it, so that there must be a reason for it: they are
 # root fields that are no list of rows, or parts of objects that are made once an answer.
 BY_HAND = {
-    "Query": "surveyForm surveyResults fieldDefinitions canMoveLead cursor viewer leadSummary search workspace "
+    "Query": "scoreFields scoreModelPreview scoreOutcomes surveyForm surveyResults fieldDefinitions canMoveLead cursor "
+    "viewer leadSummary search workspace "
     "reminderSettings sellingSettings webPushPublicKey mailTemplates previewMailTemplate "
     "documentTemplates previewDocumentTemplate publicNegotiation publicProposal",
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",

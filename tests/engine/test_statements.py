@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from graphql import get_named_type, is_leaf_type
+from graphql import get_named_type, is_leaf_type, is_required_argument
 
 from domain.actors import Actor
 from engine.reads import MODELS, Batch, Column, Computed, ConnectionOf, Group, Read
@@ -177,7 +177,7 @@ def _fields(name: str, *kinds: type[Read]) -> list[str]:
     """Return the fields of these kinds that need no arguments, with all that can be asked of them."""
     found = []
     for field, definition in object_type(name).fields.items():
-        if isinstance(read_of(definition), kinds):
+        if isinstance(read_of(definition), kinds) and not any(map(is_required_argument, definition.args.values())):
             named = get_named_type(definition.type)
             found.append(field if is_leaf_type(named) else f"{field} {{ {whole(named.name)} }}")
     return found

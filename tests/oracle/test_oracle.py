@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
 )
 SEEDS, DOCUMENTS = range(12), 200
-MOST_SEEDS = 300
+MOST_SEEDS = 1_000
 LEAST_COMPILED, SHOWN = 0.95, 5
 
 

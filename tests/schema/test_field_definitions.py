@@ -33,6 +33,7 @@ NO_FIELDS = {
         *("comments", "watchers", "viewerWatches"),
         *("handOvers", "qualification", "surveyDispatches"),
         *("handOvers", "qualification", "followUps"),
+        *("proposals", "negotiations", "contracts", "invoices", "scoreHistory"),
     },
     "COMPANY": {
         "attachments",
@@ -67,6 +68,7 @@ TYPES = {
     "String": FieldType.TEXT,
     "Int": FieldType.NUMBER,
     "Float": FieldType.NUMBER,
+    "Decimal": FieldType.NUMBER,
     "Money": FieldType.MONEY,
     "Date": FieldType.DATE,
     "DateTime": FieldType.INSTANT,
@@ -137,7 +139,7 @@ async def test_filters_and_orders_are_those_of_the_lists() -> None:
 async def test_every_filter_and_order_belongs_to_a_field() -> None:
     admin = await seller()
     beside = {
-        "LEAD": {"id", "activities", "currency", "company", "team", "custom", "followUps", "hasNextStep"},
+        "LEAD": {"id", "activities", "currency", "company", "team", "custom", "followUps", "hasNextStep", "proposals"},
         "COMPANY": {"id", "leads", "contacts", "custom"},
         "CONTACT": {"id", "leads", "custom"},
         "PRODUCT": {"id"},

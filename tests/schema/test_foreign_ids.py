@@ -36,6 +36,7 @@ from domain import (
     payments,
     products,
     proposals,
+    score_models,
     teams,
 )
 from domain.activities import ActivityDetails, NewActivity
@@ -53,6 +54,7 @@ from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
 from domain.proposals import ProposalDetails
+from domain.score_models import ModelDetails
 from domain.subjects import SubjectKey
 from models.activities import ActivityKind
 from models.base import uuid7
@@ -71,6 +73,7 @@ from models.proposals import ApprovalKind
 from models.qualification import CriterionType
 from models.reminders import Device, DevicePlatform
 from models.saved_views import SavedView, Sharing, ViewNoun
+from models.scoring import ScoreModelKind, ScoreTraining
 from models.sessions import Invitation
 from models.stages import MoveRequest, StageKind
 from models.surveys import SurveyDispatch
@@ -93,6 +96,8 @@ NOUNS = {
     "lostToId": "Competitor",
     "uploadId": "File",
     "avatarUploadId": "File",
+    "logoUploadId": "File",
+    "versionId": "ScoreModelVersion",
     "ids": "Stage",
     "stageIds": "Stage",
     "tagIds": "Tag",
@@ -124,6 +129,8 @@ OF_MUTATION = {
 OF_MUTATION |= {f"{verb}FollowUp": "FollowUp" for verb in ("update", "complete", "cancel", "snooze", "reopen")}
 OF_MUTATION |= {f"{verb}FollowUpPlan": "FollowUpPlan" for verb in ("update", "archive", "restore")}
 OF_MUTATION |= {"issuePlannedInvoice": "Invoice"}
+OF_MUTATION |= {f"{verb}ScoreModel": "ScoreModel" for verb in ("update", "publish", "archive", "train", "rollback")}
+OF_MUTATION |= {"cancelScoreTraining": "ScoreTraining"}
 OF_MUTATION |= {f"{verb}PaymentProvider": "PaymentProvider" for verb in ("rotate", "archive", "restore")}
 OF_MUTATION |= {f"{verb}PaymentNotice": "PaymentNotice" for verb in ("assign", "dismiss")}
 OF_MUTATION |= dict.fromkeys(("approveOffer", "rejectOffer"), "Offer")
@@ -222,6 +229,9 @@ async def objects(actor: Actor) -> dict[str, str]:
     started = await Import.create(
         workspace_id=actor.workspace_id, kind=ImportKind.LEADS, file_name="a.csv", fingerprint="0", created_at=NOW
     )
+    rules = await score_models.create(actor, ScoreModelKind.RULES, ModelDetails(name="Ours"), now=NOW)
+    scoring = await score_models.publish(actor, rules.id, now=NOW)
+    training = await ScoreTraining.create(workspace_id=actor.workspace_id, model_id=rules.id, created_at=NOW)
     field = await custom_field(actor, "note")
     bulk = await Bulk.create(
         workspace_id=actor.workspace_id, kind=BulkKind.DELETE, total=1, user_id=actor.user_id, created_at=NOW
@@ -298,6 +308,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Competitor": rival, "Attachment": attachment,
         "FollowUp": planned, "FollowUpPlan": plan, "Holiday": holiday,
         "QualificationCriterion": criterion, "HandOver": over,
+        "ScoreModel": rules, "ScoreModelVersion": scoring, "ScoreTraining": training,
     }  # fmt: skip
     keys = {noun: gid(noun, row.id) for noun, row in rows.items()}
     assert actor.user_id
@@ -359,6 +370,7 @@ TABLES = (
     *("negotiation", "offer", "negotiation_comment"),
     *("proposal", "proposal_version", "proposal_line", "approval_rule", "approval", "selling_settings"),
     *("contract", "invoice", "payment", "payment_provider", "payment_notice", "evidence", "number_series"),
+    *("score_model", "score_model_version", "score_training"),
     *("device", "reminder_settings", "qualification_criterion", "qualification_answer", "hand_over"),
 )
 
