@@ -227,6 +227,22 @@ async def test_the_workspaces_rules_of_approval_hold_for_offers_beyond_the_propo
     assert (await offers.approve(admin, held.id, now=NOW)).state is OfferState.OPEN
 
 
+async def test_an_admin_lets_pass_what_a_rule_asks_others_about() -> None:
+    admin = await seller()
+    await ApprovalRule.create(
+        workspace_id=admin.workspace_id,
+        kind=ApprovalKind.DISCOUNT_OVER,
+        threshold=Decimal(5),
+        roles=["MANAGER"],
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    here = await sit_down(admin)
+    held = await here.offer(off("9"))
+    assert held.state is OfferState.HELD
+    assert (await offers.approve(admin, held.id, now=NOW)).state is OfferState.OPEN
+
+
 async def test_a_draft_of_the_next_version_ends_when_both_agree() -> None:
     here = await sit_down()
     await proposals.update(here.actor, here.proposal.id, proposals.ProposalDetails(title="Better roof"), now=NOW)
