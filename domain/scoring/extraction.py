@@ -38,12 +38,13 @@ RANKS = (
 LEADS = """
 SELECT lead.id, title, description, value, currency, source_id, product_id, owner_id, pipeline_id, company_id,
        expected_close_date, custom, created_at, closed_at,
-       least(created_at, engaged_at, first_activity_at) AS born_at,
+       least(created_at, engaged_at, first_activity_at) AS born_at, stage_entered_at AS moved_at,
        ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id) AS tag_ids
 FROM lead WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 """
 COMPANIES = """
-SELECT id, name, country, industry, location, employees, revenue, revenue_currency, founded_year, parent_id, custom
+SELECT id, name, country, industry, location, employees, revenue, revenue_currency, founded_year, parent_id, custom,
+       deleted_at
 FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])
 """
 # The primary contact, else the first; `at` says until when contacts count.
@@ -52,7 +53,7 @@ SELECT DISTINCT ON (lead_contact.lead_id) lead_contact.lead_id, contact.id, job_
        phone_normalised, custom, count(*) OVER (PARTITION BY lead_contact.lead_id) AS contacts
 FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
 JOIN lead_contact ON lead_contact.lead_id = stood.id AND lead_contact.created_at <= stood.at
-JOIN contact ON contact.id = lead_contact.contact_id
+JOIN contact ON contact.id = lead_contact.contact_id AND (deleted_at IS NULL OR deleted_at > stood.at)
 WHERE lead_contact.workspace_id = $1
 ORDER BY lead_contact.lead_id, is_primary DESC, lead_contact.created_at, lead_contact.id
 """
@@ -65,6 +66,12 @@ WHERE workspace_id = $1 GROUP BY lead_id
 COMPETITORS = """
 SELECT lead_id, count(*) AS competitors FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
 JOIN lead_competitor ON lead_id = stood.id AND created_at <= stood.at
+WHERE workspace_id = $1 GROUP BY lead_id
+"""
+# When leads that have moved since were last moved before.
+MOVES = """
+SELECT lead_id, max(moved_at) AS moved_at FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+JOIN stage_transition ON lead_id = stood.id AND moved_at <= stood.at
 WHERE workspace_id = $1 GROUP BY lead_id
 """
 # What ended with the same company before.
@@ -85,14 +92,19 @@ SELECT lead_id, kind, direction, occurred_at FROM unnest($2::uuid[], $3::timesta
 JOIN activity ON lead_id = stood.id AND occurred_at <= stood.at
 WHERE workspace_id = $1 AND deleted_at IS NULL
 """
-NAMES = """
-SELECT id, name, kind::text FROM source WHERE workspace_id = $1
-UNION ALL SELECT id, name, NULL FROM product WHERE workspace_id = $1
-UNION ALL SELECT id, name, NULL FROM pipeline WHERE workspace_id = $1
-UNION ALL SELECT id, name, NULL FROM tag WHERE workspace_id = $1
-UNION ALL SELECT user_account.id, user_account.name, NULL FROM user_account
-          JOIN membership ON membership.user_id = user_account.id WHERE workspace_id = $1
+USERS = """
+SELECT user_account.id, user_account.name, NULL AS kind FROM user_account
+JOIN membership ON membership.user_id = user_account.id WHERE workspace_id = $1
 """
+# What the names of a field are read by, where it has any.
+NAMES = {
+    "source": "SELECT id, name, kind::text AS kind FROM source WHERE workspace_id = $1",
+    "source_kind": "SELECT id, name, kind::text AS kind FROM source WHERE workspace_id = $1",
+    "product": "SELECT id, name, NULL AS kind FROM product WHERE workspace_id = $1",
+    "pipeline": "SELECT id, name, NULL AS kind FROM pipeline WHERE workspace_id = $1",
+    "tags": "SELECT id, name, NULL AS kind FROM tag WHERE workspace_id = $1",
+    "owner": USERS,
+}
 PARENTS = "SELECT id, name FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
 # What each column was before its first change after the instant of its place. What was made here after it, as imported
 # companies are, was the same before.
@@ -185,7 +197,7 @@ async def as_now(
     now: datetime,
 ) -> Known:
     """Return what is known of leads as they stand; of what was done or said, the first days `within` if so asked."""
-    catalogue = await fields.catalogue(workspace_id)
+    catalogue = await fields.catalogue(workspace_id, wanted)
     leads = await _leads(workspace_id, lead_ids, now)
     for lead in leads:
         lead.at = now if within is None else min(now, lead.row["born_at"] + within)
@@ -204,7 +216,7 @@ async def as_they_stood(
 
     A lead is born when it was made, engaged or first dealt with, whichever was first.
     """
-    catalogue = await fields.catalogue(workspace_id)
+    catalogue = await fields.catalogue(workspace_id, wanted)
     leads = await _leads(workspace_id, lead_ids, now)
     for lead in leads:
         closed_at = lead.row["closed_at"]
@@ -232,7 +244,11 @@ async def _known(
     needed = [catalogue.fields[key] for key in keys]
     await _fill(workspace_id, leads, needed, past=past)
     parents = {lead.company["parent_id"] for lead in leads if lead.company and lead.company["parent_id"]}
-    named = [*await read(NAMES, workspace_id), *(await read(PARENTS, workspace_id, list(parents)) if parents else ())]
+    tables = {NAMES[key] for key in keys if key in NAMES}
+    if any(custom.type is CustomFieldType.USER for custom in map(catalogue.custom.get, keys) if custom):
+        tables.add(USERS)
+    named = await read(" UNION ALL ".join(sorted(tables)), workspace_id) if tables else []
+    named += await read(PARENTS, workspace_id, list(parents)) if parents else []
     names = Names(
         {row["id"]: row["name"] for row in named},
         {row["id"]: row["kind"] for row in named if row.get("kind")},
@@ -271,6 +287,8 @@ async def _fill(workspace_id: UUID, leads: list[Lead], needed: Sequence[Field], 
         company_ids = [lead.row["company_id"] for lead in leads]
         for row in await read(ENDED_BEFORE, workspace_id, ids, at, company_ids):
             by_id[row["lead_id"]].before = dict(row)
+    if "days_silent" in keys:
+        await _fill_moves(workspace_id, leads)
     if Origin.ANSWER in origins:
         await _fill_answers(workspace_id, by_id, ids, at, past=past)
     if Origin.ACTIVITY in origins:
@@ -286,9 +304,19 @@ async def _fill_companies(workspace_id: UUID, leads: list[Lead], *, past: bool) 
     known = {row["id"]: row for row in await read(COMPANIES, workspace_id, list(company_ids))}
     for lead in leads:
         found = known.get(_uuid(lead.row["company_id"])) if lead.row["company_id"] else None
-        lead.company = dict(found) if found else None
+        is_there = found and (found["deleted_at"] is None or found["deleted_at"] > lead.at)
+        lead.company = dict(found) if found and is_there else None
     if past:
         await _undo(workspace_id, "company", [(lead.company, lead.at) for lead in leads if lead.company is not None])
+
+
+async def _fill_moves(workspace_id: UUID, leads: list[Lead]) -> None:
+    later = {lead.row["id"]: lead for lead in leads if lead.row["moved_at"] and lead.row["moved_at"] > lead.at}
+    for lead in later.values():
+        lead.row["moved_at"] = None
+    if later:
+        for row in await read(MOVES, workspace_id, list(later), [lead.at for lead in later.values()]):
+            later[row["lead_id"]].row["moved_at"] = row["moved_at"]
 
 
 async def _fill_answers(
@@ -460,8 +488,9 @@ def _email(lead: Lead, names: Names) -> str | None:
 
 
 def _days_silent(lead: Lead, names: Names) -> float:
-    born = (lead.at - lead.row["born_at"]).total_seconds() / SECONDS_A_DAY
-    days: float = max(min([born, *(days for _, _, days in lead.done or ())]), 0.0)
+    moved = max(filter(None, (lead.row["born_at"], lead.row["moved_at"])))
+    still = (lead.at - moved).total_seconds() / SECONDS_A_DAY
+    days: float = max(min([still, *(days for _, _, days in lead.done or ())]), 0.0)
     return days
 
 

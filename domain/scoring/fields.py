@@ -4,7 +4,7 @@ Nothing here follows from how a lead ended: no status, stage, probability, score
 relationship of its company, which wins alone change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -134,8 +134,10 @@ def answer_key(criterion_id: UUID) -> str:
     return f"{ANSWER}{criterion_id.hex}"
 
 
-async def catalogue(workspace_id: UUID) -> Catalogue:
-    """Return what is known of a workspace's leads: what is fixed, its custom fields and its checklist."""
+async def catalogue(workspace_id: UUID, wanted: Iterable[str] | None = None) -> Catalogue:
+    """Return what is known of a workspace's leads: what is fixed and, where wanted, its own fields and its checklist."""
+    if wanted is not None and BY_KEY.keys() >= set(wanted):
+        return Catalogue(BY_KEY, {}, {})
     custom = {custom_key(row): row for row in await rows.select(CustomField, CUSTOM_FIELDS, workspace_id)}
     asked = {answer_key(row.id): row for row in await rows.select(QualificationCriterion, CRITERIA, workspace_id)}
     own = [Field(key, row.label, OF_CUSTOM[row.type], Origin.CUSTOM) for key, row in custom.items()]
