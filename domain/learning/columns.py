@@ -51,7 +51,10 @@ def number(key: str, label: str, values: Iterable[float | None]) -> Column:
 
 def category(key: str, label: str, values: Iterable[Any]) -> Column:
     """Return a column of categories; placeholders such as "Select" are unknown, and spaces and case do not count."""
-    return Column(key, label, ColumnKind.CATEGORY, [answered(value) for value in values])
+    given = list(values)
+    # Many leads have the same few.
+    known = {value: answered(value) for value in set(given)}
+    return Column(key, label, ColumnKind.CATEGORY, [known[value] for value in given])
 
 
 def several(key: str, label: str, values: Iterable[Iterable[Any] | None]) -> Column:

@@ -4,13 +4,15 @@ The past is today's rows with every later change of the event log undone: the fi
 was there before. What hangs on a lead (answers, activities, needs, contacts) counts by its own instant.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import asyncpg
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from domain.learning import columns
 from domain.learning.columns import Column, Floats
 from domain.learning.kinds import ColumnKind
 from domain.scoring import fields
-from domain.scoring.fields import Catalogue, Field, Origin
+from domain.scoring.fields import ACTIVITY, Catalogue, Field, Origin
 from models.custom_fields import CustomField, CustomFieldType
 from models.database import read
 from models.qualification import CriterionType, QualificationCriterion
@@ -29,66 +31,74 @@ from models.qualification import CriterionType, QualificationCriterion
 # Just before its end a lead stood as it did when nobody knew how it would end.
 BEFORE = timedelta(microseconds=1)
 SECONDS_A_DAY = 86_400
+# Of amounts in the base currency: more than any has, and fewer than tell a product of floats from the one meant.
+DECIMALS = 6
 RANKS = (
     ("Owner or chief", ("ceo", "cfo", "cto", "coo", "chief", "owner", "founder", "president", "geschäftsführer")),
     ("Director or head", ("director", "head", "vp", "vice", "leiter", "directeur", "direktor")),
     ("Manager", ("manager", "lead", "supervisor")),
 )
 
+# What is read of each is followed by the columns that are wanted.
 LEADS = """
-SELECT lead.id, title, description, value, currency, source_id, product_id, owner_id, pipeline_id, company_id,
-       expected_close_date, custom, created_at, closed_at,
-       least(created_at, engaged_at, first_activity_at) AS born_at, stage_entered_at AS moved_at,
-       ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id) AS tag_ids
+SELECT lead.id, closed_at, least(created_at, engaged_at, first_activity_at) AS born_at, {wanted}
 FROM lead WHERE workspace_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 """
-COMPANIES = """
-SELECT id, name, country, industry, location, employees, revenue, revenue_currency, founded_year, parent_id, custom,
-       deleted_at
-FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])
-"""
+COMPANIES = "SELECT id, deleted_at, {wanted} FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
 # The primary contact, else the first; `at` says until when contacts count.
 CONTACTS = """
-SELECT DISTINCT ON (lead_contact.lead_id) lead_contact.lead_id, contact.id, job_title, language, email_normalised,
-       phone_normalised, custom, count(*) OVER (PARTITION BY lead_contact.lead_id) AS contacts
-FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT DISTINCT ON (place) place, contact.id, {wanted}
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN lead_contact ON lead_contact.lead_id = stood.id AND lead_contact.created_at <= stood.at
 JOIN contact ON contact.id = lead_contact.contact_id AND (deleted_at IS NULL OR deleted_at > stood.at)
 WHERE lead_contact.workspace_id = $1
-ORDER BY lead_contact.lead_id, is_primary DESC, lead_contact.created_at, lead_contact.id
+ORDER BY place, is_primary DESC, lead_contact.created_at, lead_contact.id
 """
+# How a column is read, where otherwise than by its name.
+READ_AS = {
+    "tag_ids": "ARRAY(SELECT tag_id FROM lead_tag WHERE lead_id = lead.id)",
+    "moved_at": "stage_entered_at",
+    "value": "value::float8",
+    "revenue": "revenue::float8",
+    "contacts": "count(*) OVER (PARTITION BY place)",
+}
 NEEDS = """
-SELECT lead_id, count(*) AS needs, max(importance) AS importance
-FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT place, count(*) AS needs, max(importance) AS need_importance
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN need ON lead_id = stood.id AND created_at <= stood.at AND (deleted_at IS NULL OR deleted_at > stood.at)
-WHERE workspace_id = $1 GROUP BY lead_id
+WHERE workspace_id = $1 GROUP BY place
 """
 COMPETITORS = """
-SELECT lead_id, count(*) AS competitors FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT place, count(*) AS competitors
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN lead_competitor ON lead_id = stood.id AND created_at <= stood.at
-WHERE workspace_id = $1 GROUP BY lead_id
+WHERE workspace_id = $1 GROUP BY place
 """
 # When leads that have moved since were last moved before.
 MOVES = """
-SELECT lead_id, max(moved_at) AS moved_at FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT place, max(moved_at) AS moved_at
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN stage_transition ON lead_id = stood.id AND moved_at <= stood.at
-WHERE workspace_id = $1 GROUP BY lead_id
+WHERE workspace_id = $1 GROUP BY place
 """
 # What ended with the same company before.
 ENDED_BEFORE = """
-SELECT stood.id AS lead_id, count(*) FILTER (WHERE other.status = 'WON') AS won,
-       count(*) FILTER (WHERE other.status = 'LOST') AS lost
-FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[]) AS stood(id, at, company_id)
+SELECT place, count(*) FILTER (WHERE other.status = 'WON') AS won_before,
+       count(*) FILTER (WHERE other.status = 'LOST') AS lost_before
+FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[]) WITH ORDINALITY AS stood(id, at, company_id, place)
 JOIN lead AS other ON other.company_id = stood.company_id AND other.id <> stood.id AND other.closed_at < stood.at
-WHERE other.workspace_id = $1 AND other.deleted_at IS NULL GROUP BY stood.id
+WHERE other.workspace_id = $1 AND other.deleted_at IS NULL GROUP BY place
 """
 ANSWERS = """
-SELECT lead_id, criterion_id, value FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT place, criterion_id, value FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN qualification_answer ON lead_id = stood.id AND answered_at <= stood.at
 WHERE workspace_id = $1
 """
 ACTIVITIES = """
-SELECT lead_id, kind, direction, occurred_at FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT array_agg(place) AS places, array_agg(kind::text) AS kinds,
+       array_agg(direction IS NOT DISTINCT FROM 'INBOUND') AS inbound,
+       array_agg(extract(epoch FROM stood.at - occurred_at)::float8) AS seconds
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN activity ON lead_id = stood.id AND occurred_at <= stood.at
 WHERE workspace_id = $1 AND deleted_at IS NULL
 """
@@ -117,22 +127,22 @@ WHERE jsonb_typeof(change.value) = 'array' AND change.key <> 'answers' AND name 
 ORDER BY place, change.key, seq
 """
 TAGGED_LATER = """
-SELECT DISTINCT ON (subject_id) subject_id, data -> 'before' -> 'tag_ids' AS was
-FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT DISTINCT ON (place) place, data -> 'before' -> 'tag_ids' AS was
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN event ON workspace_id = $1 AND subject_type = 'lead' AND subject_id = stood.id AND occurred_at > stood.at
 WHERE jsonb_typeof(data -> 'before') = 'object'
-ORDER BY subject_id, seq
+ORDER BY place, seq
 """
 ANSWERED_LATER = """
-SELECT DISTINCT ON (subject_id, was.key) subject_id, was.key, was.value
-FROM unnest($2::uuid[], $3::timestamptz[]) AS stood(id, at)
+SELECT DISTINCT ON (place, was.key) place, was.key, was.value
+FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
 JOIN event ON workspace_id = $1 AND subject_type = 'lead' AND subject_id = stood.id AND occurred_at > stood.at
 CROSS JOIN LATERAL jsonb_each(data -> 'changes' -> 'answers' -> 0) AS was
 WHERE name = 'lead.qualification_answered'
-ORDER BY subject_id, was.key, seq
+ORDER BY place, was.key, seq
 """
 
-Row: TypeAlias = dict[str, Any]
+Values: TypeAlias = list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,7 @@ class Activities:
     """What was done with leads: for each, which lead (its place), what kind, and how many days before its instant."""
 
     lead: NDArray[np.intp]
-    kind: list[str]
+    kind: NDArray[np.str_]
     days: Floats
 
 
@@ -158,34 +168,76 @@ class Known:
 
 
 @dataclass(slots=True)
-class Lead:
-    """One lead with its rows, as they are or were."""
+class Table:
+    """Rows by column, each with a value for every lead; `undone` is what was in custom fields, by key and place."""
 
-    row: Row
-    at: datetime
-    company: Row | None = None
-    contact: Row | None = None
-    needs: Mapping[str, Any] | None = None
-    competitors: int = 0
-    before: Mapping[str, Any] | None = None
-    answers: dict[str, Any] | None = None
-    done: list[tuple[str, str | None, float]] | None = None
+    columns: dict[str, Values] = field(default_factory=dict)
+    undone: dict[str, dict[int, Any]] = field(default_factory=dict)
+
+    def custom(self, key: str, custom_id: str) -> Values:
+        """Return what a custom field holds for each lead."""
+        kept = self.columns["custom"]
+        if kept and not isinstance(kept[0], dict):
+            kept = self.columns["custom"] = [orjson.loads(one) if one else {} for one in kept]
+        values = [one.get(custom_id) for one in kept]
+        for place, was in self.undone.get(key, {}).items():
+            values[place] = was
+        return values
+
+
+@dataclass(slots=True)
+class Leads:
+    """Leads as they are or were: their rows, and those of their companies and contacts, by column.
+
+    `counts` is what is counted of each, `answers` what was answered, by criterion.
+    """
+
+    ids: list[UUID]
+    at: list[datetime]
+    born_at: list[datetime]
+    lead: Table
+    company: Table = field(default_factory=Table)
+    contact: Table = field(default_factory=Table)
+    counts: dict[str, Values] = field(default_factory=dict)
+    answers: dict[str, Values] = field(default_factory=dict)
+    activities: Activities = field(default_factory=lambda: _activities([], [], []))
+    inbound: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
     """How what is referred to is called, kinds of sources, and the rates of the day."""
 
-    of: Mapping[UUID, str]
-    kinds: Mapping[UUID, str]
+    of: Mapping[UUID | None, str]
+    kinds: Mapping[UUID | None, str]
     rates: Mapping[str, Decimal]
 
     def name(self, key: Any) -> str | None:
         return None if key is None else self.of.get(key if isinstance(key, UUID) else UUID(str(key)))
 
-    def base(self, amount: Any, currency: str | None) -> float | None:
-        rate = self.rates.get(currency or "")
-        return None if amount is None or rate is None else float(Decimal(str(amount)) * rate)
+    def base(self, amounts: Iterable[Any], currencies: Iterable[str | None]) -> Values:
+        rates = {currency: float(rate) for currency, rate in self.rates.items()}
+        given = ((amount, rates.get(currency or "")) for amount, currency in zip(amounts, currencies, strict=True))
+        return [
+            None if amount is None or rate is None else round(float(amount) * rate, DECIMALS) for amount, rate in given
+        ]
+
+
+Read: TypeAlias = Callable[[Leads, Names], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a field is made, of which columns of the lead, its company and its contact, and of what counted `beside`."""
+
+    read: Read
+    lead: tuple[str, ...] = ()
+    company: tuple[str, ...] = ()
+    contact: tuple[str, ...] = ()
+    beside: str = ""
 
 
 async def as_now(
@@ -197,11 +249,14 @@ async def as_now(
     now: datetime,
 ) -> Known:
     """Return what is known of leads as they stand; of what was done or said, the first days `within` if so asked."""
-    catalogue = await fields.catalogue(workspace_id, wanted)
-    leads = await _leads(workspace_id, lead_ids, now)
-    for lead in leads:
-        lead.at = now if within is None else min(now, lead.row["born_at"] + within)
-    return await _known(workspace_id, leads, catalogue, wanted, past=False, now=now)
+    return await _known(
+        workspace_id,
+        lead_ids,
+        wanted,
+        lambda born_at, closed_at: now if within is None else min(now, born_at + within),
+        past=False,
+        now=now,
+    )
 
 
 async def as_they_stood(
@@ -216,335 +271,393 @@ async def as_they_stood(
 
     A lead is born when it was made, engaged or first dealt with, whichever was first.
     """
-    catalogue = await fields.catalogue(workspace_id, wanted)
-    leads = await _leads(workspace_id, lead_ids, now)
-    for lead in leads:
-        closed_at = lead.row["closed_at"]
-        at = min(lead.row["born_at"] + age, now)
-        lead.at = at if closed_at is None else min(at, closed_at - BEFORE)
-    return await _known(workspace_id, leads, catalogue, wanted, past=True, now=now)
 
+    def instant(born_at: datetime, closed_at: datetime | None) -> datetime:
+        at = min(born_at + age, now)
+        return at if closed_at is None else min(at, closed_at - BEFORE)
 
-async def _leads(workspace_id: UUID, lead_ids: Sequence[UUID], now: datetime) -> list[Lead]:
-    return [Lead(dict(row), now) for row in await read(LEADS, workspace_id, list(lead_ids))]
+    return await _known(workspace_id, lead_ids, wanted, instant, past=True, now=now)
 
 
 async def _known(
     workspace_id: UUID,
-    leads: list[Lead],
-    catalogue: Catalogue,
+    lead_ids: Sequence[UUID],
     wanted: Iterable[str] | None,
+    instant: Callable[[datetime, datetime | None], datetime],
     *,
     past: bool,
     now: datetime,
 ) -> Known:
-    keys = (
-        catalogue.fields.keys() if wanted is None else [key for key in dict.fromkeys(wanted) if key in catalogue.fields]
+    catalogue = await fields.catalogue(workspace_id, wanted)
+    asked = catalogue.fields.keys() if wanted is None else dict.fromkeys(wanted)
+    needed = [catalogue.fields[key] for key in asked if key in catalogue.fields]
+    readings = {one.key: _reading(one, catalogue) for one in needed}
+    leads = await _leads(workspace_id, lead_ids, readings.values(), instant)
+    await _fill(workspace_id, leads, needed, readings.values(), past=past)
+    names = await _names(workspace_id, leads, catalogue, readings.keys(), now)
+    made = {one.key: _column(one, readings[one.key].read(leads, names)) for one in needed}
+    return Known(leads.ids, leads.at, made, leads.activities)
+
+
+async def _leads(
+    workspace_id: UUID,
+    lead_ids: Sequence[UUID],
+    readings: Collection[Reading],
+    instant: Callable[[datetime, datetime | None], datetime],
+) -> Leads:
+    wanted = _wanted(name for reading in readings for name in reading.lead)
+    if any(reading.company for reading in readings):
+        wanted = _wanted((*wanted, "company_id"))
+    rows = await read(_select(LEADS, wanted), workspace_id, list(lead_ids))
+    found = _by_column(("id", "closed_at", "born_at", *wanted), rows)
+    at = list(map(instant, found["born_at"], found["closed_at"]))
+    return Leads(found["id"], at, found["born_at"], Table(found))
+
+
+def _wanted(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
+
+
+def _select(sql: str, wanted: Iterable[str]) -> str:
+    """Return a statement that reads the wanted columns, whose names are of READINGS and nobody else's."""
+    return sql.format(wanted=", ".join(f"{READ_AS.get(name, name)} AS {name}" for name in wanted) or "NULL")
+
+
+def _by_column(names: Sequence[str], rows: Sequence[Iterable[Any]]) -> dict[str, Values]:
+    values = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return dict(zip(names, map(list, values), strict=False))
+
+
+def _placed(count: int, names: Sequence[str], rows: Sequence[asyncpg.Record]) -> dict[str, Values]:
+    """Return rows by column, with None for leads that have none; they know their `place`, counted from 1."""
+    made: dict[str, Values] = {name: [None] * count for name in names}
+    for name, values in made.items():
+        for row in rows:
+            values[row["place"] - 1] = row[name]
+    return made
+
+
+async def _fill(
+    workspace_id: UUID, leads: Leads, needed: Sequence[Field], readings: Collection[Reading], *, past: bool
+) -> None:
+    """Read what the wanted fields need, in a statement each."""
+    origins, keys = {one.origin for one in needed}, {one.key for one in needed}
+    if past:
+        await _undo(workspace_id, "lead", leads.lead, leads.ids, leads.at)
+        if "tags" in keys:
+            for row in await read(TAGGED_LATER, workspace_id, leads.ids, leads.at):
+                leads.lead.columns["tag_ids"][row["place"] - 1] = _of_log("tag_ids", orjson.loads(row["was"]))
+    if of_company := _wanted(name for reading in readings for name in reading.company):
+        await _fill_companies(workspace_id, leads, of_company, past=past)
+    if of_contact := _wanted(name for reading in readings for name in reading.contact):
+        rows = await read(_select(CONTACTS, of_contact), workspace_id, leads.ids, leads.at)
+        leads.contact = Table(_placed(len(leads), ("id", *of_contact), rows))
+        if past:
+            await _undo(workspace_id, "contact", leads.contact, leads.contact.columns["id"], leads.at)
+    for beside in {reading.beside for reading in readings if reading.beside}:
+        sql, counted = BESIDE[beside]
+        more = [leads.lead.columns["company_id"]] if beside == "ended" else []
+        rows = await read(sql, workspace_id, leads.ids, leads.at, *more)
+        leads.counts |= _placed(len(leads), counted, rows)
+    if "days_silent" in keys:
+        await _fill_moves(workspace_id, leads)
+    if Origin.ANSWER in origins:
+        await _fill_answers(workspace_id, leads, past=past)
+    if Origin.ACTIVITY in origins:
+        await _fill_activities(workspace_id, leads)
+
+
+async def _fill_companies(workspace_id: UUID, leads: Leads, wanted: Sequence[str], *, past: bool) -> None:
+    keys = leads.lead.columns["company_id"]
+    rows = await read(_select(COMPANIES, wanted), workspace_id, list(set(keys) - {None}))
+    known: dict[UUID, asyncpg.Record] = {row["id"]: row for row in rows}
+    found = [known.get(key) for key in keys]
+    stood = [
+        None if row is None or ((gone := row["deleted_at"]) is not None and gone <= at) else row
+        for row, at in zip(found, leads.at, strict=True)
+    ]
+    names = ("id", *wanted)
+    leads.company = Table({name: [None if row is None else row[name] for row in stood] for name in names})
+    if past:
+        await _undo(workspace_id, "company", leads.company, leads.company.columns["id"], leads.at)
+
+
+async def _fill_moves(workspace_id: UUID, leads: Leads) -> None:
+    moved = leads.lead.columns["moved_at"]
+    later = [place for place, (at, on) in enumerate(zip(leads.at, moved, strict=True)) if on and on > at]
+    for place in later:
+        moved[place] = None
+    if later:
+        ids, at = [leads.ids[place] for place in later], [leads.at[place] for place in later]
+        for row in await read(MOVES, workspace_id, ids, at):
+            moved[later[row["place"] - 1]] = row["moved_at"]
+
+
+async def _fill_answers(workspace_id: UUID, leads: Leads, *, past: bool) -> None:
+    def answers(criterion_id: UUID) -> Values:
+        return leads.answers.setdefault(criterion_id.hex, [None] * len(leads))
+
+    for row in await read(ANSWERS, workspace_id, leads.ids, leads.at):
+        answers(row["criterion_id"])[row["place"] - 1] = orjson.loads(row["value"])
+    if past:
+        for row in await read(ANSWERED_LATER, workspace_id, leads.ids, leads.at):
+            was = orjson.loads(row["value"])
+            answers(UUID(row["key"]))[row["place"] - 1] = None if was is None else was["value"]
+
+
+async def _fill_activities(workspace_id: UUID, leads: Leads) -> None:
+    [row] = await read(ACTIVITIES, workspace_id, leads.ids, leads.at)
+    if row["places"] is not None:
+        leads.activities = _activities(row["places"], row["kinds"], row["seconds"])
+    inbound = leads.activities.lead[np.array(row["inbound"] or (), dtype=bool)]
+    leads.inbound = np.bincount(inbound, minlength=len(leads))
+
+
+def _activities(places: Sequence[int], kinds: Sequence[str], seconds: Sequence[float]) -> Activities:
+    return Activities(
+        np.array(places, dtype=np.intp) - 1,
+        np.array(kinds, dtype=np.str_),
+        np.array(seconds, dtype=np.float64) / SECONDS_A_DAY,
     )
-    needed = [catalogue.fields[key] for key in keys]
-    await _fill(workspace_id, leads, needed, past=past)
-    parents = {lead.company["parent_id"] for lead in leads if lead.company and lead.company["parent_id"]}
+
+
+async def _undo(
+    workspace_id: UUID, subject_type: str, table: Table, ids: Sequence[UUID | None], at: Sequence[datetime]
+) -> None:
+    """Take back what changed in rows after their instants."""
+    places = [place for place, key in enumerate(ids) if key is not None]
+    subjects, instants = [ids[place] for place in places], [at[place] for place in places]
+    for change in await read(CHANGED_LATER, workspace_id, subject_type, subjects, instants):
+        place, key, was = places[change["place"] - 1], change["key"], orjson.loads(change["was"])
+        if key.startswith("custom."):
+            table.undone.setdefault(key.removeprefix("custom."), {})[place] = was
+        elif key in table.columns and key != "id":
+            table.columns[key][place] = _of_log(key, was)
+
+
+def _of_log(name: str, was: Any) -> Any:
+    """Return what the log says of a column as the column itself would."""
+    if was is None:
+        return None
+    if name == "tag_ids":
+        return [UUID(key) for key in was]
+    if name == "expected_close_date":
+        return date.fromisoformat(was[:10])
+    return UUID(was) if name.endswith("_id") else was
+
+
+async def _names(workspace_id: UUID, leads: Leads, catalogue: Catalogue, keys: Collection[str], now: datetime) -> Names:
     tables = {NAMES[key] for key in keys if key in NAMES}
     if any(custom.type is CustomFieldType.USER for custom in map(catalogue.custom.get, keys) if custom):
         tables.add(USERS)
     named = await read(" UNION ALL ".join(sorted(tables)), workspace_id) if tables else []
-    named += await read(PARENTS, workspace_id, list(parents)) if parents else []
-    names = Names(
+    if parents := set(leads.company.columns.get("parent_id", ())) - {None}:
+        named += await read(PARENTS, workspace_id, list(parents))
+    return Names(
         {row["id"]: row["name"] for row in named},
-        {row["id"]: row["kind"] for row in named if row.get("kind")},
+        {row["id"]: row["kind"] for row in named if row["kind"]},
         await rates_on(workspace_id, now.date()),
     )
-    made = {field.key: _column(field, leads, names, catalogue) for field in needed}
-    return Known([lead.row["id"] for lead in leads], [lead.at for lead in leads], made, _activities(leads))
 
 
-async def _fill(workspace_id: UUID, leads: list[Lead], needed: Sequence[Field], *, past: bool) -> None:
-    """Read what the wanted fields need, in a statement each."""
-    by_id: dict[UUID, Lead] = {lead.row["id"]: lead for lead in leads}
-    ids, at = list(by_id), [lead.at for lead in leads]
-    origins, keys = {field.origin for field in needed}, {field.key for field in needed}
-    custom = {key.partition(fields.CUSTOM)[0] for key in keys if fields.CUSTOM in key}
-    if past:
-        await _undo(workspace_id, "lead", [(lead.row, lead.at) for lead in leads])
-        if "tags" in keys:
-            for row in await read(TAGGED_LATER, workspace_id, ids, at):
-                by_id[row["subject_id"]].row["tag_ids"] = orjson.loads(row["was"])
-    if Origin.COMPANY in origins or "company." in custom:
-        await _fill_companies(workspace_id, leads, past=past)
-    if Origin.CONTACT in origins or "contact." in custom or "contacts" in keys:
-        for row in await read(CONTACTS, workspace_id, ids, at):
-            by_id[row["lead_id"]].contact = dict(row)
-        if past:
-            pairs = [(lead.contact, lead.at) for lead in leads if lead.contact is not None]
-            await _undo(workspace_id, "contact", pairs)
-    if keys & {"needs", "need_importance"}:
-        for row in await read(NEEDS, workspace_id, ids, at):
-            by_id[row["lead_id"]].needs = dict(row)
-    if "competitors" in keys:
-        for row in await read(COMPETITORS, workspace_id, ids, at):
-            by_id[row["lead_id"]].competitors = row["competitors"]
-    if keys & {"company.won_before", "company.lost_before"}:
-        company_ids = [lead.row["company_id"] for lead in leads]
-        for row in await read(ENDED_BEFORE, workspace_id, ids, at, company_ids):
-            by_id[row["lead_id"]].before = dict(row)
-    if "days_silent" in keys:
-        await _fill_moves(workspace_id, leads)
-    if Origin.ANSWER in origins:
-        await _fill_answers(workspace_id, by_id, ids, at, past=past)
-    if Origin.ACTIVITY in origins:
-        for row in await read(ACTIVITIES, workspace_id, ids, at):
-            lead = by_id[row["lead_id"]]
-            days = (lead.at - row["occurred_at"]).total_seconds() / SECONDS_A_DAY
-            lead.done = lead.done if lead.done is not None else []
-            lead.done.append((row["kind"], row["direction"], days))
-
-
-async def _fill_companies(workspace_id: UUID, leads: list[Lead], *, past: bool) -> None:
-    company_ids = {_uuid(lead.row["company_id"]) for lead in leads if lead.row["company_id"]}
-    known = {row["id"]: row for row in await read(COMPANIES, workspace_id, list(company_ids))}
-    for lead in leads:
-        found = known.get(_uuid(lead.row["company_id"])) if lead.row["company_id"] else None
-        is_there = found and (found["deleted_at"] is None or found["deleted_at"] > lead.at)
-        lead.company = dict(found) if found and is_there else None
-    if past:
-        await _undo(workspace_id, "company", [(lead.company, lead.at) for lead in leads if lead.company is not None])
-
-
-async def _fill_moves(workspace_id: UUID, leads: list[Lead]) -> None:
-    later = {lead.row["id"]: lead for lead in leads if lead.row["moved_at"] and lead.row["moved_at"] > lead.at}
-    for lead in later.values():
-        lead.row["moved_at"] = None
-    if later:
-        for row in await read(MOVES, workspace_id, list(later), [lead.at for lead in later.values()]):
-            later[row["lead_id"]].row["moved_at"] = row["moved_at"]
-
-
-async def _fill_answers(
-    workspace_id: UUID, by_id: Mapping[UUID, Lead], ids: list[UUID], at: list[datetime], *, past: bool
-) -> None:
-    for lead in by_id.values():
-        lead.answers = {}
-    for row in await read(ANSWERS, workspace_id, ids, at):
-        _answers_of(by_id[row["lead_id"]])[row["criterion_id"].hex] = orjson.loads(row["value"])
-    if past:
-        for row in await read(ANSWERED_LATER, workspace_id, ids, at):
-            answers, was = _answers_of(by_id[row["subject_id"]]), orjson.loads(row["value"])
-            if was is None:
-                answers.pop(UUID(row["key"]).hex, None)
-            else:
-                answers[UUID(row["key"]).hex] = was["value"]
-
-
-def _answers_of(lead: Lead) -> dict[str, Any]:
-    assert lead.answers is not None
-    return lead.answers
-
-
-async def _undo(workspace_id: UUID, subject_type: str, stood: Sequence[tuple[Row, datetime]]) -> None:
-    """Take back what changed in rows after their instants."""
-    subjects, instants = [row["id"] for row, _ in stood], [at for _, at in stood]
-    for change in await read(CHANGED_LATER, workspace_id, subject_type, subjects, instants):
-        row, key, was = stood[change["place"] - 1][0], change["key"], orjson.loads(change["was"])
-        if key.startswith("custom."):
-            row.setdefault("undone", {})[key.removeprefix("custom.")] = was
-        elif key in row and key != "id":
-            row[key] = was
-
-
-def _activities(leads: Sequence[Lead]) -> Activities:
-    done = [(place, kind, days) for place, lead in enumerate(leads) for kind, _, days in lead.done or ()]
-    return Activities(
-        np.array([place for place, _, _ in done], dtype=np.intp),
-        [kind for _, kind, _ in done],
-        np.array([days for _, _, days in done], dtype=np.float64),
-    )
-
-
-Read: TypeAlias = Callable[[Lead, Names], Any]
-
-
-def _column(field: Field, leads: Sequence[Lead], names: Names, catalogue: Catalogue) -> Column:
-    reading = _reading(field, catalogue)
-    values = [reading(lead, names) for lead in leads]
-    match field.kind:
+def _column(known: Field, values: Iterable[Any]) -> Column:
+    match known.kind:
         case ColumnKind.NUMBER:
-            return columns.number(field.key, field.label, values)
+            return columns.number(known.key, known.label, values)
         case ColumnKind.CATEGORY:
-            return columns.category(field.key, field.label, values)
+            return columns.category(known.key, known.label, values)
         case ColumnKind.SET:
-            return columns.several(field.key, field.label, values)
+            return columns.several(known.key, known.label, values)
         case ColumnKind.WORDS:
-            return columns.words(field.key, field.label, values)
+            return columns.words(known.key, known.label, values)
 
 
-def _reading(field: Field, catalogue: Catalogue) -> Read:
-    if (custom := catalogue.custom.get(field.key)) is not None:
-        owner = field.key.partition(fields.CUSTOM)[0].rstrip(".") or "lead"
-        return _custom_reading(custom, owner)
-    if (criterion := catalogue.criteria.get(field.key)) is not None:
+def _reading(known: Field, catalogue: Catalogue) -> Reading:
+    if (custom := catalogue.custom.get(known.key)) is not None:
+        return _custom_reading(custom, known.key.partition(fields.CUSTOM)[0].rstrip(".") or "lead")
+    if (criterion := catalogue.criteria.get(known.key)) is not None:
         return _answer_reading(criterion)
-    if field.key.startswith(fields.ACTIVITY):
-        kind = field.key.removeprefix(fields.ACTIVITY)
-        return lambda lead, names: sum(one == kind for one, _, _ in lead.done or ())
-    return READINGS[field.key]
+    if known.key.startswith(ACTIVITY):
+        kind = known.key.removeprefix(ACTIVITY)
+        return Reading(lambda leads, names: _times(leads, leads.activities.kind == kind))
+    return READINGS[known.key]
 
 
-def _custom_reading(custom: CustomField, owner: str) -> Read:
+def _custom_reading(custom: CustomField, owner: str) -> Reading:
     options = {option["key"]: option["label"] for option in custom.options}
 
-    def reading(lead: Lead, names: Names) -> Any:
-        row = lead.row if owner == "lead" else lead.company if owner == "company" else lead.contact
-        if row is None:
-            return None
-        undone = row.get("undone", {})
-        kept = undone[custom.key] if custom.key in undone else _custom(row).get(custom.id.hex)
-        return None if kept is None else _custom_value(custom.type, kept, options, lead, names)
+    def reading(leads: Leads, names: Names) -> Iterable[Any]:
+        table: Table = getattr(leads, owner)
+        values = table.custom(custom.key, custom.id.hex)
+        match custom.type:
+            case CustomFieldType.MONEY:
+                return _money(values, names)
+            case CustomFieldType.DATE:
+                return _days(values, leads.born_at)
+            case CustomFieldType.CHOICE:
+                return (options.get(one, one) for one in values)
+            case CustomFieldType.MULTI_CHOICE:
+                return (some and [options.get(one, one) for one in some] for some in values)
+            case CustomFieldType.USER:
+                return (names.name(one["user"] if isinstance(one, dict) else one) for one in values)
+            case CustomFieldType.URL | CustomFieldType.EMAIL | CustomFieldType.PHONE:
+                return (None if one is None else "given" for one in values)
+            case _:
+                return values
 
-    return reading
-
-
-def _custom(row: Row) -> Mapping[str, Any]:
-    if isinstance(row["custom"], str):
-        row["custom"] = orjson.loads(row["custom"])
-    found: Mapping[str, Any] = row["custom"]
-    return found
-
-
-def _custom_value(kind: CustomFieldType, kept: Any, options: Mapping[str, str], lead: Lead, names: Names) -> Any:
-    match kind:
-        case CustomFieldType.MONEY:
-            return names.base(kept["amount"], kept["currencyCode"])
-        case CustomFieldType.DATE:
-            return _days(kept, lead)
-        case CustomFieldType.CHOICE:
-            return options.get(kept, kept)
-        case CustomFieldType.MULTI_CHOICE:
-            return [options.get(one, one) for one in kept]
-        case CustomFieldType.USER:
-            return names.name(kept["user"] if isinstance(kept, dict) else kept)
-        case CustomFieldType.URL | CustomFieldType.EMAIL | CustomFieldType.PHONE:
-            return "given"
-        case _:
-            return kept
+    where: Any = {owner: ("custom",)}
+    return Reading(reading, **where)
 
 
-def _answer_reading(criterion: QualificationCriterion) -> Read:
+def _answer_reading(criterion: QualificationCriterion) -> Reading:
     labels = {choice["key"]: choice["label"] for choice in criterion.choices}
 
-    def reading(lead: Lead, names: Names) -> Any:
-        kept = (lead.answers or {}).get(criterion.id.hex)
-        if kept is None:
-            return None
+    def reading(leads: Leads, names: Names) -> Iterable[Any]:
+        values = leads.answers.get(criterion.id.hex) or [None] * len(leads)
         match criterion.type:
             case CriterionType.MONEY:
-                return names.base(kept["amount"], kept["currencyCode"])
+                return _money(values, names)
             case CriterionType.DATE:
-                return _days(kept, lead)
+                return _days(values, leads.born_at)
             case CriterionType.CHOICE:
-                return labels.get(kept, kept)
+                return (labels.get(one, one) for one in values)
             case CriterionType.MULTI_CHOICE:
-                return [labels.get(one, one) for one in kept]
+                return (some and [labels.get(one, one) for one in some] for some in values)
             case _:
-                return kept
+                return values
 
-    return reading
-
-
-def _days(day: Any, lead: Lead) -> float | None:
-    """Return how many days after its birth a day is."""
-    if day is None:
-        return None
-    found = day if isinstance(day, date) else date.fromisoformat(str(day)[:10])
-    return float((found - lead.row["born_at"].astimezone(UTC).date()).days)
+    return Reading(reading)
 
 
-def _of_company(name: str) -> Read:
-    return lambda lead, names: lead.company[name] if lead.company else None
+def _money(values: Values, names: Names) -> Values:
+    return names.base((one and one["amount"] for one in values), (one and one["currencyCode"] for one in values))
 
 
-def _of_contact(name: str) -> Read:
-    return lambda lead, names: lead.contact[name] if lead.contact else None
+def _days(days: Iterable[Any], since: Iterable[datetime]) -> Iterable[float | None]:
+    """Return how many days days are after the day of instants; less than none where they are before it."""
+    for day, instant in zip(days, since, strict=True):
+        if day is None:
+            yield None
+        else:
+            found = day if isinstance(day, date) else date.fromisoformat(str(day)[:10])
+            yield float((found - instant.astimezone(UTC).date()).days)
 
 
-def _named(column: str) -> Read:
-    return lambda lead, names: names.name(lead.row[column])
+def _times(leads: Leads, which: Any = slice(None)) -> Iterable[int]:
+    """Return how many of some activities were done with each lead."""
+    return np.bincount(leads.activities.lead[which], minlength=len(leads))
 
 
-def _plain(column: str) -> Read:
-    return lambda lead, names: lead.row[column]
+def _of_lead(name: str) -> Reading:
+    return Reading(lambda leads, names: leads.lead.columns[name], lead=(name,))
 
 
-def _seniority(lead: Lead, names: Names) -> str | None:
-    title = lead.contact["job_title"] if lead.contact else None
-    if not title:
-        return None
+def _of_company(name: str) -> Reading:
+    return Reading(lambda leads, names: leads.company.columns[name], company=(name,))
+
+
+def _of_contact(name: str) -> Reading:
+    return Reading(lambda leads, names: leads.contact.columns[name], contact=(name,))
+
+
+def _named(name: str) -> Reading:
+    return Reading(lambda leads, names: map(names.of.get, leads.lead.columns[name]), lead=(name,))
+
+
+def _counted(name: str, beside: str, *, otherwise: int | None = 0, lead: tuple[str, ...] = ()) -> Reading:
+    def reading(leads: Leads, names: Names) -> Iterable[Any]:
+        return (otherwise if one is None else one for one in leads.counts[name])
+
+    return Reading(reading, lead=lead, beside=beside)
+
+
+@lru_cache(maxsize=10_000)
+def _rank(title: str) -> str:
     said = set(columns.WORD.findall(title.casefold()))
     return next((rank for rank, marks in RANKS if said & set(marks)), "Other")
 
 
-def _email(lead: Lead, names: Names) -> str | None:
-    address = lead.contact["email_normalised"] if lead.contact else None
-    return None if not address else "private" if address.rpartition("@")[2] in FREE_MAIL else "of a company"
+def _seniority(leads: Leads, names: Names) -> Iterable[str | None]:
+    return (_rank(title) if title else None for title in leads.contact.columns["job_title"])
 
 
-def _days_silent(lead: Lead, names: Names) -> float:
-    moved = max(filter(None, (lead.row["born_at"], lead.row["moved_at"])))
-    still = (lead.at - moved).total_seconds() / SECONDS_A_DAY
-    days: float = max(min([still, *(days for _, _, days in lead.done or ())]), 0.0)
-    return days
+def _email(leads: Leads, names: Names) -> Iterable[str | None]:
+    for address in leads.contact.columns["email_normalised"]:
+        yield None if not address else "private" if address.rpartition("@")[2] in FREE_MAIL else "of a company"
 
 
-def _uuid(key: Any) -> UUID:
-    return key if isinstance(key, UUID) else UUID(str(key))
+def _days_silent(leads: Leads, names: Names) -> Floats:
+    moved = zip(leads.at, leads.born_at, leads.lead.columns["moved_at"], strict=True)
+    still = np.array([(at - max(born, on or born)).total_seconds() for at, born, on in moved]) / SECONDS_A_DAY
+    np.minimum.at(still, leads.activities.lead, leads.activities.days)
+    return np.maximum(still, 0.0)
 
 
-READINGS: Mapping[str, Read] = {
+def _age(leads: Leads, names: Names) -> Iterable[int | None]:
+    founded = leads.company.columns["founded_year"]
+    return (at.year - year if year else None for at, year in zip(leads.at, founded, strict=True))
+
+
+READINGS: Mapping[str, Reading] = {
     "source": _named("source_id"),
-    "source_kind": lambda lead, names: names.kinds.get(_uuid(lead.row["source_id"])) if lead.row["source_id"] else None,
+    "source_kind": Reading(
+        lambda leads, names: map(names.kinds.get, leads.lead.columns["source_id"]), lead=("source_id",)
+    ),
     "pipeline": _named("pipeline_id"),
     "product": _named("product_id"),
     "owner": _named("owner_id"),
-    "value": lambda lead, names: names.base(lead.row["value"], lead.row["currency"]),
-    "currency": _plain("currency"),
-    "title": _plain("title"),
-    "description": _plain("description"),
-    "tags": lambda lead, names: [names.name(key) for key in lead.row["tag_ids"]],
-    "close_date_days": lambda lead, names: _until(lead),
-    "created_month": lambda lead, names: f"{lead.row['born_at']:%B}",
-    "created_weekday": lambda lead, names: f"{lead.row['born_at']:%A}",
-    "contacts": lambda lead, names: lead.contact["contacts"] if lead.contact else 0,
-    "needs": lambda lead, names: lead.needs["needs"] if lead.needs else 0,
-    "need_importance": lambda lead, names: lead.needs["importance"] if lead.needs else None,
-    "competitors": lambda lead, names: lead.competitors,
+    "value": Reading(
+        lambda leads, names: names.base(leads.lead.columns["value"], leads.lead.columns["currency"]),
+        lead=("value", "currency"),
+    ),
+    "currency": _of_lead("currency"),
+    "title": _of_lead("title"),
+    "description": _of_lead("description"),
+    "tags": Reading(
+        lambda leads, names: ([names.name(key) for key in keys] for keys in leads.lead.columns["tag_ids"]),
+        lead=("tag_ids",),
+    ),
+    "close_date_days": Reading(
+        lambda leads, names: _days(leads.lead.columns["expected_close_date"], leads.at), lead=("expected_close_date",)
+    ),
+    "created_month": Reading(lambda leads, names: (f"{born:%B}" for born in leads.born_at)),
+    "created_weekday": Reading(lambda leads, names: (f"{born:%A}" for born in leads.born_at)),
+    "contacts": Reading(
+        lambda leads, names: (number or 0 for number in leads.contact.columns["contacts"]), contact=("contacts",)
+    ),
+    "needs": _counted("needs", "needs"),
+    "need_importance": _counted("need_importance", "needs", otherwise=None),
+    "competitors": _counted("competitors", "competitors"),
     "company": _of_company("name"),
     "company.country": _of_company("country"),
     "company.industry": _of_company("industry"),
     "company.location": _of_company("location"),
     "company.employees": _of_company("employees"),
-    "company.revenue": lambda lead, names: (
-        names.base(lead.company["revenue"], lead.company["revenue_currency"]) if lead.company else None
+    "company.revenue": Reading(
+        lambda leads, names: names.base(leads.company.columns["revenue"], leads.company.columns["revenue_currency"]),
+        company=("revenue", "revenue_currency"),
     ),
-    "company.age": lambda lead, names: (
-        lead.at.year - lead.company["founded_year"] if lead.company and lead.company["founded_year"] else None
+    "company.age": Reading(_age, company=("founded_year",)),
+    "company.parent": Reading(
+        lambda leads, names: map(names.of.get, leads.company.columns["parent_id"]), company=("parent_id",)
     ),
-    "company.parent": lambda lead, names: names.name(lead.company["parent_id"]) if lead.company else None,
-    "company.won_before": lambda lead, names: lead.before["won"] if lead.before else 0,
-    "company.lost_before": lambda lead, names: lead.before["lost"] if lead.before else 0,
+    "company.won_before": _counted("won_before", "ended", lead=("company_id",)),
+    "company.lost_before": _counted("lost_before", "ended", lead=("company_id",)),
     "contact.job_title": _of_contact("job_title"),
-    "contact.seniority": _seniority,
+    "contact.seniority": Reading(_seniority, contact=("job_title",)),
     "contact.language": _of_contact("language"),
-    "contact.email": _email,
-    "contact.phone": lambda lead, names: "given" if lead.contact and lead.contact["phone_normalised"] else None,
-    "activities": lambda lead, names: len(lead.done or ()),
-    "inbound": lambda lead, names: sum(direction == "INBOUND" for _, direction, _ in lead.done or ()),
-    "days_silent": _days_silent,
+    "contact.email": Reading(_email, contact=("email_normalised",)),
+    "contact.phone": Reading(
+        lambda leads, names: (phone and "given" for phone in leads.contact.columns["phone_normalised"]),
+        contact=("phone_normalised",),
+    ),
+    "activities": Reading(lambda leads, names: _times(leads)),
+    "inbound": Reading(lambda leads, names: leads.inbound),
+    "days_silent": Reading(_days_silent, lead=("moved_at",)),
 }
-
-
-def _until(lead: Lead) -> float | None:
-    """Return how many days an expected close date is ahead of the instant; less than none where it has passed."""
-    day = lead.row["expected_close_date"]
-    if day is None:
-        return None
-    found = day if isinstance(day, date) else date.fromisoformat(str(day)[:10])
-    return float((found - lead.at.astimezone(UTC).date()).days)
+# What is counted of leads, a statement each, and what it gives.
+BESIDE: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "needs": (NEEDS, ("needs", "need_importance")),
+    "competitors": (COMPETITORS, ("competitors",)),
+    "ended": (ENDED_BEFORE, ("won_before", "lost_before")),
+}

@@ -23,7 +23,7 @@ def known(*made: Column, done: Sequence[tuple[int, str, float]] = ()) -> Known:
     count = len(made[0])
     activities = Activities(
         np.array([lead for lead, _, _ in done], dtype=np.intp),
-        [kind for _, kind, _ in done],
+        np.array([kind for _, kind, _ in done], dtype=np.str_),
         np.array([days for _, _, days in done], dtype=np.float64),
     )
     return Known([uuid4() for _ in range(count)], [NOW] * count, {one.key: one for one in made}, activities)
