@@ -117,8 +117,6 @@ def _shown(
         words=told.words,
         blocks=document_facts.blocks,
         language=contract.language,
-        words_language=told.words.language,
-        direction="rtl" if told.right_to_left else "ltr",
         company=str(on.seller["name"]),
         seller=on.seller,
         address=told.address(on.seller.get("address")),

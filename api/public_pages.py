@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from api import media
 from api.refusals import Refusal
 from api.requests import body_of, headers_of
+from domain.words import SOURCE, reads_from_the_right
 
 TEMPLATES = Path(__file__).parent.parent / "templates" / "pages"
 FORM = "application/x-www-form-urlencoded"
@@ -38,7 +39,8 @@ def page(
     `pictures`, it may show those of this server.
     """
     styles = _style(sheet), Markup(colors)  # noqa: S704
-    facts = {"style": styles[0], "colors": styles[1], "sheet": sheet, "faults": {}} | facts
+    facts = {"style": styles[0], "colors": styles[1], "sheet": sheet, "faults": {}, "language": SOURCE} | facts
+    facts["direction"] = "rtl" if reads_from_the_right(str(facts["language"])) else "ltr"
     content = _templates().get_template(f"{template}.html").render(facts)
     return HTMLResponse(
         content, status, headers=_headers(*filter(None, styles), pictures=pictures) | dict(headers or {})

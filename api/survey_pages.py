@@ -299,8 +299,6 @@ def _page(template: str, form: Form, said: Words, status: int, **facts: Any) -> 
         status,
         _=said,
         language=language,
-        words_language=said.language,
-        direction="rtl" if questionnaires.reads_from_the_right(language) else "ltr",
         company=form.company,
         heading=_text(form, form.made.title) or said("Your opinion"),
         asks_referral=form.asks_referral,

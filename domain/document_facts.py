@@ -272,11 +272,19 @@ def _frame(told: Formats, kind: str, name: str, number: str, title: str, parties
         "draft": told.said("Draft") if look.draft else None,
         "name": name,
         "number": number,
-        "caption": told.left_to_right(f"{name} {number}".strip()),
+        "caption": _caption(told, name, number),
         "title": title,
         "seller": _seller(told, parties),
         "page": told.left_to_right(PAGES),
     }
+
+
+def _caption(told: Formats, name: str, number: str) -> str:
+    if not number:
+        return name
+    if told.words.language == told.language:
+        return f"{name} {told.isolated(number)}"
+    return told.left_to_right(f"{name} {number}")
 
 
 def _seller(told: Formats, parties: Parties) -> Facts:
@@ -285,7 +293,7 @@ def _seller(told: Formats, parties: Parties) -> Facts:
     return {
         "name": seller.get("name") or "",
         "lines": told.address(seller.get("address")),
-        "contact": [seller[part] for part in ("email", "phone", "website") if seller.get(part)],
+        "contact": [told.left_to_right(seller[part]) for part in ("email", "phone", "website") if seller.get(part)],
         "tax_number": told.said("Tax number %(number)s", number=number) if number else None,
         "bank": _lines(seller.get("bank")),
     }
@@ -345,7 +353,7 @@ def _row(told: Formats, place: int, item: Item, sums: Sums) -> Facts:
         "number": told.words.number(Decimal(place)),
         "name": item.name,
         "text": blocks(item.description),
-        "quantity": " ".join(part for part in (told.words.number(item.quantity), item.unit) if part),
+        "quantity": told.isolated(" ".join(filter(None, (told.words.number(item.quantity), item.unit)))),
         "price": told.words.money(item.unit_price, sums.currency),
         "discount": " + ".join(part for part in taken if part),
         "tax": told.words.percent(item.tax_rate),

@@ -7,15 +7,14 @@ from typing import Any
 
 from babel.core import Locale, UnknownLocaleError
 
-from domain.words import LOCALES, SOURCE, Words, best_language, words
+from domain.words import ISOLATED, LOCALES, SOURCE, Words, best_language, reads_from_the_right, words
 
-RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
 # Where paper is as wide as eight and a half inches, as CLDR has it.
 LETTER = frozenset({"BZ", "CA", "CL", "CO", "CR", "GT", "MX", "NI", "PA", "PH", "PR", "SV", "US", "VE"})
 # Where the postal code stands after the city, or on a line of its own.
 CODE_LAST = frozenset({"AU", "BR", "CA", "CO", "GB", "ID", "IE", "IN", "MX", "NZ", "PK", "TH", "US", "VN", "ZA"})
-# What stands between these is read from left to right, or in its own direction, and turns nothing around it.
-LEFT_TO_RIGHT, ISOLATED = "\u2066{}\u2069", "\u2068{}\u2069"
+# What stands between these is read from left to right, and turns nothing around it.
+LEFT_TO_RIGHT = "\u2066{}\u2069"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Formats:
 
     @property
     def right_to_left(self) -> bool:
-        return self.language in RIGHT_TO_LEFT
+        return reads_from_the_right(self.language)
 
     def said(self, english: str, **facts: object) -> str:
         """Return what we say, with facts filled in; where the language is another one, without turning it around."""
@@ -47,6 +46,10 @@ class Formats:
     def left_to_right(self, text: str) -> str:
         """Return a text that is read from left to right wherever it stands."""
         return LEFT_TO_RIGHT.format(text) if self.right_to_left else text
+
+    def isolated(self, text: str) -> str:
+        """Return a text that is read in its own direction and turns nothing around it: a number and its unit."""
+        return ISOLATED.format(text) if self.right_to_left else text
 
     def country(self, code: str) -> str:
         return str(self.locale.territories.get(code, code))

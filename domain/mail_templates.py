@@ -19,7 +19,7 @@ from domain.errors import DomainError, Faults, Forbidden, Malformed, Required, S
 from domain.events import Event, record
 from domain.mail_kinds import KINDS, MailKind
 from domain.policy import Action
-from domain.words import LANGUAGES, filters, words
+from domain.words import LANGUAGES, filters, reads_from_the_right, words
 from models.base import uuid7
 from models.database import read, transaction
 from models.deliveries import MailTemplate
@@ -271,4 +271,5 @@ def _shipped(language: str) -> Environment:
     said = words(language)
     environment.install_gettext_callables(said.gettext, said.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= filters(said)
+    environment.globals["direction"] = "rtl" if reads_from_the_right(language) else "ltr"
     return environment

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from babel.core import Locale, UnknownLocaleError
-
 from domain import inputs
 from domain.errors import AlreadyExists, DomainError, Faults, Malformed, OutOfRange, Required
 from models.surveys import SurveyKind, Verdict
@@ -344,14 +342,6 @@ def text_of(texts: Texts, *languages: str | None) -> str:
     """Return a text in the first of these languages that it is there in, else in the first that it is in."""
     found = best(list(texts), *languages)
     return texts[found] if found else ""
-
-
-def reads_from_the_right(language: str) -> bool:
-    """Say whether a language is written from right to left."""
-    try:
-        return Locale.parse(language, sep="-").text_direction == "rtl"
-    except (ValueError, UnknownLocaleError):
-        return False
 
 
 def asked(made: Questionnaire, answers: Answers) -> list[Question]:

@@ -1,6 +1,6 @@
 """What a survey of a kind asks unless somebody writes their own, in the languages that ship with us.
 
-`{company}` stands for the workspace's name wherever a text is shown.
+`{company}` stands for the workspace's name wherever a text is shown; in scripts from right to left it is isolated.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,21 @@ WHY = {
     "it": "Qual è il motivo principale della sua risposta?",
     "nl": "Wat is de belangrijkste reden voor uw antwoord?",
     "pt": "Qual é o principal motivo da sua resposta?",
+    "ar": "ما السبب الرئيسي لإجابتكم؟",
+    "he": "מהי הסיבה העיקרית לתשובה שלכם?",
+    "ja": "ご回答の主な理由をお聞かせください。",
 }
 TITLES = {
     "en": "How are we doing?",
-    "de": "Wie machen wir uns?",
+    "de": "Ihre Meinung ist uns wichtig",
     "fr": "Votre avis nous intéresse",
     "es": "Su opinión nos importa",
     "it": "La sua opinione conta",
     "nl": "Hoe doen we het?",
     "pt": "A sua opinião conta",
+    "ar": "رأيكم يهمّنا",
+    "he": "דעתכם חשובה לנו",
+    "ja": "ご意見をお聞かせください",
 }
 # The question, and what the ends of its scale say.
 ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
@@ -37,6 +43,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Con quale probabilità consiglierebbe {company} a un amico o a un collega?",
             "nl": "Hoe waarschijnlijk is het dat u {company} aanbeveelt aan een vriend of collega?",
             "pt": "Qual é a probabilidade de recomendar {company} a um amigo ou colega?",
+            "ar": "ما مدى احتمال أن توصوا صديقًا أو زميلًا بالتعامل مع \u2068{company}\u2069؟",
+            "he": "מה הסיכוי שתמליצו על \u2068{company}\u2069 לחבר או לעמית?",
+            "ja": "{company}をご友人や同僚に勧める可能性はどのくらいありますか。",
         },
         {
             "en": "Not at all likely",
@@ -46,6 +55,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Per niente probabile",
             "nl": "Heel onwaarschijnlijk",
             "pt": "Nada provável",
+            "ar": "غير محتمل إطلاقًا",
+            "he": "כלל לא סביר",
+            "ja": "まったく勧めない",
         },
         {
             "en": "Extremely likely",
@@ -55,17 +67,23 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Molto probabile",
             "nl": "Heel waarschijnlijk",
             "pt": "Muito provável",
+            "ar": "محتمل جدًا",
+            "he": "סביר מאוד",
+            "ja": "強く勧める",
         },
     ),
     SurveyKind.CSAT: (
         {
             "en": "How satisfied are you with {company}?",
             "de": "Wie zufrieden sind Sie mit {company}?",
-            "fr": "Dans quelle mesure êtes-vous satisfait de {company} ?",
+            "fr": "Dans quelle mesure êtes-vous satisfait(e) de {company} ?",
             "es": "¿En qué medida está satisfecho con {company}?",
             "it": "Quanto è soddisfatto di {company}?",
             "nl": "Hoe tevreden bent u over {company}?",
             "pt": "Quão satisfeito está com {company}?",
+            "ar": "ما مدى رضاكم عن \u2068{company}\u2069؟",
+            "he": "עד כמה אתם שבעי רצון מהשירות של \u2068{company}\u2069?",
+            "ja": "{company}にどのくらいご満足いただいていますか。",
         },
         {
             "en": "Very dissatisfied",
@@ -75,6 +93,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Molto insoddisfatto",
             "nl": "Heel ontevreden",
             "pt": "Muito insatisfeito",
+            "ar": "غير راضٍ إطلاقًا",
+            "he": "כלל לא שבעי רצון",
+            "ja": "とても不満",
         },
         {
             "en": "Very satisfied",
@@ -84,6 +105,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Molto soddisfatto",
             "nl": "Heel tevreden",
             "pt": "Muito satisfeito",
+            "ar": "راضٍ جدًا",
+            "he": "שבעי רצון מאוד",
+            "ja": "とても満足",
         },
     ),
     SurveyKind.CES: (
@@ -95,6 +119,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "{company} mi ha reso facile ottenere ciò di cui avevo bisogno.",
             "nl": "{company} maakte het mij makkelijk om te krijgen wat ik nodig had.",
             "pt": "{company} facilitou-me obter aquilo de que precisava.",
+            "ar": "سهّلت \u2068{company}\u2069 حصولي على ما أحتاج إليه.",
+            "he": "היה לי קל לקבל את מה שהייתי צריך/ה מאת \u2068{company}\u2069.",
+            "ja": "{company}のおかげで、必要なものを簡単に手に入れることができた。",
         },
         {
             "en": "Strongly disagree",
@@ -104,6 +131,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Per niente d'accordo",
             "nl": "Helemaal oneens",
             "pt": "Discordo totalmente",
+            "ar": "لا أوافق إطلاقًا",
+            "he": "כלל לא מסכים/ה",
+            "ja": "まったくそう思わない",
         },
         {
             "en": "Strongly agree",
@@ -113,6 +143,9 @@ ASKED: Mapping[SurveyKind, tuple[dict[str, str], dict[str, str], dict[str, str]]
             "it": "Pienamente d'accordo",
             "nl": "Helemaal eens",
             "pt": "Concordo totalmente",
+            "ar": "أوافق تمامًا",
+            "he": "מסכים/ה לחלוטין",
+            "ja": "とてもそう思う",
         },
     ),
 }

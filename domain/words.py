@@ -3,6 +3,7 @@
 A test goes through everything that is shown and through every catalogue.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -21,9 +22,13 @@ from jinja2.runtime import Context
 
 FOLDER = Path(__file__).parent.parent / "locales"
 SOURCE = "en"
-LANGUAGES = (SOURCE, "de", "es", "fr", "it", "nl", "pt")
+LANGUAGES = (SOURCE, "ar", "de", "es", "fr", "he", "it", "ja", "nl", "pt")
 # English as it is told where nobody has said how: a month's name, and no noon and midnight to confuse.
 LOCALES = {SOURCE: "en_GB"}
+RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
+# What stands between these is read in its own direction and turns nothing around it: a Latin name, a number, a sign.
+ISOLATED = "\u2068{}\u2069"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ def words(language: str) -> Words:
     locale = Locale.parse(LOCALES.get(language, language))
     said: dict[str, str | tuple[str, ...]] = {}
     plural: Callable[[int], int] = locale.plural_form  # type: ignore[assignment]
+    told = _isolated if reads_from_the_right(language) else str
     for path in sorted((FOLDER / language).glob("*.po")):
         with path.open("rb") as file:
             catalogue = read_po(file, locale=language)
@@ -90,7 +96,8 @@ def words(language: str) -> Words:
         for message in catalogue:
             key = message.id if isinstance(message.id, str) else message.id[0]
             if key:
-                said[key] = message.string if isinstance(message.string, str) else tuple(message.string or ())
+                string = message.string
+                said[key] = told(string) if isinstance(string, str) else tuple(map(told, string or ()))
     return Words(language, locale, said, plural)
 
 
@@ -109,10 +116,19 @@ def words_for(*wanted: str | None) -> Words:
 def best_language(*wanted: str | None) -> str:
     """Return that of LANGUAGES which fits the first language tag that one fits: `pt-BR` is fitted by `pt`."""
     for tag in wanted:
-        language = (tag or "").replace("_", "-").partition("-")[0].lower()
+        language = _spoken(tag or "")
         if language in LANGUAGES:
             return language
     return SOURCE
+
+
+def reads_from_the_right(tag: str) -> bool:
+    """Say whether the language of a tag is written from right to left."""
+    return _spoken(tag) in RIGHT_TO_LEFT
+
+
+def _spoken(tag: str) -> str:
+    return tag.replace("_", "-").partition("-")[0].lower()
 
 
 def best_accepted(header: str) -> str | None:
@@ -146,6 +162,10 @@ def filters(said: Words) -> dict[str, Any]:
         return said.time(value, context.get("time_zone") or "UTC")
 
     return {"moment": moment, "date": said.date, "time": clock}
+
+
+def _isolated(sentence: str) -> str:
+    return PLACEHOLDER.sub(lambda found: ISOLATED.format(found[0]), sentence)
 
 
 def _plural(expression: str) -> Callable[[int], int]:

@@ -111,13 +111,19 @@ async def test_other_links_lead_nowhere(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accepted", "told"), [("de-AT,en;q=0.5", "Abbestellen"), ("pt", "Cancelar"), ("ja", "Unsubscribe")]
+    ("accepted", "opened", "told"),
+    [
+        ("de-AT,en;q=0.5", 'lang="de"', "Abbestellen"),
+        ("ar-EG", 'lang="ar" dir="rtl"', "إلغاء الاشتراك"),
+        ("ja", 'lang="ja"', "配信停止"),
+        ("zh", 'lang="en"', "Unsubscribe"),
+    ],
 )
-async def test_it_speaks_the_readers_language(client: Client, accepted: str, told: str) -> None:
+async def test_it_speaks_the_readers_language(client: Client, accepted: str, opened: str, told: str) -> None:
     admin = await factories.member()
     page = await client.http.get(await link(admin), headers={"Accept-Language": accepted})
     assert told in page.text
-    assert f'<html lang="{accepted[:2] if accepted != "ja" else "en"}">' in page.text
+    assert f"<html {opened}>" in page.text
 
 
 async def test_names_are_text_and_secrets_stay(client: Client) -> None:

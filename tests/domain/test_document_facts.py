@@ -142,16 +142,25 @@ def test_a_draft_says_so_and_has_no_fingerprint() -> None:
 def test_our_words_are_in_the_language_of_the_document() -> None:
     assert proposal([], language="de")["name"] == "Angebot"
     assert proposal([], language="de")["details"][-1] == {"label": "Gültig bis", "value": "1. April 2026"}
-    assert proposal([], language="ja")["name"] == "Proposal"
+    assert proposal([], language="ja")["name"] == "見積書"
+    assert proposal([], language="ko")["name"] == "Proposal"
     assert proposal([], language="ja")["details"][-1]["value"] == "2026年4月1日"
 
 
 def test_words_in_another_direction_are_not_turned_round() -> None:
-    facts = proposal([item("A", "1", "100")], language="ar")
+    facts = proposal([item("A", "1", "100")], language="fa")
     assert facts["direction"] == "rtl"
     assert facts["caption"] == "\u2066\u2066Proposal\u2069 P-1\u2069"
     assert told(facts)[1][0].startswith("\u2066\u206819%\u2069 tax on \u2068")
     assert proposal([], language="de")["direction"] == "ltr"
+
+
+def test_a_number_in_a_sentence_from_right_to_left_keeps_its_order() -> None:
+    facts = proposal([item("A", "12", "100")], language="he")
+    assert facts["direction"] == "rtl"
+    assert facts["caption"] == "הצעת מחיר \u2068P-1\u2069"
+    assert facts["table"]["rows"][0]["quantity"] == "\u206812\u2069"
+    assert told(facts)[1][0].startswith("מע״מ בשיעור \u2068")
 
 
 def test_a_contract_shows_who_signed_and_where_the_others_may() -> None:

@@ -13,11 +13,13 @@ from jinja2.ext import babel_extract
 
 from domain.mail_kinds import KINDS
 from domain.mail_templates import shipped
-from domain.words import FOLDER, LANGUAGES, SOURCE, best_accepted, best_language, words
+from domain.words import FOLDER, LANGUAGES, SOURCE, best_accepted, best_language, reads_from_the_right, words
 from models.users import Role
 
 ROOT = FOLDER.parent
 # By these names Python calls its words.
+ISOLATED = re.compile(r"\u2068%\((\w+)\)([sd])\u2069")
+LTR = ' dir="ltr"'
 NAMES = {"_": None, "said": None, "gettext": None, "ngettext": (1, 2)}
 PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
 OTHERS = [language for language in LANGUAGES if language != SOURCE]
@@ -70,11 +72,13 @@ def test_every_sentence_has_the_same_placeholders(language: str) -> None:
         # One may be said without its number: a day.
         most = {found for form in forms for found in PLACEHOLDER.findall(form)}
         least = most - {("number", "d"), ("number", "s"), ("num", "d"), ("num", "s")} if len(forms) > 1 else most
-        numbers = (1, 2, 5) if len(forms) > 1 else (1,)
+        numbers = (0, 1, 2, 3, 11, 100) if len(forms) > 1 else (1,)
         for number in numbers:
             told = there.gettext(key) if len(forms) == 1 else there.ngettext(forms[0], forms[-1], number)
             assert told.strip(), key
             assert least <= set(PLACEHOLDER.findall(told)) <= most, (key, told)
+            if reads_from_the_right(language):
+                assert ISOLATED.findall(told) == PLACEHOLDER.findall(told), (key, told)
             assert "%" not in PLACEHOLDER.sub("", told).replace("%%", ""), told
 
 
@@ -84,7 +88,9 @@ def test_every_mail_can_be_sent_in_every_language(kind: str, language: str) -> N
     mail = shipped(kind, KINDS[kind].sample, language=language, unsubscribe_link="https://crm.example/unsubscribe/t")
     assert mail.subject and "\n" not in mail.subject
     assert "https://crm.example/unsubscribe/t" in mail.text
-    assert f'<html lang="{language}">' in mail.html
+    turned = ' dir="rtl"' if reads_from_the_right(language) else ""
+    assert f'<html lang="{language}"{turned}>' in mail.html
+    assert f"<div{turned or LTR} style" in mail.html
     for part in (mail.subject, mail.text, mail.html):
         assert "%(" not in part
         assert "{{" not in part
@@ -112,9 +118,10 @@ def test_the_first_language_that_we_speak_is_spoken(wanted: tuple[str | None, ..
     ("header", "best"),
     [
         ("de-CH,de;q=0.9,en;q=0.8", "de"),
-        ("ja, fr;q=0.5, it;q=0.7", "it"),
+        ("ja;q=0.4, fr;q=0.5, it;q=0.7", "it"),
         ("en-US", "en"),
-        ("ja", None),
+        ("zh", None),
+        ("iw, he-IL;q=0.9", "he"),
         ("de;q=0, es", "es"),
         ("", None),
         ("de;q=x", None),
@@ -124,6 +131,17 @@ def test_the_first_language_that_we_speak_is_spoken(wanted: tuple[str | None, ..
 )
 def test_a_browser_says_which_language_it_likes(header: str, best: str | None) -> None:
     assert best_accepted(header) == best
+
+
+def test_arabic_counts_in_six_forms_and_japanese_in_one() -> None:
+    said = [words("ar").ngettext("within %(number)d day", "within %(number)d days", n) for n in (0, 1, 2, 3, 11, 100)]
+    assert len(set(said)) == 6
+    assert words("he").ngettext("within %(number)d day", "within %(number)d days", 2) == "בתוך יומיים"
+    assert words("ja").ngettext("within %(number)d day", "within %(number)d days", 2) % {"number": 2} == "2日以内"
+
+
+def test_languages_that_are_written_from_the_right_are_known() -> None:
+    assert [reads_from_the_right(tag) for tag in ("ar", "he-IL", "de", "zz-nonsense")] == [True, True, False, False]
 
 
 def test_the_folder_holds_the_languages_that_we_speak() -> None:

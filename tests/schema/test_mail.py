@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from domain.actors import Actor
+from domain.words import LANGUAGES
 from models.base import uuid7
 from models.deliveries import Delivery, DeliveryStatus
 from models.users import Role
@@ -161,4 +162,4 @@ async def test_words_are_previewed_and_not_kept() -> None:
         ("subject", 1),
         ("text", 2),
     ]
-    assert [one["isOwn"] for one in (await ask(admin, WORDS, kind="invitation"))["mailTemplates"]] == [False] * 7
+    assert [one["isOwn"] for one in (await ask(admin, WORDS, kind="invitation"))["mailTemplates"]] == [False] * len(LANGUAGES)
