@@ -162,4 +162,5 @@ async def test_words_are_previewed_and_not_kept() -> None:
         ("subject", 1),
         ("text", 2),
     ]
-    assert [one["isOwn"] for one in (await ask(admin, WORDS, kind="invitation"))["mailTemplates"]] == [False] * len(LANGUAGES)
+    shipped = (await ask(admin, WORDS, kind="invitation"))["mailTemplates"]
+    assert [one["isOwn"] for one in shipped] == [False] * len(LANGUAGES)
