@@ -572,13 +572,12 @@ def _counted(name: str, beside: str, *, otherwise: int | None = 0, lead: tuple[s
 
 
 @lru_cache(maxsize=10_000)
-def _rank(title: str) -> str:
+def seniority(title: str | None) -> str | None:
+    """Return how high somebody stands by their job title."""
+    if not title:
+        return None
     said = set(columns.WORD.findall(title.casefold()))
     return next((rank for rank, marks in RANKS if said & set(marks)), "Other")
-
-
-def _seniority(leads: Leads, names: Names) -> Iterable[str | None]:
-    return (_rank(title) if title else None for title in leads.contact.columns["job_title"])
 
 
 def _email(leads: Leads, names: Names) -> Iterable[str | None]:
@@ -644,7 +643,9 @@ READINGS: Mapping[str, Reading] = {
     "company.won_before": _counted("won_before", "ended", lead=("company_id",)),
     "company.lost_before": _counted("lost_before", "ended", lead=("company_id",)),
     "contact.job_title": _of_contact("job_title"),
-    "contact.seniority": Reading(_seniority, contact=("job_title",)),
+    "contact.seniority": Reading(
+        lambda leads, names: map(seniority, leads.contact.columns["job_title"]), contact=("job_title",)
+    ),
     "contact.language": _of_contact("language"),
     "contact.email": Reading(_email, contact=("email_normalised",)),
     "contact.phone": Reading(
