@@ -6,6 +6,7 @@ transactions begin and end; everything else is Tortoise's own.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, cast
@@ -361,8 +362,7 @@ class Unit(TransactionWrapper):
                     await self.transaction.rollback()
         except BaseException as error:
             # Nobody knows in what state the connection is, so nobody else gets it.
-            if self._acquired is not None:
-                self._acquired.terminate()
+            self._break_off()
             if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
                 raise
         finally:
@@ -412,8 +412,7 @@ class Unit(TransactionWrapper):
         except BaseException:
             # Whoever comes next in this transaction begins it anew, with another connection.
             self.transaction = None
-            if self._acquired is not None:
-                self._acquired.terminate()
+            self._break_off()
             await self._give_back()
             raise
         self._begun = True
@@ -436,6 +435,12 @@ class Unit(TransactionWrapper):
         sql, values = writes.statement()
         tag: str = await connection.execute(sql, *values)
         return writes.guard is None or not tag.endswith(" 0")
+
+    def _break_off(self) -> None:
+        if self._acquired is not None:
+            # A connection that PostgreSQL has closed is the pool's again already.
+            with suppress(asyncpg.InterfaceError):
+                self._acquired.terminate()
 
     async def _give_back(self) -> None:
         if self._acquired is not None:

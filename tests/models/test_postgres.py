@@ -61,6 +61,16 @@ class TestLending:
         for connection in taken:
             await pool.release(connection)
 
+    async def test_a_connection_that_is_killed_in_a_transaction_hides_no_error(self, database_url: str) -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with transaction():
+                [row] = await connected().execute_query_dict("SELECT pg_backend_pid() AS pid", [])
+                killer = await asyncpg.connect(database_url)
+                await killer.fetch("SELECT pg_terminate_backend($1, 5000)", row["pid"])
+                await killer.close()
+                raise ZeroDivisionError
+        assert await database.read("SELECT 1 AS one")
+
     async def test_a_broken_connection_makes_room_for_a_new_one(self) -> None:
         client = connected()
         assert isinstance(client, Client)
