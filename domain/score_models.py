@@ -15,8 +15,8 @@ from domain.actors import Actor
 from domain.errors import Conflict, DomainError, Faults, NotFound, Required
 from domain.events import Event, record
 from domain.policy import Action
-from domain.scoring import default_rules, in_use, rule_inputs
-from domain.scoring.default_model import default_model
+from domain.scoring import in_use, rule_inputs
+from domain.scoring.default_model import TYPICAL_VALUE_SETTING, default_model, typical_value
 from domain.scoring.fields import Catalogue, catalogue
 from domain.scoring.in_use import ModelUnreadable
 from domain.scoring.rule_inputs import GivenRules
@@ -31,7 +31,7 @@ UNIQUE = {"score_model_pkey": "id", "score_model_name_idx": "name"}
 AGE_DAYS = 14
 MOST_AGE_DAYS = 365
 MOST_TRUSTED = 200
-TYPICAL = f"SELECT settings ->> '{default_rules.TYPICAL_VALUE_SETTING}' AS setting FROM workspace WHERE id = $1"
+TYPICAL = f"SELECT settings ->> '{TYPICAL_VALUE_SETTING}' AS setting FROM workspace WHERE id = $1"
 LAST_NUMBER = "SELECT coalesce(max(number), 0) AS number FROM score_model_version WHERE model_id = $1"
 
 
@@ -393,4 +393,4 @@ async def _content(actor: Actor) -> dict[str, Any]:
     found = await read(TYPICAL, actor.workspace_id)
     if not found:
         raise NotFound(noun="workspace")
-    return default_model(default_rules.typical_value(found[0]["setting"])).to_json()
+    return default_model(typical_value(found[0]["setting"])).to_json()

@@ -14,6 +14,8 @@ from domain.demo import words
 from domain.demo.home import Home, Person, Ware
 from domain.demo.rows import Rows, fresh
 from domain.demo.stories import SOURCES, Buyer, Story
+from domain.scoring.assessing import by_rules, known_of
+from domain.scoring.default_model import default_model
 from models.catalog import SourceKind
 from models.companies import Relationship
 
@@ -42,9 +44,14 @@ class History:
 
     def chunk(self, rows: Rows, leads: int) -> None:
         """Add companies until there are as many leads as wanted."""
-        missing = leads
-        while missing:
-            missing -= _Customer(self, rows).live(most=missing)
+        stories: list[Story] = []
+        while len(stories) < leads:
+            stories += _Customer(self, rows).live(most=leads - len(stories))
+        said = [story.known() for story in stories]
+        done = [(place, *one) for place, story in enumerate(stories) for one in story.done()]
+        rules = default_model()
+        for story, assessed in zip(stories, by_rules(rules, known_of(said, done, rules.wanted)), strict=True):
+            story.tell(assessed)
 
     def pick(self, of: Sequence[T]) -> T:
         return of[int(self.chance.random() * len(of))]
@@ -100,8 +107,8 @@ class _Customer:
             people=tuple(rows.keys.take() for _ in range(people)),
         )
 
-    def live(self, *, most: int) -> int:
-        """Write all that happened, with at most so many leads; return how many there are."""
+    def live(self, *, most: int) -> list[Story]:
+        """Write the company and its people, and return what happened with at most so many leads, to be told."""
         wanted = (
             1 if self.buyer.company_id is None else min(1 + int(self.chance.expovariate(0.28)), MOST_LEADS_A_COMPANY)
         )
@@ -115,10 +122,12 @@ class _Customer:
         if self.buyer.company_id is not None:
             level = max(story.level for story in stories)
             self._company(self.buyer.company_id, RELATIONSHIPS[level], moments[0])
-        reached = [self._contact(key, level, moments[0]) for key, level in zip(self.buyer.people, levels, strict=True)]
+        people = {
+            key: self._contact(key, level, moments[0]) for key, level in zip(self.buyer.people, levels, strict=True)
+        }
         for story in stories:
-            story.tell(is_reachable=any(reached[self.buyer.people.index(key)] for key in story.people))
-        return len(stories)
+            story.meet([people[key] for key in story.people])
+        return stories
 
     def _company(self, key: UUID, relationship: Relationship, at: datetime) -> None:
         phone, employees = self._phone(), int(math.exp(self.chance.gauss(4.2, 1.3))) + 1
@@ -142,8 +151,8 @@ class _Customer:
         self.rows.put("company", key, *columns.values(), "{}", 1, at, at)
         self.rows.happened(CompanyCreated, key, fresh(columns), by=self.owner.facts, at=at)
 
-    def _contact(self, key: UUID, level: int, at: datetime) -> bool:
-        """Write a person; say whether they can be reached."""
+    def _contact(self, key: UUID, level: int, at: datetime) -> dict[str, Any]:
+        """Write a person, and return what is known of them."""
         name = self.name if self.buyer.company_id is None else self.history.person()
         email, phone = None, None
         if self.chance.random() < REACHABLE:
@@ -165,7 +174,7 @@ class _Customer:
         }
         self.rows.put("contact", key, *columns.values(), "{}", 1, at, at)
         self.rows.happened(ContactCreated, key, fresh(columns), by=self.owner.facts, at=at)
-        return bool(email or phone)
+        return columns
 
     def _phone(self) -> str:
         return self.phones.format(self.chance.randrange(100))

@@ -1,7 +1,7 @@
 """The story of one lead: where it came from, how far it went, how it ended, and what was written down."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from domain import leads, ranks, scoring
+from domain import leads, ranks
 from domain.closings import LeadClosed
 from domain.demo import words
 from domain.demo.care import Care
@@ -20,6 +20,9 @@ from domain.demo.talks import Said, Talks
 from domain.leads import LeadCaptured
 from domain.moves import LeadMoved
 from domain.needs import NeedCreated
+from domain.scoring.assessing import Assessed
+from domain.scoring.extraction import seniority
+from models.activities import ActivityDirection
 from models.catalog import SourceKind
 from models.custom_fields import CustomFieldType
 from models.leads import ContactRole, Lead, LeadStatus, Lifecycle
@@ -125,31 +128,62 @@ class Story:
             return 2
         return int(self.last.status is OPEN and self.last.stage.kind is not StageKind.PROSPECT)
 
-    def tell(self, *, is_reachable: bool) -> None:
+    def meet(self, people: Sequence[Mapping[str, Any]]) -> None:
+        """Decide what was said and found out, with people of whom this is known; the first is the primary contact."""
+        last = self.last
+        self.met = people
+        self.closed_at = None if last.status is OPEN else last.at
+        self.engaged_at = next((step.at for step in self.steps if not step.stage.is_intake), None)
+        self.expected = self._expected(self.closed_at)
+        self.entered_at = last.at if last.status in (OPEN, WON) else self.steps[-2].at
+        self.talks = self._talks(self.closed_at)
+        self.tag_ids = sorted(self.chance.sample(self.home.tags, self.chance.choice((0, 0, 0, 1, 1, 2))))
+        self.needs = self._needs()
+
+    @property
+    def seen_at(self) -> datetime:
+        """When its score was told last: now, or when it was closed."""
+        return self.closed_at or self.home.now
+
+    def known(self) -> dict[str, Any]:
+        """Return what rules look at, as the worker would."""
+        first, day = self.met[0], self.seen_at.date()
+        rate = self.home.rates.on(self.buyer.currency, day) if self.buyer.currency != BASE else Decimal(1)
+        happened_at = max(filter(None, (self.talks.touched.last, self.entered_at)))
+        return {
+            "source_kind": self.source.value,
+            "value": None if self.value is None else self.value * rate,
+            "company": self.buyer.name if self.buyer.company_id else None,
+            "contact.email": first["email"],
+            "contact.phone": first["phone"],
+            "contact.seniority": seniority(first["job_title"]),
+            "owner": self.owner and "given",
+            "close_date_days": self.expected and (self.expected - day).days,
+            "needs": len(self.needs),
+            "inbound": sum(direction is ActivityDirection.INBOUND for _, _, direction in self.talks.done),
+            "days_silent": max((self.seen_at - happened_at) / timedelta(days=1), 0.0),
+        }
+
+    def done(self) -> Iterator[tuple[str, float]]:
+        """Return activities, each with how many days ago it was."""
+        return ((kind.value, (self.seen_at - at) / timedelta(days=1)) for at, kind, _ in self.talks.done)
+
+    def tell(self, assessed: Assessed) -> None:
         """Write the lead, what hangs on it, and its events; a lead has one score all its life."""
-        first, last = self.steps[0], self.last
-        closed_at = None if last.status is OPEN else last.at
-        engaged_at = next((step.at for step in self.steps if not step.stage.is_intake), None)
-        expected = self._expected(closed_at)
-        entered_at = last.at if last.status in (OPEN, WON) else self.steps[-2].at
-        talks = self._talks(closed_at)
-        active_at = talks.touched.last
-        tag_ids = sorted(self.chance.sample(self.home.tags, self.chance.choice((0, 0, 0, 1, 1, 2))))
-        needs = self._needs()
-        score = self._score(is_reachable, len(needs), expected, max(filter(None, (active_at, entered_at, engaged_at))))
-        care = self._care(talks, is_reachable)
+        first, last, talks, tag_ids, closed_at = self.steps[0], self.last, self.talks, self.tag_ids, self.closed_at
+        care = self._care(talks, any(one["email"] or one["phone"] for one in self.met))
         said = sorted((*talks.said, *care.said), key=lambda one: one.at)
-        rank = self._tell_events(tag_ids, score.points, said)
+        rank = self._tell_events(tag_ids, assessed.score, said)
         rate = self.home.rates.on(self.buyer.currency, closed_at.date()) if closed_at else None
         won = last.status is WON
         self.rows.put(
             "lead", self.key, self._title(), self._maybe(0.4, words.DESCRIPTIONS), self.way.pipeline_id, last.stage.id,
             rank, last.status.value, self._lifecycle(), self.value, self.buyer.currency, rate,
-            last.stage.probability if closed_at is None else Decimal(won), score.points, score.grade.value,
-            orjson.dumps([factor.facts() for factor in score.factors]).decode(), closed_at or self.home.now,
+            last.stage.probability if closed_at is None else Decimal(won), assessed.score, assessed.grade.value,
+            assessed.engagement, assessed.factors_json(), self.seen_at,
             self.owner.user_id if self.owner else None, self.buyer.company_id, self.ware.id, self.source_id,
             self.history.pick(self.home.lost_reasons) if last.status is LOST else None,
-            self._maybe(0.25, words.NOTES) if closed_at else None, expected, engaged_at, entered_at,
+            self._maybe(0.25, words.NOTES) if closed_at else None, self.expected, self.engaged_at, self.entered_at,
             *talks.touched.columns.values(), closed_at, self._custom(), care.next_follow_up_at, len(self.steps),
             first.at, last.at,
         )  # fmt: skip
@@ -158,7 +192,7 @@ class Story:
             self.rows.add("lead_contact", self.key, person, role.value, at == 0, first.at)
         for tag_id in tag_ids:
             self.rows.add("lead_tag", self.key, tag_id)
-        for columns in needs:
+        for columns in self.needs:
             self._need(columns)
         self.rows.leads += 1
 
@@ -337,22 +371,3 @@ class Story:
         key, at = self.rows.keys.take(), self.steps[min(1, len(self.steps) - 1)].at
         self.rows.put("need", key, self.key, *columns.values(), 1, at, at)
         self.rows.happened(NeedCreated, key, {"lead_id": self.key, **fresh(columns)}, by=self.by.facts, at=at)
-
-    def _score(self, is_reachable: bool, needs: int, expected: date | None, happened_at: datetime) -> scoring.Score:
-        """Score the lead as the worker would: now, or when it was closed."""
-        is_open = self.last.status is OPEN
-        seen = self.home.now if is_open else self.last.at
-        rate = self.home.rates.on(self.buyer.currency, seen.date()) if self.buyer.currency != BASE else Decimal(1)
-        known = scoring.LeadFacts(
-            source=self.source,
-            has_value=self.value is not None,
-            value=None if self.value is None else self.value * rate,
-            has_contact=True,
-            is_reachable=is_reachable,
-            has_company=self.buyer.company_id is not None,
-            has_owner=self.owner is not None,
-            expected_close_date=expected,
-            needs=needs,
-            last_happened_at=happened_at,
-        )
-        return scoring.score(known, seen)

@@ -67,6 +67,7 @@ class Talks:
     by: Person
     touched: Touched = field(default_factory=Touched)
     said: list[Said] = field(default_factory=list)
+    done: list[tuple[datetime, ActivityKind, ActivityDirection | None]] = field(default_factory=list)
 
     def talk(self, at: datetime) -> None:
         """Add an activity that is later than all before it."""
@@ -74,6 +75,7 @@ class Talks:
         seconds = 60 * self.chance.randrange(*minutes) if minutes else None
         key, before = self.rows.keys.take(), self.touched.columns
         self.touched.add(at, self.since, kind, direction)
+        self.done.append((at, kind, direction))
         self.rows.put(
             "activity", key, kind.value, kind in TOUCHES, self.lead_id, direction.value if direction else None, outcome,
             subject, text, seconds, at, self.by.user_id, self.by.user_id, 1, at, at,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
@@ -18,21 +18,23 @@ from domain.imports.lead_rows import MOVES, Looked, Ranks, Sheet, Wanted, level,
 from domain.imports.scores import Scorer
 from domain.imports.taking import Taking
 from domain.leads import LeadCaptured
-from domain.scoring import Score
 from models.leads import LeadStatus, Lifecycle
 from models.stages import Stage
 
+if TYPE_CHECKING:
+    from domain.scoring.assessing import Assessed
+
 COLUMNS = (
     "id", "workspace_id", "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id",
-    "rank", "status", "lifecycle", "value", "currency", "closing_rate", "probability", "score", "grade",
+    "rank", "status", "lifecycle", "value", "currency", "closing_rate", "probability", "score", "grade", "engagement",
     "score_factors", "scored_at", "owner_id", "company_id", "product_id", "source_id", "lost_reason_id", "close_note",
     "expected_close_date", "term_ends_on", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
-UNSCORED = (None, None, "[]", None)
+Record = tuple[Any, ...]
+UNSCORED: Record = (None, None, None, "[]", None)
 # Tasks that no imported lead asks for: it has its score, people are told of the whole import, and its sale is history.
 DONE = (scoring.TASK, "notify", "dispatch_surveys", "lay_out_plans")
 DONE_UNSCORED = DONE[1:]
-Record = tuple[Any, ...]
 
 
 async def create(taking: Taking, sheet: Sheet, wanted: Sequence[Wanted], looked: Looked) -> None:
@@ -64,7 +66,11 @@ def _leads(
     keys: Sequence[UUID], wanted: Sequence[Wanted], taking: Taking, sheet: Sheet, looked: Looked, scorer: Scorer | None
 ) -> list["_New"]:
     ranks = Ranks()
-    return [_New(key, each, taking, sheet, looked, ranks, scorer) for key, each in zip(keys, wanted, strict=True)]
+    made = [_New(key, each, taking, sheet, looked, ranks, scorer) for key, each in zip(keys, wanted, strict=True)]
+    if scorer and (opened := [lead for lead in made if lead.place.status is LeadStatus.OPEN]):
+        for lead, score in zip(opened, scorer.assess([lead.known(scorer) for lead in opened]), strict=True):
+            lead.score = score
+    return made
 
 
 def _history(leads: Sequence["_New"]) -> list[Record]:
@@ -110,19 +116,19 @@ class _New:
         self.product_id = looked.products.key(values.get("product"))
         self.source_id = looked.sources.key(values.get("source"))
         self.lost_reason_id = looked.lost_reasons.key(values.get("lost_reason"))
-        is_open = self.place.status is LeadStatus.OPEN
-        self.score = self._scored(scorer) if scorer and is_open else None
-        self.done = DONE if scorer or not is_open else DONE_UNSCORED
+        self.score: Assessed | None = None
+        self.done = DONE if scorer or self.place.status is not LeadStatus.OPEN else DONE_UNSCORED
 
-    def _scored(self, scorer: Scorer) -> Score:
-        return scorer.score(
+    def known(self, scorer: Scorer) -> dict[str, Any]:
+        """Return what rules look at."""
+        return scorer.known(
             source_id=self.source_id,
             value=self.value,
             currency=self.currency,
-            has_company=self.company_id is not None,
+            company=self.row.values.get("company") if self.company_id else None,
             has_owner=self.owner_id is not None,
             expected_close_date=self.row.values.get("expected_close_date"),
-            last_happened_at=max(self.entered_at, self.created_at),
+            last_happened_at=self.entered_at,
         )
 
     @property
@@ -134,7 +140,9 @@ class _New:
         """Return the row of the lead's table."""
         values, place, taking = self.row.values, self.place, self._taking
         lost, score = place.status is LeadStatus.LOST, self.score
-        scored = (score.points, score.grade.value, score.reasons_json(), taking.now) if score else UNSCORED
+        scored = UNSCORED
+        if score:
+            scored = (score.score, score.grade.value, score.engagement, score.factors_json(), taking.now)
         return (
             self.key, taking.workspace_id, 1, self.created_at, taking.now, self._sheet.title(self.row),
             values.get("description"), place.stage.pipeline_id, place.stage.id, self.rank, place.status.value,
@@ -195,7 +203,7 @@ class _New:
             "owner_id": self.owner_id,
             "value": None if self.value is None else format(self.value.normalize(), "f"),
             "currency": self.currency,
-            "score": self.score.points if self.score else None,
+            "score": self.score.score if self.score else None,
             "tag_ids": [],
             "closed_at": None if status is LeadStatus.OPEN or self.closed_at is None else self.closed_at.isoformat(),
             "deleted": False,

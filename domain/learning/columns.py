@@ -68,6 +68,19 @@ def words(key: str, label: str, values: Iterable[str | None]) -> Column:
     return Column(key, label, ColumnKind.WORDS, [frozenset(some) for some in found])
 
 
+def of_kind(kind: ColumnKind, key: str, label: str, values: Iterable[Any]) -> Column:
+    """Return a column of a kind."""
+    match kind:
+        case ColumnKind.NUMBER:
+            return number(key, label, values)
+        case ColumnKind.CATEGORY:
+            return category(key, label, values)
+        case ColumnKind.SET:
+            return several(key, label, values)
+        case ColumnKind.WORDS:
+            return words(key, label, values)
+
+
 def answered(value: Any) -> str | None:
     """Return a category as it is compared, or None where it says that nothing is known."""
     if value is None:

@@ -1,41 +1,16 @@
 """How promising a lead is, why, and when that must be told anew."""
 
-from domain.scoring.default_rules import (
-    GRADES,
-    LEADS_AT_ONCE,
-    SOURCE_POINTS,
-    TASK,
-    TYPICAL_VALUE_SETTING,
-    Factor,
-    LeadFacts,
-    LeadScored,
-    Score,
-    grade_of,
-    leads_concerned,
-    rescore,
-    schedule,
-    schedule_all,
-    schedule_faded,
-    score,
-    typical_value,
-)
+from domain.scoring.default_model import TYPICAL_VALUE_SETTING
+from domain.scoring.fading import schedule_faded
+from domain.scoring.scheduling import LEADS_AT_ONCE, TASK, LeadScored, leads_concerned, schedule, schedule_all
 
 __all__ = [
-    "GRADES",
     "LEADS_AT_ONCE",
-    "SOURCE_POINTS",
     "TASK",
     "TYPICAL_VALUE_SETTING",
-    "Factor",
-    "LeadFacts",
     "LeadScored",
-    "Score",
-    "grade_of",
     "leads_concerned",
-    "rescore",
     "schedule",
     "schedule_all",
     "schedule_faded",
-    "score",
-    "typical_value",
 ]

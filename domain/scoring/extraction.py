@@ -21,7 +21,6 @@ from domain.exchange_rates import rates_on
 from domain.free_mail import FREE_MAIL
 from domain.learning import columns
 from domain.learning.columns import Column, Floats
-from domain.learning.kinds import ColumnKind
 from domain.scoring import fields
 from domain.scoring.fields import ACTIVITY, Catalogue, Field, Origin
 from models.custom_fields import CustomField, CustomFieldType
@@ -295,7 +294,9 @@ async def _known(
     leads = await _leads(workspace_id, lead_ids, readings.values(), instant)
     await _fill(workspace_id, leads, needed, readings.values(), past=past)
     names = await _names(workspace_id, leads, catalogue, readings.keys(), now)
-    made = {one.key: _column(one, readings[one.key].read(leads, names)) for one in needed}
+    made = {
+        one.key: columns.of_kind(one.kind, one.key, one.label, readings[one.key].read(leads, names)) for one in needed
+    }
     return Known(leads.ids, leads.at, made, leads.activities)
 
 
@@ -458,18 +459,6 @@ async def _names(workspace_id: UUID, leads: Leads, catalogue: Catalogue, keys: C
         {row["id"]: row["kind"] for row in named if row["kind"]},
         await rates_on(workspace_id, now.date()),
     )
-
-
-def _column(known: Field, values: Iterable[Any]) -> Column:
-    match known.kind:
-        case ColumnKind.NUMBER:
-            return columns.number(known.key, known.label, values)
-        case ColumnKind.CATEGORY:
-            return columns.category(known.key, known.label, values)
-        case ColumnKind.SET:
-            return columns.several(known.key, known.label, values)
-        case ColumnKind.WORDS:
-            return columns.words(known.key, known.label, values)
 
 
 def _reading(known: Field, catalogue: Catalogue) -> Reading:

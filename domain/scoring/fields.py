@@ -84,8 +84,8 @@ FIXED: tuple[Field, ...] = (
     Field("days_silent", "Days since something happened", N, A, "days"),
 )
 BY_KEY: Mapping[str, Field] = {field.key: field for field in FIXED}
-# Of what follows from time alone, a score has to be told anew by night.
-FADES = frozenset({"days_silent", "close_date_days"})
+# What the passing of time alone changes.
+FADES = frozenset({"days_silent", "close_date_days", "company.age"})
 
 OF_CUSTOM: Mapping[CustomFieldType, ColumnKind] = {
     CustomFieldType.TEXT: C,
@@ -135,7 +135,7 @@ def answer_key(criterion_id: UUID) -> str:
 
 
 async def catalogue(workspace_id: UUID, wanted: Iterable[str] | None = None) -> Catalogue:
-    """Return what is known of a workspace's leads: what is fixed and, where wanted, its own fields and its checklist."""
+    """Return what is known of a workspace's leads: what is fixed and, where wanted, its own fields and checklist."""
     if wanted is not None and BY_KEY.keys() >= set(wanted):
         return Catalogue(BY_KEY, {}, {})
     custom = {custom_key(row): row for row in await rows.select(CustomField, CUSTOM_FIELDS, workspace_id)}

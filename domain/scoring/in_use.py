@@ -1,7 +1,8 @@
-"""Which models score a workspace's leads: its own, where they are active and as the server signed them."""
+"""Which models score a workspace's leads: its own where they are active and as the server signed them, else the rules
+that ship."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,19 +12,26 @@ import orjson
 
 from domain import tokens
 from domain.learning.kinds import FORMAT, TERM_KINDS
+from domain.scoring.default_model import TYPICAL_VALUE_SETTING, default_model, typical_value
 from domain.scoring.rules import Rules
 from models.database import read
 from models.scoring import ScoreModelKind
 
 PURPOSE = "score-model"
 KEPT = 200
-ACTIVE = """
-SELECT version.id, model.kind::text AS kind, version.model_id, version.number, version.content, version.signature
-FROM score_model AS model
-JOIN score_model_version AS version ON version.model_id = model.id AND version.state = 'ACTIVE'
-WHERE model.workspace_id = $1 AND model.active AND model.archived_at IS NULL
+ACTIVE = f"""
+SELECT workspace.settings ->> '{TYPICAL_VALUE_SETTING}' AS typical_value, version.id
+FROM workspace
+LEFT JOIN score_model AS model
+    ON model.workspace_id = workspace.id AND model.active AND model.archived_at IS NULL
+LEFT JOIN score_model_version AS version ON version.model_id = model.id AND version.state = 'ACTIVE'
+WHERE workspace.id = $1
 """
-EXIST = "SELECT EXISTS (SELECT FROM score_model WHERE workspace_id = $1 AND active AND archived_at IS NULL) AS found"
+VERSIONS = """
+SELECT version.id, model.kind::text AS kind, version.model_id, version.number, version.content, version.signature
+FROM score_model_version AS version JOIN score_model AS model ON model.id = version.model_id
+WHERE version.id = ANY($1::uuid[])
+"""
 
 
 class ModelUnreadable(Exception):
@@ -45,16 +53,14 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class InUse:
-    """The active models of a workspace; without rules of its own those hold that ship with Salescycle."""
+    """The models that score a workspace's leads. They are its own, but for rules that ship where it has none."""
 
-    rules: Rules | None = None
-    learned: Learned | None = None
-
-    def __bool__(self) -> bool:
-        return self.rules is not None or self.learned is not None
+    rules: Rules
+    learned: Learned | None
+    are_own: bool
 
 
-_read: "OrderedDict[UUID, Rules | Learned | None]" = OrderedDict()
+_read: OrderedDict[UUID, Rules | Learned] = OrderedDict()
 
 
 def sign(model_id: UUID, number: int, content: Mapping[str, Any]) -> str:
@@ -89,35 +95,32 @@ def _settled(value: Any) -> Any:
             return value
 
 
-async def exist(workspace_id: UUID) -> bool:
-    """Say whether a workspace has models of its own in use, readable or not."""
-    [row] = await read(EXIST, workspace_id)
-    return bool(row["found"])
-
-
 async def models(workspace_id: UUID) -> InUse:
     """Return the models that score a workspace's leads; one that cannot be read scores nothing."""
-    rules, learned = None, None
-    for row in await read(ACTIVE, workspace_id):
-        found = _of(row)
-        if isinstance(found, Rules):
-            rules = found
-        elif found is not None:
-            learned = found
-    return InUse(rules, learned)
+    rows = await read(ACTIVE, workspace_id)
+    versions = await _versions([row["id"] for row in rows if row["id"]])
+    rules = next((one for one in versions if isinstance(one, Rules)), None)
+    learned = next((one for one in versions if isinstance(one, Learned)), None)
+    shipped = default_model(typical_value(rows[0]["typical_value"] if rows else None))
+    return InUse(rules or shipped, learned, bool(versions))
 
 
-def _of(row: Any) -> Rules | Learned | None:
-    """Return the model of a version, which never changes: it is read once."""
-    if row["id"] in _read:
-        _read.move_to_end(row["id"])
-        return _read[row["id"]]
-    try:
-        found = parse(row["id"], row["model_id"], row["number"], row["kind"], _plain(row["content"]), row["signature"])
-    except ModelUnreadable:
-        return None
-    _read[row["id"]] = found
-    if len(_read) > KEPT:
+async def _versions(ids: Sequence[UUID]) -> list[Rules | Learned]:
+    """Return the models of versions, which never change: each is read once."""
+    if unknown := [one for one in ids if one not in _read]:
+        for row in await read(VERSIONS, unknown):
+            try:
+                content = orjson.loads(row["content"])
+                _read[row["id"]] = parse(
+                    row["id"], row["model_id"], row["number"], row["kind"], content, row["signature"]
+                )
+            except ModelUnreadable:
+                continue
+    found = [_read[one] for one in ids if one in _read]
+    for one in ids:
+        if one in _read:
+            _read.move_to_end(one)
+    while len(_read) > KEPT:
         _read.popitem(last=False)
     return found
 
@@ -140,7 +143,3 @@ def _known(model: Mapping[str, Any]) -> Mapping[str, Any]:
     if model["format"] != FORMAT or not {term["is"] for term in model["terms"]} <= TERM_KINDS:
         raise ValueError(model["format"])
     return model
-
-
-def _plain(content: Any) -> Any:
-    return orjson.loads(content) if isinstance(content, str) else content

@@ -19,12 +19,16 @@ GRADES = (Grade.A, Grade.B, Grade.C, Grade.D)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What rules say of many leads: scores from 0 to 100, how well they fit and are engaged, and each rule's points."""
+    """What rules say of many leads: scores from 0 to 100, how well they fit and are engaged, and each rule's points.
+
+    Of rules that give no points, `pointless` says for whom they hold.
+    """
 
     scores: Floats
     grades: list[Grade]
     levels: list[int]
     points: dict[str, Floats]
+    pointless: dict[str, Floats]
 
 
 def judge(rules: Rules, known: Known) -> Judged:
@@ -33,8 +37,11 @@ def judge(rules: Rules, known: Known) -> Judged:
     total = np.zeros(count)
     sums = {dimension: np.zeros(count) for dimension in Dimension}
     points: dict[str, Floats] = {}
+    pointless: dict[str, Floats] = {}
     for group in rules.groups:
-        earned = {rule.key: rule.points * _held(rule.condition, known) for rule in group.rules}
+        held = {rule.key: _held(rule.condition, known) for rule in group.rules}
+        earned = {rule.key: rule.points * held[rule.key] for rule in group.rules if rule.points}
+        pointless |= {rule.key: held[rule.key] for rule in group.rules if not rule.points}
         plain = np.asarray(sum(earned.values(), np.zeros(count)))
         capped = np.clip(plain, -group.floor, group.cap)
         share = np.divide(capped, plain, out=np.ones(count), where=plain != 0)
@@ -44,7 +51,7 @@ def judge(rules: Rules, known: Known) -> Judged:
     grades = _classes(rules, Dimension.FIT, sums, rules.grades)
     levels = _classes(rules, Dimension.ENGAGEMENT, sums, rules.levels)
     scores = np.clip(np.floor(total + 0.5), 0, 100)
-    return Judged(scores, [GRADES[at] for at in grades], [int(at) + 1 for at in levels], points)
+    return Judged(scores, [GRADES[at] for at in grades], [int(at) + 1 for at in levels], points, pointless)
 
 
 def _classes(

@@ -88,13 +88,11 @@ class Rules:
     @property
     def wanted(self) -> frozenset[str]:
         """Return the fields that the conditions look at."""
-        return frozenset(rule.condition.field for group in self.groups for rule in group.rules)
+        return frozenset(condition.field for condition in self.conditions)
 
     @property
-    def fades(self) -> bool:
-        """Say whether a score may change by the mere passing of time."""
-        conditions = [rule.condition for group in self.groups for rule in group.rules]
-        return any(one.field in fields.FADES or one.within_days or one.half_life_days for one in conditions)
+    def conditions(self) -> list[Condition]:
+        return [rule.condition for group in self.groups for rule in group.rules]
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import scoring
+from domain.scoring.rescoring import rescore
 from models.leads import Lead
 from models.scoring import ScoreModelVersion, ScoreVersionState
 from models.workspaces import Workspace
@@ -61,7 +61,7 @@ async def test_a_lead_is_explained_by_id_or_title(clean_db: str) -> None:
     await use(admin, LEARNED)
     row = await lead(admin, title="Roof of the town hall")
     assert "no score yet" in run(clean_db, "explain", str(row.id))
-    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    await rescore(admin.workspace_id, [row.id], now=NOW)
     row = await Lead.get(id=row.id)
     for named in ("roof of the town hall", str(row.id), ids.encode("Lead", row.id)):
         output = run(clean_db, "explain", named)
@@ -77,7 +77,7 @@ async def test_a_lead_is_explained_by_id_or_title(clean_db: str) -> None:
 async def test_scores_are_exported_with_their_reasons(clean_db: str, tmp_path: Path) -> None:
     admin = await seller()
     row = await lead(admin, title="=1+1")
-    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    await rescore(admin.workspace_id, [row.id], now=NOW)
     [home] = await Workspace.all()
     run(clean_db, "export", str(tmp_path / "scores.csv"), "--workspace", home.name)
     [told] = csv.DictReader((tmp_path / "scores.csv").open(encoding="utf-8-sig"))

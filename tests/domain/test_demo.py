@@ -17,7 +17,6 @@ from domain import (
     leads,
     questionnaires,
     relationships,
-    scoring,
     sessions,
     touches,
 )
@@ -25,6 +24,7 @@ from domain.actors import ALL, Actor, ActorKind
 from domain.demo import Filled, Plan, fill
 from domain.errors import AlreadyExists, Faults, Invalid, OutOfRange
 from domain.events import EVENTS
+from domain.scoring.rescoring import rescore
 from models.activities import Activity, ActivityKind
 from models.companies import Company
 from models.competitors import Competitor
@@ -265,7 +265,7 @@ async def test_relationships_are_those_that_follow_from_the_leads(demo: Filled) 
 async def test_scores_are_those_that_a_worker_would_give(demo: Filled) -> None:
     keys = [row.id for row in await Lead.filter(workspace_id=demo.workspace_id, status=OPEN)]
     assert keys
-    assert await scoring.rescore(demo.workspace_id, keys, now=NOW) == 0
+    assert await rescore(demo.workspace_id, keys, now=NOW) == 0
 
 
 async def test_closed_leads_keep_the_rate_of_their_day(demo: Filled) -> None:

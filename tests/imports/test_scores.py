@@ -14,7 +14,8 @@ from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.jobs import Queue
 from domain.leads import live_columns
-from domain.scoring import TASK, rescore
+from domain.scoring import TASK
+from domain.scoring.rescoring import rescore
 from models.catalog import Source, SourceKind
 from models.companies import Company
 from models.events import Event
@@ -84,7 +85,7 @@ SAID: dict[str, dict[str, str]] = {
         "engaged": day(20),
     },
 }
-COLUMNS = ("score", "grade", "score_factors", "scored_at")
+COLUMNS = ("score", "grade", "engagement", "score_factors", "scored_at")
 
 
 async def imported(actor: Actor, folder: Path, said: dict[str, dict[str, str]] = SAID, **more: Any) -> Import:
@@ -142,30 +143,30 @@ async def test_scores_of_an_import_are_those_of_the_rules(actor: Actor, tmp_path
     await imported(actor, tmp_path)
     found = {key: columns[0] for key, columns in (await scores(actor)).items()}
     assert found == {
-        "nothing": 20,
-        "company": 26,
-        "owner": 26,
-        "small": 22,
-        "nothing-worth": 20,
-        "typical": 35,
-        "almost-typical": 30,
-        "dollars": 30,
-        "francs-without-rate": 22,
-        "referral": 45,
-        "new-source": 25,
-        "due": 25,
-        "overdue": 20,
+        "nothing": 16,
+        "company": 22,
+        "owner": 20,
+        "small": 16,
+        "nothing-worth": 16,
+        "typical": 28,
+        "almost-typical": 24,
+        "dollars": 24,
+        "francs-without-rate": 16,
+        "referral": 36,
+        "new-source": 20,
+        "due": 20,
+        "overdue": 12,
         "old": 0,
-        "lately-engaged": 16,
-        "engaged-before": 12,
+        "lately-engaged": 12,
+        "engaged-before": 0,
         "silent": 0,
-        "all": 25 + 20 + 6 + 6 + 5 + 20,
+        "all": 20 + 16 + 6 + 4 + 4 + 4,
     }
 
 
 async def test_a_closed_lead_comes_without_a_score(actor: Actor, tmp_path: Path) -> None:
     await imported(actor, tmp_path, {"1": {"status": "WON", "value": "5", "expected": day(3), "created": day(9)}})
-    assert await scores(actor) == {"1": (None, None, [], None)}
+    assert await scores(actor) == {"1": (None, None, None, [], None)}
     captured, closed = await events((await lead_of(actor, "1")).id)
     assert captured.data["after"]["score"] is closed.data["after"]["score"] is None
 
@@ -175,7 +176,7 @@ async def test_live_readers_are_told_the_score_with_the_lead(actor: Actor, tmp_p
     lead = await lead_of(actor, "1")
     [captured] = await events(lead.id)
     assert (captured.name, captured.data["after"]) == ("lead.captured", live_columns(lead, []))
-    assert captured.data["after"]["score"] == 82
+    assert captured.data["after"]["score"] == 54
 
 
 async def test_a_company_deleted_between_two_chunks_counts_no_more(actor: Actor, tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ async def test_a_company_deleted_between_two_chunks_counts_no_more(actor: Actor,
     await imported(actor, tmp_path, said | {"2": SAID["company"]}, now=NOW + timedelta(hours=1))
     [other] = await Company.filter(workspace_id=actor.workspace_id, deleted_at=None)
     assert (await lead_of(actor, "2")).company_id == other.id != globex.id
-    assert [score for score, *_ in (await scores(actor)).values()] == [26, 26]
+    assert [score for score, *_ in (await scores(actor)).values()] == [22, 22]
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ async def test_leads_of_workspaces_with_models_of_their_own_are_scored_by_these_
     assert (await Lead.get(id=lead.id)).score == 60
     await ScoreModel.filter(id=version.model_id).update(active=False)
     await imported(actor, tmp_path, {"3": SAID["all"]}, now=NOW + timedelta(hours=1))
-    assert (await lead_of(actor, "3")).score == 44
+    assert (await lead_of(actor, "3")).score == 22
 
 
 async def test_nights_find_imported_leads_as_their_time_comes(clean_db: str, tmp_path: Path) -> None:

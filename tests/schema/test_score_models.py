@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain import scoring
 from domain.scoring import in_use
+from domain.scoring.rescoring import rescore
 from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
 from models.scoring import ScoreModel, ScoreModelVersion, ScoreVersionState
@@ -67,7 +67,7 @@ async def test_a_model_begins_with_the_rules_that_ship_and_scores_when_it_is_pub
     told = answer["publishScoreModel"]["scoreModelVersion"]
     assert told == {"number": 1, "state": "ACTIVE", "model": {"active": True}}
     row = await lead(admin)
-    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    await rescore(admin.workspace_id, [row.id], now=NOW)
     shown = (await ask(admin, LEAD, id=gid("Lead", row.id)))["lead"]
     assert (shown["score"], shown["grade"], shown["engagement"], shown["winProbability"]) == (40, "D", 1, None)
     assert shown["scoreFactors"] == [{"label": "Something happened", "points": 40, "direction": "UP"}]
@@ -228,7 +228,7 @@ async def test_a_version_of_a_newer_server_is_refused_with_what_to_do_and_scores
     [fault] = answer["promoteScoreModel"]["userErrors"]
     assert fault["code"] == "SCORE_MODEL_NEWER" and "update the server" in fault["message"]
     row = await lead(admin)
-    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    await rescore(admin.workspace_id, [row.id], now=NOW)
     scored = await Lead.get(id=row.id)
     assert scored.score is not None and scored.win_probability is None
 
@@ -242,10 +242,10 @@ async def test_a_condition_on_a_field_that_is_gone_holds_no_more_and_is_told() -
     model = await made(admin, rules=rules)
     await ask(admin, PUBLISH, input={"id": model["id"]})
     row = await lead(admin)
-    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    await rescore(admin.workspace_id, [row.id], now=NOW)
     assert (await Lead.get(id=row.id)).score == 30
     await CustomField.filter(id=field.id).update(archived_at=NOW)
-    await scoring.rescore(admin.workspace_id, [row.id], now=NOW)
+    await rescore(admin.workspace_id, [row.id], now=NOW)
     assert (await Lead.get(id=row.id)).score == 0
     [problem] = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]["problems"]
     assert problem["code"] == "UNKNOWN_SCORE_FIELD"

@@ -13,6 +13,7 @@ from domain.jobs import Queue
 from domain.leads import LeadDetails
 from domain.lifecycle import Rules, Threshold
 from domain.money import Money
+from domain.scoring.rescoring import rescore
 from models.leads import Lead, Lifecycle
 from tests.factories import lead, seller
 from tests.workers.conftest import Database, Start, add_job, until
@@ -43,7 +44,7 @@ async def test_a_lead_is_scored_within_a_second_of_what_matters(database: Databa
     await leads.update(admin, row.id, LeadDetails(value=value), now=datetime.now(UTC))
 
     async def risen() -> bool:
-        return (await Lead.get(id=row.id)).score == 40
+        return (await Lead.get(id=row.id)).score == 32
 
     await until(risen)
     assert first < 1
@@ -88,7 +89,7 @@ async def test_what_concerns_too_many_leads_is_done_in_bulk(
     admin = await seller()
     rows = [await lead(admin) for _ in range(5)]
     monkeypatch.setattr(scoring, "LEADS_AT_ONCE", 2)
-    monkeypatch.setattr(scoring.default_rules, "LEADS_AT_ONCE", 2)
+    monkeypatch.setattr(scoring.scheduling, "LEADS_AT_ONCE", 2)
     await scoring.schedule(admin.workspace_id, [row.id for row in rows], now=datetime.now(UTC))
     await database.rows(
         "UPDATE job SET queue = 'default', arguments = jsonb_set(arguments, '{subject_ids}', $1::jsonb)",
@@ -109,8 +110,8 @@ async def test_what_concerns_too_many_leads_is_done_in_bulk(
 async def test_a_night_scores_the_leads_that_time_has_changed(database: Database, start: Start) -> None:
     admin = await seller()
     row = await lead(admin, now=datetime.now(UTC) - timedelta(days=40))
-    await scoring.rescore(admin.workspace_id, [row.id], now=datetime.now(UTC) - timedelta(days=39))
-    assert (await Lead.get(id=row.id)).score == 20
+    await rescore(admin.workspace_id, [row.id], now=datetime.now(UTC) - timedelta(days=39))
+    assert (await Lead.get(id=row.id)).score == 16
     await add_job(database, "score_faded_leads", queue="bulk")
     await start("worker").ready()
 

@@ -8,12 +8,15 @@ from workers.jobs import Job, task
 @task(batch=True)
 async def score_leads(job: Job) -> None:
     """Score anew the leads that the job's events concern; scoring twice gives the same."""
+    # What computes with many leads at once is brought in by the worker that does so: others list this task, too.
+    from domain.scoring import rescoring
+
     async with job.finishing():
         lead_ids = await scoring.leads_concerned(job.workspace, job.subject_type, job.subject_ids)
         if len(lead_ids) > scoring.LEADS_AT_ONCE:
             await scoring.schedule(job.workspace, lead_ids, now=job.now)
         else:
-            await scoring.rescore(job.workspace, lead_ids, now=job.now, bulk=job.queue is Queue.BULK)
+            await rescoring.rescore(job.workspace, lead_ids, now=job.now, bulk=job.queue is Queue.BULK)
 
 
 @task(timeout_seconds=600)
