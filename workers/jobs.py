@@ -39,22 +39,31 @@ class Unfinished(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to do later. A `batch` task takes many events of one kind of subject in one job."""
+    """Something to do later. A `batch` task takes many events of one kind of subject in one job.
+
+    One that `gathers` begins so many seconds after what it is about, unless that is bulk work, and does at once what
+    has happened to its subjects until then.
+    """
 
     name: str
     run: TaskFunction
     batch: bool = False
     max_attempts: int = MAX_ATTEMPTS
     timeout_seconds: float | None = TIMEOUT_SECONDS
+    gathers: float = 0.0
 
 
 def task(
-    *, batch: bool = False, max_attempts: int = MAX_ATTEMPTS, timeout_seconds: float | None = TIMEOUT_SECONDS
+    *,
+    batch: bool = False,
+    max_attempts: int = MAX_ATTEMPTS,
+    timeout_seconds: float | None = TIMEOUT_SECONDS,
+    gathers: float = 0.0,
 ) -> Callable[[TaskFunction], Task]:
     """Make a task of a function, named as the function is; without a timeout it may run for hours."""
 
     def make(function: TaskFunction) -> Task:
-        return Task(function.__name__, function, batch, max_attempts, timeout_seconds)
+        return Task(function.__name__, function, batch, max_attempts, timeout_seconds, gathers)
 
     return make
 

@@ -79,9 +79,9 @@ RETURNING event.id, event.workspace_id, event.position, event.name, event.subjec
 
 ADD_JOBS = """
 INSERT INTO job (id, workspace_id, task, queue, arguments, due_at, attempts, created_at)
-SELECT id, workspace_id, task, queue, arguments, now(), 0, now()
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
-     AS new(id, workspace_id, task, queue, arguments)
+SELECT id, workspace_id, task, queue, arguments, now() + make_interval(secs => gathers), 0, now()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::float8[])
+     AS new(id, workspace_id, task, queue, arguments, gathers)
 """
 
 ADD_FAILED_JOB = """
@@ -138,10 +138,10 @@ async def _take_lock(connection: "Connection") -> None:
 
 
 async def _relay(connection: "Connection", announcer: "Announcer", woken: asyncio.Event) -> None:
-    floor = Floor()
+    floor, waiting = Floor(), Waiting()
     while True:
         woken.clear()
-        batch = await relay_batch(connection, after=floor.next_start())
+        batch = await relay_batch(connection, waiting, after=floor.next_start())
         if batch.rows:
             await announcer.announce(batch)
         await floor.rise(connection)
@@ -156,27 +156,59 @@ class Batch:
     """Events that have just got their positions, by workspace and position, and the jobs that they ask for."""
 
     rows: Sequence[EventRow]
-    jobs: Mapping[Queue, Sequence[UUID]]
+    jobs: Sequence["NewJob"]
 
 
-async def relay_batch(connection: "Connection", *, after: int = 0) -> Batch:
+class Waiting:
+    """Jobs that gather and have not begun, by what they are about: whatever happens to that needs no other job.
+
+    It is what this relay remembers; what one before it has written is done for itself.
+    """
+
+    MOST = 10_000
+    WAIT = "SELECT id FROM job WHERE id = ANY($1::uuid[]) AND attempts = 0"
+
+    def __init__(self) -> None:
+        self._jobs: dict[tuple[Task, UUID, str, str], UUID] = {}
+
+    async def look(self, connection: "Connection") -> None:
+        """Forget the jobs that have begun; one that begins later sees what is committed by now."""
+        if self._jobs:
+            wait = {row["id"] for row in await connection.fetch(self.WAIT, list(set(self._jobs.values())))}
+            self._jobs = {key: job_id for key, job_id in self._jobs.items() if job_id in wait}
+
+    def add(self, jobs: Sequence["NewJob"]) -> None:
+        """Remember jobs that are committed."""
+        for job in jobs:
+            if job.gathers and len(self._jobs) < self.MOST:
+                about = job.arguments["subject_type"]
+                for subject in job.arguments["subject_ids"]:
+                    self._jobs[job.task, job.workspace_id, about, subject] = job.id
+
+    def covers(self, task: Task, row: EventRow) -> bool:
+        """Say whether a job that has not begun does what an event asks for."""
+        return (task, row["workspace_id"], row["subject_type"], str(row["subject_id"])) in self._jobs
+
+
+async def relay_batch(connection: "Connection", waiting: Waiting | None = None, *, after: int = 0) -> Batch:
     """Give the next events beyond a `seq` their positions and write their jobs, in one transaction."""
+    waiting = Waiting() if waiting is None else waiting
     async with connection.transaction():
         rows = sorted(await connection.fetch(POSITION, after), key=lambda row: (row["workspace_id"], row["position"]))
-        jobs = await _add_jobs(connection, rows)
-    waiting = defaultdict(list)
-    for job in jobs:
-        waiting[job.queue].append(job.id)
-    return Batch(rows, waiting)
+        if rows:
+            await waiting.look(connection)
+        jobs = await _add_jobs(connection, rows, waiting)
+    waiting.add(jobs)
+    return Batch(rows, jobs)
 
 
-async def _add_jobs(connection: "Connection", rows: Sequence[EventRow]) -> Sequence["NewJob"]:
+async def _add_jobs(connection: "Connection", rows: Sequence[EventRow], waiting: Waiting) -> Sequence["NewJob"]:
     """Write the jobs of events and return them; an event whose jobs cannot be written is set aside, alone."""
     if not rows:
         return []
     try:
         async with connection.transaction():
-            if jobs := jobs_for(rows):
+            if jobs := jobs_for(rows, waiting):
                 await connection.execute(ADD_JOBS, *zip(*(job.values() for job in jobs), strict=True))
             return jobs
     except Exception as error:
@@ -186,7 +218,8 @@ async def _add_jobs(connection: "Connection", rows: Sequence[EventRow]) -> Seque
             await _set_aside(connection, rows[0], error)
             return []
     middle = len(rows) // 2
-    return [*await _add_jobs(connection, rows[:middle]), *await _add_jobs(connection, rows[middle:])]
+    parts = (rows[:middle], rows[middle:])
+    return [job for part in parts for job in await _add_jobs(connection, part, waiting)]
 
 
 def _is_wrong_in_itself(error: Exception) -> bool:
@@ -203,7 +236,7 @@ async def _set_aside(connection: "Connection", row: EventRow, error: Exception) 
         job = _job(task, Queue.BULK if row["bulk"] else Queue.DEFAULT, [row])
         try:
             async with connection.transaction():
-                await connection.execute(ADD_FAILED_JOB, *job.values(), reason)
+                await connection.execute(ADD_FAILED_JOB, *job.values()[:-1], reason)
         except WRONG_IN_ITSELF as again:
             logger.error("a failed job is not on record", event_id=str(row["id"]), task=task.name, error=str(again))
 
@@ -212,18 +245,25 @@ async def _set_aside(connection: "Connection", row: EventRow, error: Exception) 
 class NewJob:
     id: UUID
     workspace_id: UUID
-    task: str
+    task: Task
     queue: Queue
     arguments: Mapping[str, Any]
 
-    def values(self) -> tuple[UUID, UUID, str, str, str]:
-        return self.id, self.workspace_id, self.task, self.queue.value, orjson.dumps(self.arguments).decode()
+    @property
+    def gathers(self) -> float:
+        """Return after how many seconds it is due."""
+        return self.task.gathers if self.queue is Queue.DEFAULT else 0.0
+
+    def values(self) -> tuple[UUID, UUID, str, str, str, float]:
+        told = orjson.dumps(self.arguments).decode()
+        return self.id, self.workspace_id, self.task.name, self.queue.value, told, self.gathers
 
 
-def jobs_for(rows: Sequence[EventRow]) -> list[NewJob]:
+def jobs_for(rows: Sequence[EventRow], waiting: Waiting) -> list[NewJob]:
     """Return the jobs that SUBSCRIPTIONS asks for: one an event, or one for many where the task takes batches.
 
-    What an event's operation has done itself, as its facts say under `tasks_done`, is not asked for.
+    What an event's operation has done itself, as its facts say under `tasks_done`, is not asked for, nor what a job
+    that is waiting will do.
     """
     jobs: list[NewJob] = []
     batches: dict[tuple[Task, Queue, UUID, str], list[EventRow]] = defaultdict(list)
@@ -231,7 +271,7 @@ def jobs_for(rows: Sequence[EventRow]) -> list[NewJob]:
         bulk = Queue.BULK if row["bulk"] else Queue.DEFAULT
         done = orjson.loads(row["tasks_done"]) if row["tasks_done"] else ()
         for task in _tasks(row["name"]):
-            if task.name in done:
+            if task.name in done or (bulk is Queue.DEFAULT and waiting.covers(task, row)):
                 continue
             if task.batch:
                 batches[task, bulk, row["workspace_id"], row["subject_type"]].append(row)
@@ -258,7 +298,7 @@ def _job(task: Task, bulk: Queue, events: Sequence[EventRow]) -> NewJob:
         "subject_ids": list(subjects),
         "event_ids": [str(event["id"]) for event in events],
     }
-    return NewJob(uuid7(), events[0]["workspace_id"], task.name, bulk, arguments)
+    return NewJob(uuid7(), events[0]["workspace_id"], task, bulk, arguments)
 
 
 class Announcer:
@@ -270,14 +310,28 @@ class Announcer:
     def __init__(self, redis: redis_adapter.Client) -> None:
         self._redis = redis
         self._silent_until = 0.0
+        self._waking: set[asyncio.Task[None]] = set()
 
     async def announce(self, batch: Batch) -> None:
+        due: dict[float, dict[Queue, list[UUID]]] = defaultdict(lambda: defaultdict(list))
+        for job in batch.jobs:
+            due[job.gathers][job.queue].append(job.id)
+        await self._tell(batch.rows, due.pop(0.0, {}))
+        for seconds, jobs in due.items():
+            asyncio.get_running_loop().call_later(seconds, self._wake, jobs)
+
+    def _wake(self, jobs: Mapping[Queue, Sequence[UUID]]) -> None:
+        waking = asyncio.create_task(self._tell((), jobs))
+        self._waking.add(waking)
+        waking.add_done_callback(self._waking.discard)
+
+    async def _tell(self, rows: Sequence[EventRow], jobs: Mapping[Queue, Sequence[UUID]]) -> None:
         if time.monotonic() < self._silent_until:
             return
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._publish(batch.rows)
-                await queue.enqueue(self._redis, batch.jobs)
+                await self._publish(rows)
+                await queue.enqueue(self._redis, jobs)
         except (*redis_adapter.UNREACHABLE, TimeoutError) as error:
             self._silent_until = time.monotonic() + SILENT_SECONDS
             logger.warning("Redis does not answer; the log goes on", error=f"{type(error).__name__}: {error}")

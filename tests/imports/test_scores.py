@@ -214,7 +214,7 @@ async def test_an_imported_lead_asks_for_no_scoring_until_it_is_edited(connectio
     placed = await relay.relay_batch(connection)
     jobs = await connection.fetch("SELECT task, queue, arguments ->> 'subject_ids' AS subjects FROM job")
     assert [tuple(job) for job in jobs if job["task"] == TASK] == [(TASK, "bulk", f'["{lead.id}"]')]
-    assert len(placed.jobs[Queue.BULK]) == 1
+    assert len([job for job in placed.jobs if job.queue is Queue.BULK]) == 1
 
 
 async def test_leads_of_workspaces_with_models_of_their_own_are_scored_by_these_in_bulk(

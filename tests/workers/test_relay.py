@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from models.workspaces import Workspace
 from tests.factories import workspace
 from tests.workers.conftest import Database, Start, record, until
 from workers import relay
-from workers.relay import Announcer, Batch, Floor, relay_batch
+from workers.relay import Announcer, Batch, Floor, Waiting, relay_batch
 
 
 @pytest.fixture
@@ -235,6 +236,47 @@ async def test_a_batch_task_gets_one_job_for_many_events_of_a_workspace_and_bulk
     ]
 
 
+async def test_a_burst_about_one_subject_is_one_job_until_that_begins(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    waiting = Waiting()
+
+    async def burst(events: int, **columns: Any) -> list[Any]:
+        await record(database, ids(workspaces)[:1], events=events, name="lead.activity_logged")
+        about = {"subject_id": UUID(int=7), "data": "{}"} | columns
+        await database.rows(
+            "UPDATE event SET subject_id = $1, data = $2::jsonb WHERE position IS NULL",
+            about["subject_id"],
+            about["data"],
+        )
+        await relay_batch(connection, waiting)
+        return await database.rows("SELECT * FROM job WHERE task = 'score_leads' ORDER BY id")
+
+    [job] = await burst(10)
+    assert timedelta(0) < job["due_at"] - job["created_at"] < timedelta(seconds=1)
+    for _ in range(40):
+        assert len(await burst(1)) == 1, "it waits, and will see what has happened since"
+    assert len(await burst(1, subject_id=UUID(int=8))) == 2, "another lead is another job"
+    bulk = [row for row in await burst(1, data='{"bulk": true}') if row["queue"] == "bulk"]
+    assert [row["due_at"] - row["created_at"] for row in bulk] == [timedelta(0)]
+    await database.rows("UPDATE job SET attempts = 1 WHERE id = $1", job["id"])
+    assert len(await burst(2)) == 4, "what has begun may have looked before this happened"
+    assert not await database.pending()
+
+
+async def test_what_a_batch_that_came_to_nothing_asked_for_is_asked_for_again(
+    database: Database, workspaces: list[Workspace], connection: Any
+) -> None:
+    waiting = Waiting()
+    await record(database, ids(workspaces)[:1], events=1, name="lead.updated")
+    with pytest.raises(ZeroDivisionError):
+        async with connection.transaction():
+            await relay_batch(connection, waiting)
+            raise ZeroDivisionError
+    await relay_batch(connection, waiting)
+    assert await database.value("SELECT count(*) FROM job WHERE task = 'score_leads'") == 1
+
+
 async def test_facts_that_count_what_is_done_name_no_task(
     database: Database, workspaces: list[Workspace], start: Start
 ) -> None:
@@ -281,7 +323,7 @@ async def test_an_event_whose_jobs_the_database_refuses_is_set_aside(
         [failed] = await database.rows("SELECT id, task, last_error FROM job WHERE failed_at IS NOT NULL")
         assert failed["task"] == "score_leads"
         assert "CheckViolationError" in failed["last_error"]
-        assert failed["id"] not in {key for keys in batch.jobs.values() for key in keys}
+        assert failed["id"] not in {job.id for job in batch.jobs}
         written = "SELECT jsonb_array_elements_text(arguments -> 'event_ids') FROM job WHERE failed_at IS NULL"
         others = {str(row["id"]) for row in batch.rows if row["id"] != poison}
         assert sorted(row[0] for row in await database.rows(written)) == sorted(others)

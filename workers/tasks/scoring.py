@@ -4,8 +4,11 @@ from domain import locks, scoring
 from domain.jobs import Queue
 from workers.jobs import Job, task
 
+# A burst of what happens to a lead is one look at it, well within the second in which people want its score.
+GATHERS_SECONDS = 0.4
 
-@task(batch=True)
+
+@task(batch=True, gathers=GATHERS_SECONDS)
 async def score_leads(job: Job) -> None:
     """Score anew the leads that the job's events concern; scoring twice gives the same."""
     # What computes with many leads at once is brought in by the worker that does so: others list this task, too.
