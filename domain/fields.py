@@ -11,6 +11,7 @@ from tortoise.models import Model
 from domain import policy
 from domain.actors import Actor
 from domain.requirements import CUSTOM, Requirements
+from models.campaigns import Campaign
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company, Relationship
 from models.competitors import Competitor
@@ -130,6 +131,7 @@ FIELDS: dict[FieldOwner, tuple[Field, ...]] = {
         ),
         _reference("product", "Product", Product, required=True),
         _reference("source", "Source", Source, required=True),
+        _reference("campaign", "Campaign", Campaign, required=True),
         Field("referrer", "Recommended by", FieldType.REFERENCE, ("referrer_id",), refers=Contact),
         Field("tags", "Tags", FieldType.MULTI_CHOICE, refers=Tag, link="tags", required_as=("tags",)),
         Field("needs", "Needs", FieldType.REFERENCE, refers=Need, link="needs", required_as=("needs",)),

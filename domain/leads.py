@@ -34,6 +34,7 @@ from domain.stages import PipelineIsArchived
 from domain.stages import StageArchived as StageArchived
 from domain.unset import UNSET, Unset, given
 from models import rows
+from models.campaigns import Campaign
 from models.catalog import Source, Tag
 from models.companies import Company
 from models.contacts import Contact
@@ -109,6 +110,7 @@ class LeadDetails:
     description: str | Unset | None = UNSET
     value: Money | Unset | None = UNSET
     source_id: UUID | Unset | None = UNSET
+    campaign_id: UUID | Unset | None = UNSET
     company_id: UUID | Unset | None = UNSET
     product_id: UUID | Unset | None = UNSET
     expected_close_date: date | Unset | None = UNSET
@@ -238,7 +240,12 @@ async def check(
     if details.engaged_at is not UNSET:
         columns["engaged_at"] = inputs.instant(faults, details.engaged_at, field="engagedAt")
     columns |= given(lifecycle=details.lifecycle)
-    references = (("source_id", Source), ("company_id", Company), ("product_id", Product))
+    references = (
+        ("source_id", Source),
+        ("campaign_id", Campaign),
+        ("company_id", Company),
+        ("product_id", Product),
+    )
     for name, noun in references:
         key = getattr(details, name)
         if key is not UNSET:

@@ -23,6 +23,7 @@ from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.bulks import Bulk, BulkRow
 from models.calendar_feeds import CalendarFeed
+from models.campaigns import Campaign, CampaignMember
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -68,6 +69,7 @@ class Action(StrEnum):
     MANAGE_API_KEYS = "apikey.manage", "make and revoke API keys"
     MANAGE_PIPELINES = "pipeline.manage", "make and change pipelines and stages"
     MANAGE_CATALOG = "catalog.manage", "make and change sources, lost reasons and types of activities"
+    MANAGE_CAMPAIGNS = "campaign.manage", "make and change campaigns, and say who takes part in them"
     MANAGE_CUSTOM_FIELDS = "customfield.manage", "make and change custom fields"
     MANAGE_COMPETITORS = "competitor.manage", "make and change competitors"
     MANAGE_QUALIFICATION = "catalog.qualification", "set the checklist by which leads are qualified"
@@ -203,6 +205,7 @@ RULES: dict[Action, list[Rule]] = {
     Action.MANAGE_API_KEYS: [roles(ADMIN)],
     Action.MANAGE_PIPELINES: [roles(ADMIN)],
     Action.MANAGE_CATALOG: [roles(ADMIN, MANAGER)],
+    Action.MANAGE_CAMPAIGNS: [roles(ADMIN, MANAGER, MARKETER)],
     Action.MANAGE_CUSTOM_FIELDS: [roles(ADMIN)],
     Action.MANAGE_COMPETITORS: [roles(ADMIN, MANAGER, REP, QUALIFIER, MARKETER)],
     Action.MANAGE_QUALIFICATION: [roles(ADMIN, MANAGER)],
@@ -320,6 +323,8 @@ READ_SCOPES: dict[type[Model], str] = {
     Pipeline: "pipeline:read",
     Stage: "pipeline:read",
     Source: "catalog:read",
+    Campaign: "campaign:read",
+    CampaignMember: "campaign:read",
     LostReason: "catalog:read",
     Tag: "catalog:read",
     ActivityType: "catalog:read",

@@ -45,6 +45,7 @@ FILLED: dict[str, Callable[[LeadFacts], bool]] = {
     "contacts": lambda facts: facts.contacts > 0,
     "owner": lambda facts: facts.lead.owner_id is not None,
     "source": lambda facts: facts.lead.source_id is not None,
+    "campaign": lambda facts: facts.lead.campaign_id is not None,
     "product": lambda facts: facts.lead.product_id is not None,
     "description": lambda facts: bool(facts.lead.description),
     "engagedAt": lambda facts: facts.lead.engaged_at is not None,

@@ -12,6 +12,7 @@ from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.bulks import Bulk, BulkRow
 from models.calendar_feeds import CalendarFeed
+from models.campaigns import Campaign, CampaignMember
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -146,6 +147,7 @@ NOUNS: dict[type[Model], Noun] = {
                 "stage": Link(Stage, ours="stage_id"),
                 "pipeline": Link(Pipeline, ours="pipeline_id"),
                 "source": Link(Source, ours="source_id"),
+                "campaign": Link(Campaign, ours="campaign_id"),
                 "product": Link(Product, ours="product_id"),
                 "membership": Link(Membership, ours="owner_id", theirs="user_id"),
                 "owner": Link(User, ours="owner_id"),
@@ -257,6 +259,8 @@ NOUNS: dict[type[Model], Noun] = {
         ),
         Noun(Stage),
         Noun(Source),
+        Noun(Campaign, search="search_words({alias}.name)"),
+        Noun(CampaignMember, links={"contact": Link(Contact, ours="contact_id")}),
         Noun(LostReason),
         Noun(Tag),
         Noun(Competitor),

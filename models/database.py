@@ -39,6 +39,7 @@ MODELS = [
     "models.contacts",
     "models.products",
     "models.catalog",
+    "models.campaigns",
     "models.competitors",
     "models.leads",
     "models.needs",

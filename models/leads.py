@@ -9,6 +9,7 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import EditableRow, WorkspaceRow
+from models.campaigns import Campaign
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor, Threat
@@ -92,6 +93,10 @@ class Lead(EditableRow):
     source_id: UUID | None
     source: fields.ForeignKeyNullableRelation[Source] = fields.ForeignKeyField(
         "models.Source", related_name="leads", null=True, on_delete=fields.SET_NULL
+    )
+    campaign_id: UUID | None
+    campaign: fields.ForeignKeyNullableRelation[Campaign] = fields.ForeignKeyField(
+        "models.Campaign", related_name="leads", null=True, on_delete=fields.SET_NULL
     )
     lost_reason_id: UUID | None
     lost_reason: fields.ForeignKeyNullableRelation[LostReason] = fields.ForeignKeyField(

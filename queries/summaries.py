@@ -16,6 +16,7 @@ from engine.conditions import Condition
 from engine.nouns import NOUNS
 from engine.select import fetch
 from engine.sql import Params, visible, where
+from models.campaigns import Campaign
 from models.catalog import LostReason, Source
 from models.companies import Company
 from models.competitors import Competitor
@@ -41,6 +42,7 @@ class LeadSummaryDimension(StrEnum):
     TEAM = "TEAM"
     TOP_TEAM = "TOP_TEAM"
     SOURCE = "SOURCE"
+    CAMPAIGN = "CAMPAIGN"
     PRODUCT = "PRODUCT"
     COMPANY_INDUSTRY = "COMPANY_INDUSTRY"
     COMPANY_COUNTRY = "COMPANY_COUNTRY"
@@ -148,6 +150,7 @@ BY: dict[LeadSummaryDimension, Grouping] = {
     LeadSummaryDimension.TEAM: Grouping("member.team_id", (MEMBER,), shows=Team),
     LeadSummaryDimension.TOP_TEAM: Grouping("office.root_id", (MEMBER, OFFICE), shows=Team),
     LeadSummaryDimension.SOURCE: Grouping("r.source_id", shows=Source),
+    LeadSummaryDimension.CAMPAIGN: Grouping("r.campaign_id", shows=Campaign),
     LeadSummaryDimension.PRODUCT: Grouping("r.product_id", shows=Product),
     LeadSummaryDimension.COMPANY_INDUSTRY: Grouping("company.industry", (COMPANY,)),
     LeadSummaryDimension.COMPANY_COUNTRY: Grouping("company.country", (COMPANY,)),
@@ -163,6 +166,7 @@ SHOWN_AS: dict[LeadSummaryDimension, type[Model]] = {
     LeadSummaryDimension.TEAM: Team,
     LeadSummaryDimension.TOP_TEAM: Team,
     LeadSummaryDimension.SOURCE: Source,
+    LeadSummaryDimension.CAMPAIGN: Campaign,
     LeadSummaryDimension.PRODUCT: Product,
     LeadSummaryDimension.LOST_REASON: LostReason,
     LeadSummaryDimension.LOST_TO: Competitor,

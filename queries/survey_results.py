@@ -14,6 +14,7 @@ from domain.actors import Actor
 from domain.survey_measures import Measures
 from engine.select import fetch
 from engine.sql import Params, visible
+from models.campaigns import Campaign
 from models.catalog import Source
 from models.leads import Lead
 from models.products import Product
@@ -29,6 +30,7 @@ class SurveyResultDimension(StrEnum):
     PRODUCT = "PRODUCT"
     OWNER = "OWNER"
     SOURCE = "SOURCE"
+    CAMPAIGN = "CAMPAIGN"
     MONTH = "MONTH"
     LANGUAGE = "LANGUAGE"
 
@@ -46,6 +48,7 @@ BY: Mapping[SurveyResultDimension, Grouping] = {
     SurveyResultDimension.PRODUCT: Grouping("l.product_id", Product, Product),
     SurveyResultDimension.OWNER: Grouping("l.owner_id", Membership, User),
     SurveyResultDimension.SOURCE: Grouping("l.source_id", Source, Source),
+    SurveyResultDimension.CAMPAIGN: Grouping("l.campaign_id", Campaign, Campaign),
     SurveyResultDimension.MONTH: Grouping("to_char({at} AT TIME ZONE home.time_zone, 'YYYY-MM')"),
     SurveyResultDimension.LANGUAGE: Grouping("r.language"),
 }

@@ -10,6 +10,7 @@ from domain import inputs
 from domain.policy import Action
 from engine.pages import Order
 from models.activities import Activity as ActivityRow
+from models.campaigns import CampaignMember as CampaignMemberRow
 from models.companies import Company as CompanyRow
 from models.companies import Relationship
 from models.contacts import Contact as ContactRow
@@ -43,6 +44,7 @@ from schema.surveys import dispatches_by
 if TYPE_CHECKING:
     from schema.activities import Activity
     from schema.attachments import Attachment
+    from schema.campaigns import CampaignMember
     from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
     from schema.follow_ups import FollowUp
@@ -79,6 +81,14 @@ class Contact(Node):
         through=("lead_contact", "contact_id", "lead_id"),
         default=NEWEST,
         description="The leads that they are on.",
+    )
+    campaign_members: Connection[Annotated["CampaignMember", strawberry.lazy("schema.campaigns")]] = connection(
+        "CampaignMember",
+        "schema.campaigns",
+        model=CampaignMemberRow,
+        by="contact_id",
+        default=NEWEST,
+        description="The campaigns that they were meant to take part in, the last first.",
     )
     activities: Connection[Annotated["Activity", strawberry.lazy("schema.activities")]] = connection(
         "Activity",

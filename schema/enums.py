@@ -9,6 +9,7 @@ from domain.pipelines import Template
 from domain.policy import Action
 from models.activities import ActivityDirection, ActivityKind
 from models.bulks import BulkKind, BulkStatus
+from models.campaigns import CampaignKind, CampaignMemberStatus
 from models.catalog import SourceKind
 from models.companies import Relationship
 from models.competitors import Threat
@@ -118,6 +119,29 @@ described(
     COLD_OUTREACH="We wrote or called first.",
     IMPORT="An imported file.",
     OTHER="Anything else.",
+)
+described(
+    CampaignKind,
+    "A kind of campaign.",
+    EMAIL="Mails to many.",
+    EVENT="A gathering of one's own, such as a seminar or an open day.",
+    TRADE_SHOW="A stand at a trade show.",
+    WEBINAR="A talk or course over the web.",
+    ADVERTISING="Advertisements in print, on air or on web pages.",
+    SEARCH="Advertisements beside the results of search engines.",
+    SOCIAL="Social media.",
+    CONTENT="What is worth reading, watching or downloading.",
+    DIRECT_MAIL="Letters and parcels to many.",
+    TELEMARKETING="Calls to many.",
+    REFERRAL="Customers are asked to recommend us.",
+    PARTNER="Together with a manufacturer, distributor or other partner.",
+    OTHER="Anything else.",
+)
+described(
+    CampaignMemberStatus,
+    "How a person took part in a campaign.",
+    INVITED="They were written to, called or invited.",
+    RESPONDED="They answered: came, called, wrote or filled in a form.",
 )
 described(
     ActivityKind,

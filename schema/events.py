@@ -42,6 +42,7 @@ REFERENCES = {
     "company_id": "Company",
     "product_id": "Product",
     "source_id": "Source",
+    "campaign_id": "Campaign",
     "lost_reason_id": "LostReason",
     "lost_to_id": "Competitor",
     "tag_ids": "Tag",

@@ -67,6 +67,7 @@ class CaptureLeadInput(MutationInput):
         default=None, description="Who works on it; a rep's own if left out."
     )
     source_id: strawberry.ID | None = strawberry.field(default=None, description="Where it came from.")
+    campaign_id: strawberry.ID | None = strawberry.field(default=None, description="The campaign that brought it.")
     product_id: strawberry.ID | None = strawberry.field(default=None, description="What interests them most.")
     company_id: strawberry.ID | None = strawberry.field(default=None, description="A company that is known.")
     company: CaptureCompanyInput | None = strawberry.field(default=None, description="A company to find or create.")
@@ -92,6 +93,7 @@ class CaptureLeadInput(MutationInput):
 class LeadChange(MutationInput):
     value: MoneyInput | None = optional("What it may be worth.")
     source_id: strawberry.ID | None = optional("Where it came from.")
+    campaign_id: strawberry.ID | None = optional("The campaign that brought it.")
     product_id: strawberry.ID | None = optional("What interests them most.")
     company_id: strawberry.ID | None = optional("The company that may buy.")
     lifecycle: Lifecycle | None = optional("How far it is qualified; null changes nothing.")
@@ -260,6 +262,7 @@ def details(input: CaptureLeadInput | LeadChange) -> LeadDetails:
         description=given(getattr(input, "description", strawberry.UNSET)),
         value=money_of(input.value),
         source_id=given_id(input.source_id, "Source", field="sourceId"),
+        campaign_id=given_id(input.campaign_id, "Campaign", field="campaignId"),
         company_id=given_id(input.company_id, "Company", field="companyId"),
         product_id=given_id(input.product_id, "Product", field="productId"),
         expected_close_date=given(input.expected_close_date),

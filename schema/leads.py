@@ -14,6 +14,7 @@ from domain.policy import Action
 from engine.conditions import EVERYTHING, Compare, Exists, Op
 from engine.pages import Order
 from models.activities import Activity as ActivityRow
+from models.campaigns import Campaign as CampaignRow
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.catalog import Tag as TagRow
@@ -77,6 +78,7 @@ from schema.watching import viewer_watches, watchers_of_lead
 if TYPE_CHECKING:
     from schema.activities import Activity, ActivityFilter
     from schema.attachments import Attachment
+    from schema.campaigns import Campaign
     from schema.catalog import LostReason, Source, Tag, TagFilter
     from schema.comments import Comment
     from schema.companies import Company, CompanyFilter
@@ -288,6 +290,9 @@ class Lead(Node):
     source: Annotated["Source", strawberry.lazy("schema.catalog")] | None = relation(
         SourceRow, "Where it came from.", by="source_id"
     )
+    campaign: Annotated["Campaign", strawberry.lazy("schema.campaigns")] | None = relation(
+        CampaignRow, "The campaign that brought it.", by="campaign_id"
+    )
     lost_reason: Annotated["LostReason", strawberry.lazy("schema.catalog")] | None = relation(
         LostReasonRow, "Why it was lost.", by="lost_reason_id"
     )
@@ -465,6 +470,7 @@ class LeadFilter:
     owner: IDFilter | None = on("By owner.", "owner_id", noun="User")
     product: IDFilter | None = on("By product.", "product_id", noun="Product")
     source: IDFilter | None = on("By source.", "source_id", noun="Source")
+    campaign: IDFilter | None = on("By the campaign that brought it.", "campaign_id", noun="Campaign")
     referrer: IDFilter | None = on("By who recommended us to them.", "referrer_id", noun="Contact")
     lost_reason: IDFilter | None = on("By lost reason.", "lost_reason_id", noun="LostReason")
     lost_to: IDFilter | None = on("By the competitor that it was lost to.", "lost_to_id", noun="Competitor")

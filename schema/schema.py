@@ -13,6 +13,8 @@ from schema.building import build_inputs_fast
 from schema.bulk_mutations import BulkMutations
 from schema.bulks import BulkQueries
 from schema.calendar_feeds import CalendarFeedMutations, CalendarFeedQueries
+from schema.campaign_mutations import CampaignMutations
+from schema.campaigns import CampaignQueries
 from schema.catalog import CatalogQueries
 from schema.catalog_mutations import CatalogMutations
 from schema.comment_mutations import CommentMutations
@@ -97,6 +99,7 @@ class Query(
     BulkQueries,
     AttachmentQueries,
     CalendarFeedQueries,
+    CampaignQueries,
     CatalogQueries,
     CommentQueries,
     CompanyQueries,
@@ -154,6 +157,7 @@ class Mutation(
     BulkMutations,
     AttachmentMutations,
     CalendarFeedMutations,
+    CampaignMutations,
     CatalogMutations,
     CommentMutations,
     CompanyMutations,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from domain import fields
+from models.campaigns import Campaign as CampaignRow
 from models.catalog import LostReason as LostReasonRow
 from models.catalog import Source as SourceRow
 from models.companies import Relationship
@@ -25,6 +26,7 @@ from schema.filters import condition
 from schema.scalars import CurrencyCode, Money
 
 if TYPE_CHECKING:
+    from schema.campaigns import Campaign
     from schema.catalog import LostReason, Source
     from schema.competitors import Competitor
     from schema.leads import LeadFilter
@@ -42,6 +44,7 @@ described(
     TEAM="Their owner's team.",
     TOP_TEAM="The topmost team above their owner's: an office or a region.",
     SOURCE="Where they came from.",
+    CAMPAIGN="The campaign that brought them.",
     PRODUCT="What they are most interested in.",
     COMPANY_INDUSTRY="Their company's industry.",
     COMPANY_COUNTRY="Their company's country.",
@@ -187,6 +190,9 @@ class LeadSummaryGroup(LeadMeasures):
     )
     source: Annotated["Source", strawberry.lazy("schema.catalog")] | None = _shows(
         SourceRow, LeadSummaryDimension.SOURCE, "Their source"
+    )
+    campaign: Annotated["Campaign", strawberry.lazy("schema.campaigns")] | None = _shows(
+        CampaignRow, LeadSummaryDimension.CAMPAIGN, "Their campaign"
     )
     product: Annotated["Product", strawberry.lazy("schema.products")] | None = _shows(
         ProductRow, LeadSummaryDimension.PRODUCT, "Their product"

@@ -25,6 +25,7 @@ described(
     PRODUCT="The product that the lead is most interested in.",
     OWNER="Who owns the lead.",
     SOURCE="Where the lead came from.",
+    CAMPAIGN="The campaign that brought the lead.",
     MONTH="The month in which it was answered, or of those asked in which it went out, in the workspace's time zone.",
     LANGUAGE="The language that they were asked in.",
 )

@@ -24,7 +24,7 @@ from models.stages import Stage
 WRITTEN = (
     "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id", "rank", "status",
     "lifecycle", "lifecycle_chosen_at", "value", "currency", "closing_rate", "probability", "owner_id", "company_id",
-    "product_id", "source_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date",
+    "product_id", "source_id", "campaign_id", "lost_reason_id", "lost_to_id", "close_note", "expected_close_date",
     "term_ends_on", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
 AS_SAID = ("description", "close_note", "engaged_at", "expected_close_date", "term_ends_on", "value")

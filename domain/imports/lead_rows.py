@@ -32,6 +32,7 @@ class Looked:
     owners: Names
     products: Names
     sources: Names
+    campaigns: Names
     lost_reasons: Names
 
     @cached_property
@@ -41,6 +42,7 @@ class Looked:
             ("owner", self.owners),
             ("product", self.products),
             ("source", self.sources),
+            ("campaign", self.campaigns),
             ("lost_reason", self.lost_reasons),
         )
 

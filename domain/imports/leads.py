@@ -40,6 +40,7 @@ class LeadsImport:
         for field, action in (
             ("product", Action.MANAGE_PRODUCTS),
             ("source", Action.MANAGE_CATALOG),
+            ("campaign", Action.MANAGE_CAMPAIGNS),
             ("lost_reason", Action.MANAGE_CATALOG),
         ):
             if field in mapping.fields and mapping.missing(field) is Missing.CREATE:
@@ -74,6 +75,7 @@ class LeadsImport:
             await names.owners(taking, texts("owner"), missing("owner")),
             await names.products(taking, texts("product"), missing("product")),
             await names.sources(taking, texts("source"), missing("source")),
+            await names.campaigns(taking, texts("campaign"), missing("campaign")),
             await names.lost_reasons(taking, texts("lost_reason"), missing("lost_reason")),
         )
 
@@ -102,6 +104,7 @@ async def _create_lacking(taking: Taking, looked: Looked, rows: Sequence[Row]) -
     await names.create_owners(taking, looked.owners, rows)
     await names.create_products(taking, looked.products, _texts(rows, "product"))
     await names.create_sources(taking, looked.sources, _texts(rows, "source"))
+    await names.create_campaigns(taking, looked.campaigns, _texts(rows, "campaign"))
     await names.create_lost_reasons(taking, looked.lost_reasons, _texts(rows, "lost_reason"))
 
 

@@ -1,11 +1,13 @@
-"""What rows name rather than refer to: companies, owners, products, sources; found by name, or created."""
+"""What rows name rather than refer to: companies, owners, products, sources, campaigns; found by name, or created."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from domain import campaigns as campaigning
 from domain import catalog, inputs, locks, teams
 from domain import products as catalogue
+from domain.campaigns import CampaignDetails
 from domain.companies import CompanyCreated
 from domain.events import Event
 from domain.imports.keys import new_key
@@ -152,6 +154,18 @@ async def create_sources(taking: Taking, known: Names, texts: Iterable[str | Non
     """Create sources that are lacking."""
     for name, text in known.lacking(texts).items():
         row = await catalog.create_source(taking.actor, name=text, kind=SourceKind.IMPORT, now=taking.now)
+        known.know({name: row.id})
+
+
+async def campaigns(taking: Taking, texts: Iterable[str | None], missing: Missing) -> Names:
+    """Return the campaigns of these names."""
+    return await look(taking, Names("campaign", missing), LISTED.format(table="campaign"), texts)
+
+
+async def create_campaigns(taking: Taking, known: Names, texts: Iterable[str | None]) -> None:
+    """Create campaigns that are lacking; of what kind they are a file does not say."""
+    for name, text in known.lacking(texts).items():
+        row = await campaigning.create(taking.actor, CampaignDetails(name=text), now=taking.now)
         known.know({name: row.id})
 
 

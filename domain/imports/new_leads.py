@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 COLUMNS = (
     "id", "workspace_id", "version", "created_at", "updated_at", "title", "description", "pipeline_id", "stage_id",
     "rank", "status", "lifecycle", "value", "currency", "closing_rate", "probability", "score", "grade", "engagement",
-    "score_factors", "scored_at", "owner_id", "company_id", "product_id", "source_id", "lost_reason_id", "close_note",
-    "expected_close_date", "term_ends_on", "engaged_at", "stage_entered_at", "closed_at", "custom",
+    "score_factors", "scored_at", "owner_id", "company_id", "product_id", "source_id", "campaign_id", "lost_reason_id",
+    "close_note", "expected_close_date", "term_ends_on", "engaged_at", "stage_entered_at", "closed_at", "custom",
 )  # fmt: skip
 Record = tuple[Any, ...]
 UNSCORED: Record = (None, None, None, "[]", None)
@@ -86,8 +86,8 @@ class _New:
     """A new lead, as a row says it."""
 
     __slots__ = (
-        "_sheet", "_taking", "closed_at", "company_id", "created_at", "currency", "done", "entered_at", "key",
-        "lost_reason_id", "owner_id", "place", "product_id", "rank", "row", "score", "source_id", "value",
+        "_sheet", "_taking", "campaign_id", "closed_at", "company_id", "created_at", "currency", "done", "entered_at",
+        "key", "lost_reason_id", "owner_id", "place", "product_id", "rank", "row", "score", "source_id", "value",
     )  # fmt: skip
 
     def __init__(
@@ -115,6 +115,7 @@ class _New:
         self.company_id = looked.companies.key(values.get("company"))
         self.product_id = looked.products.key(values.get("product"))
         self.source_id = looked.sources.key(values.get("source"))
+        self.campaign_id = looked.campaigns.key(values.get("campaign"))
         self.lost_reason_id = looked.lost_reasons.key(values.get("lost_reason"))
         self.score: Assessed | None = None
         self.done = DONE if scorer or self.place.status is not LeadStatus.OPEN else DONE_UNSCORED
@@ -148,9 +149,10 @@ class _New:
             values.get("description"), place.stage.pipeline_id, place.stage.id, self.rank, place.status.value,
             (values.get("lifecycle") or Lifecycle.RAW).value, self.value, self.currency,
             self._sheet.rate(self.currency, self.closed_at), probability(place.stage, place.status), *scored,
-            self.owner_id, self.company_id, self.product_id, self.source_id, self.lost_reason_id if lost else None,
-            values.get("close_note"), values.get("expected_close_date"), values.get("term_ends_on"),
-            values.get("engaged_at"), self.moved_at, self.closed_at, dump(self._sheet.custom.column(self.row)),
+            self.owner_id, self.company_id, self.product_id, self.source_id, self.campaign_id,
+            self.lost_reason_id if lost else None, values.get("close_note"), values.get("expected_close_date"),
+            values.get("term_ends_on"), values.get("engaged_at"), self.moved_at, self.closed_at,
+            dump(self._sheet.custom.column(self.row)),
         )  # fmt: skip
 
     def moves(self) -> list[Record]:

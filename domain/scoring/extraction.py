@@ -109,6 +109,8 @@ JOIN membership ON membership.user_id = user_account.id WHERE workspace_id = $1
 NAMES = {
     "source": "SELECT id, name, kind::text AS kind FROM source WHERE workspace_id = $1",
     "source_kind": "SELECT id, name, kind::text AS kind FROM source WHERE workspace_id = $1",
+    "campaign": "SELECT id, name, kind::text AS kind FROM campaign WHERE workspace_id = $1",
+    "campaign_kind": "SELECT id, name, kind::text AS kind FROM campaign WHERE workspace_id = $1",
     "product": "SELECT id, name, NULL AS kind FROM product WHERE workspace_id = $1",
     "pipeline": "SELECT id, name, NULL AS kind FROM pipeline WHERE workspace_id = $1",
     "tags": "SELECT id, name, NULL AS kind FROM tag WHERE workspace_id = $1",
@@ -208,7 +210,7 @@ class Leads:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How what is referred to is called, kinds of sources, and the rates of the day."""
+    """How what is referred to is called, kinds of sources and campaigns, and the rates of the day."""
 
     of: Mapping[UUID | None, str]
     kinds: Mapping[UUID | None, str]
@@ -590,6 +592,10 @@ READINGS: Mapping[str, Reading] = {
     "source": _named("source_id"),
     "source_kind": Reading(
         lambda leads, names: map(names.kinds.get, leads.lead.columns["source_id"]), lead=("source_id",)
+    ),
+    "campaign": _named("campaign_id"),
+    "campaign_kind": Reading(
+        lambda leads, names: map(names.kinds.get, leads.lead.columns["campaign_id"]), lead=("campaign_id",)
     ),
     "pipeline": _named("pipeline_id"),
     "product": _named("product_id"),

@@ -48,6 +48,8 @@ L, CO, CT, A = Origin.LEAD, Origin.COMPANY, Origin.CONTACT, Origin.ACTIVITY
 FIXED: tuple[Field, ...] = (
     Field("source", "Source", C, L),
     Field("source_kind", "Kind of source", C, L),
+    Field("campaign", "Campaign", C, L),
+    Field("campaign_kind", "Kind of campaign", C, L),
     Field("pipeline", "Pipeline", C, L),
     Field("product", "Product", C, L),
     Field("owner", "Owner", C, L),

@@ -21,6 +21,7 @@ CONCERNED = {
     "contact": "SELECT DISTINCT lead_id AS id FROM lead_contact WHERE workspace_id = $1 AND contact_id = ANY($2)",
     "company": f"SELECT id FROM lead WHERE workspace_id = $1 AND company_id = ANY($2) AND {SCORED}",
     "source": f"SELECT id FROM lead WHERE workspace_id = $1 AND source_id = ANY($2) AND {SCORED}",
+    "campaign": f"SELECT id FROM lead WHERE workspace_id = $1 AND campaign_id = ANY($2) AND {SCORED}",
     "exchange_rate": f"""
     SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED}
     AND currency IN (SELECT currency FROM exchange_rate WHERE id = ANY($2))
@@ -39,7 +40,7 @@ class LeadScored(Event):
 
 
 async def leads_concerned(workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID]) -> list[UUID]:
-    """Return the leads whose score may follow from leads, needs, contacts, companies, sources or rates.
+    """Return the leads whose score may follow from leads, needs, contacts, companies, sources, campaigns or rates.
 
     Belongs into the transaction that scores them. It waits for the chunk that an import is taking, whose leads it
     would miss and which may not have seen the change; later chunks see it.

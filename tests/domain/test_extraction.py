@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from domain import activities, answers, closings, companies, criteria, leads, needs
+from domain import activities, answers, campaigns, closings, companies, criteria, leads, needs
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.answers import Answer
+from domain.campaigns import CampaignDetails
 from domain.companies import CompanyDetails
 from domain.criteria import Draft
 from domain.custom_values import CustomValue
@@ -21,6 +22,7 @@ from domain.money import Money
 from domain.scoring import extraction
 from domain.scoring.extraction import Known
 from models.activities import ActivityDirection, ActivityKind
+from models.campaigns import CampaignKind
 from models.catalog import Tag
 from models.custom_fields import CustomFieldType
 from models.leads import Lead, LeadStatus
@@ -61,9 +63,13 @@ async def test_the_past_is_what_was_extracted_then() -> None:
     product = await Product.create(
         workspace_id=admin.workspace_id, name="Roof", name_normalised="roof", created_at=NOW, updated_at=NOW
     )
+    fair, mails = [
+        await campaigns.create(admin, CampaignDetails(name=kind.value.title(), kind=kind), now=NOW)
+        for kind in (CampaignKind.EVENT, CampaignKind.EMAIL)
+    ]
     tag = await Tag.create(workspace_id=admin.workspace_id, name="hot", created_at=NOW, updated_at=NOW)
     company = await companies.create(admin, CompanyDetails(name="Acme", employees=10), now=NOW)
-    row = await lead(admin, title="Solar roof", company_id=company.id)
+    row = await lead(admin, title="Solar roof", company_id=company.id, campaign_id=fair.id)
 
     def log(kind: ActivityKind) -> Any:
         details = ActivityDetails(kind=kind, direction=ActivityDirection.INBOUND)
@@ -83,7 +89,7 @@ async def test_the_past_is_what_was_extracted_then() -> None:
         lambda at: answers.answer(admin, row.id, [Answer(asked.id, False)], now=at),
         edit(custom=[CustomValue("size", "small")], value=Money(Decimal(7000), "EUR"), tag_ids=[]),
         edit(description="They have seen the neighbours'"),
-        edit(product_id=None),
+        edit(product_id=None, campaign_id=mails.id),
         lambda at: leads.assign(admin, row.id, None, now=at),
     ]
     snapshots = [(timedelta(0), await now_of(admin, row.id, NOW))]
@@ -97,6 +103,8 @@ async def test_the_past_is_what_was_extracted_then() -> None:
     )
     for age, was in snapshots:
         assert await past_of(admin, row.id, age) == was, age
+    seen = [(was["campaign"], was["campaign_kind"]) for _, was in snapshots]
+    assert seen == [("Event", "EVENT")] * 11 + [("Email", "EMAIL")] * 2
 
 
 async def test_what_is_filled_with_the_outcome_or_after_it_is_unknown() -> None:

@@ -36,6 +36,7 @@ WHO_MAY = {
     "pipeline.manage": "A",
     "customfield.manage": "A",
     "catalog.manage": "AM",
+    "campaign.manage": "AMK",
     "competitor.manage": "AMRQK",
     "catalog.qualification": "AM",
     "product.manage": "AM",

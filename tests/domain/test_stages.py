@@ -369,6 +369,7 @@ class TestRequirements:
             ("company", {"company_id": None}, {"company_id": uuid7()}),
             ("owner", {"owner_id": None}, {"owner_id": uuid7()}),
             ("source", {"source_id": None}, {"source_id": uuid7()}),
+            ("campaign", {"campaign_id": None}, {"campaign_id": uuid7()}),
             ("product", {"product_id": None}, {"product_id": uuid7()}),
             ("description", {"description": None}, {"description": "Wants it"}),
             ("engagedAt", {"engaged_at": None}, {"engaged_at": NOW}),

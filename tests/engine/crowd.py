@@ -18,6 +18,7 @@ from models.attachments import Attachment
 from models.base import uuid7
 from models.bulks import Bulk, BulkKind, BulkRow
 from models.calendar_feeds import CalendarFeed
+from models.campaigns import Campaign, CampaignMember
 from models.catalog import LostReason, Source, Tag
 from models.companies import Company
 from models.competitors import Competitor
@@ -87,6 +88,7 @@ class _Crowd:
         products = [Product(**self._named(number), name_normalised=str(number)) for number in range(MANY)]
         await self._references("product", await _made(products))
         sources = await _made([Source(**self._named(number)) for number in range(MANY)])
+        campaigns = await _made([Campaign(**self._named(number)) for number in range(MANY)])
         reasons = await _made([LostReason(**self._named(number)) for number in range(MANY)])
         rivals = await _made([Competitor(**self._named(number)) for number in range(MANY)])
         tags = await _made([Tag(**self._named(number)) for number in range(MANY)])
@@ -114,6 +116,7 @@ class _Crowd:
                     company_id=companies[number % (MANY + 3)].id,
                     product_id=products[number % MANY].id,
                     source_id=sources[number % MANY].id,
+                    campaign_id=campaigns[number % MANY].id,
                     lost_reason_id=reasons[number % MANY].id,
                     custom={field.id.hex: f"{number}" for field in fields[CustomFieldOwner.LEAD]},
                     lost_to_id=rivals[number % MANY].id,
@@ -131,6 +134,7 @@ class _Crowd:
         await self._remind(leads)
         days = [NOW.date() + timedelta(number) for number in range(MANY)]
         await _made([Holiday(**self._row(number), day=day, name="Off") for number, day in enumerate(days)])
+        await self._take_part(campaigns, contacts)
         await self._compete(leads, rivals, products)
         await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)
@@ -650,6 +654,16 @@ class _Crowd:
         )
         feeds = [CalendarFeed(**home, user_id=self.admin_id, name=name, created_at=NOW) for name in ("Phone", "Desk")]
         await _made(feeds)
+
+    async def _take_part(self, campaigns: Sequence[Campaign], contacts: Sequence[Contact]) -> None:
+        home: dict[str, Any] = {"workspace_id": self.workspace_id, "created_at": NOW}
+        await _made(
+            [
+                CampaignMember(**home, campaign_id=campaigns[(place + number) % MANY].id, contact_id=contact.id)
+                for place, contact in enumerate(contacts)
+                for number in range(FEW + 1)
+            ]
+        )
 
     async def _compete(self, leads: Sequence[Lead], rivals: Sequence[Competitor], products: Sequence[Product]) -> None:
         home: dict[str, Any] = {"workspace_id": self.workspace_id, "created_at": NOW}

@@ -57,7 +57,7 @@ BY_HAND = {
     "Viewer": "user workspace memberships permissions timeZone locale unreadNotifications",
     "Membership": "workspace",
     "FieldDefinition": "options requiredAtStages",
-    "LeadSummaryGroup": "stage owner team topTeam source product lostReason lostTo status companyRelationship",
+    "LeadSummaryGroup": "stage owner team topTeam source campaign product lostReason lostTo status companyRelationship",
     "LeadSummaryKey": "key label",
     "SurveyResults": "verbatims",
     "SurveyResultGroup": "key label sent responses responseRate distribution meanScore nps satisfiedShare",

@@ -37,7 +37,7 @@ NOUNS = {
     "ownerId": "User", "userId": "User", "serviceUserId": "User", "updateMember": "User", "approveMove": "MoveRequest",
     "rejectMove": "MoveRequest", "setStageRequirements": "Stage", "mentionIds": "User", "subjectId": "Lead",
     "fromUserId": "User", "toUserId": "User", "substituteId": "User", "transferLeadsToId": "User",
-    "lostToId": "Competitor", "uploadId": "File", "attachFile": "Attachment",
+    "lostToId": "Competitor", "contactIds": "Contact", "uploadId": "File", "attachFile": "Attachment",
     "criterionId": "QualificationCriterion", "criterionIds": "QualificationCriterion",
     "setQualificationCriteria": "QualificationCriterion",
 }  # fmt: skip

@@ -32,6 +32,7 @@ from models.api_keys import ApiKey
 from models.attachments import Attachment
 from models.bulks import Bulk, BulkKind, BulkRow, BulkStatus
 from models.calendar_feeds import CalendarFeed
+from models.campaigns import Campaign, CampaignKind, CampaignMember, CampaignMemberStatus
 from models.catalog import LostReason, Source, SourceKind, Tag
 from models.companies import Company, Relationship
 from models.competitors import Competitor, Threat
@@ -322,6 +323,7 @@ NOUN_MODELS: dict[str, type[Model]] = {
     model.__name__: model
     for model in (
         Activity, ActivityType, CustomField, Comment, Notification, Bulk, BulkRow,
+        Campaign, CampaignMember,
         ApiKey, Attachment, Company, Competitor, Contact, ExchangeRate, File, Import, ImportFault, Invitation, Lead,
         LeadCompetitor, LeadContact, LostReason,
         HandOver, QualificationCriterion,
@@ -339,7 +341,8 @@ NOUN_MODELS: dict[str, type[Model]] = {
 ORDER: tuple[type[Model], ...] = (
     Workspace, QualificationCriterion,
     File, User, Team, Membership, ApiKey, Invitation, Pipeline, Stage, Source, LostReason, Tag, Product,
-    Competitor, ExchangeRate, Company, Contact, Lead, LeadContact, LeadTag, LeadCompetitor, Attachment, Need,
+    Campaign, Competitor, ExchangeRate, Company, Contact, CampaignMember,
+    Lead, LeadContact, LeadTag, LeadCompetitor, Attachment, Need,
     StageTransition, MoveRequest, ExternalRef,
     Event, EventHead, Import, ImportFault, SavedView,
     ActivityType, Activity, ActivityParticipant, CustomField,
@@ -609,6 +612,33 @@ class _Filling:
                 answered_at=self.instant(),
             )
 
+    def _campaign(self, number: int, archived: datetime | None) -> None:
+        costly = self.chance.random() < 0.7
+        self.add(
+            Campaign,
+            name=f"{self.name()} {number}",
+            kind=self.chance.choice(list(CampaignKind)),
+            description=self.maybe(self.text()),
+            starts_on=self.maybe(self.day()),
+            ends_on=self.maybe(self.day()),
+            cost=self.amount() if costly else None,
+            cost_currency=self.chance.choice(CURRENCIES) if costly else None,
+            archived_at=archived,
+            **self.stamps(),
+        )
+
+    def _members(self, contact: Columns) -> None:
+        for campaign in self.chance.sample(self.rows(Campaign), self.chance.randrange(3)):
+            status = self.chance.choice(list(CampaignMemberStatus))
+            self.add(
+                CampaignMember,
+                campaign_id=campaign["id"],
+                contact_id=contact["id"],
+                status=status,
+                responded_at=self.instant() if status is CampaignMemberStatus.RESPONDED else None,
+                created_at=self.instant(),
+            )
+
     def _catalog(self) -> None:
         for number in range(6):
             archived = self.maybe(self.instant(), 0.3)
@@ -620,6 +650,8 @@ class _Filling:
                 archived_at=archived,
                 **stamps,
             )
+            with self.aside():
+                self._campaign(number, archived)
             self.add(LostReason, name=f"{self.name()} {number}", archived_at=archived, **stamps)
             self.add(
                 Competitor,
@@ -722,6 +754,8 @@ class _Filling:
                 **self.stamps(),
             )
             self._references("contact", contact, 0.3)
+            with self.aside():
+                self._members(contact)
 
     def _lead(self, number: int) -> None:
         stage = self.chance.choice(self.rows(Stage))
@@ -766,6 +800,8 @@ class _Filling:
             deleted_at=NOW if number % 11 == 10 else None,
             **self.stamps(),
         )
+        with self.aside():
+            lead["campaign_id"] = self.maybe(self.one(Campaign))
         lead["win_probability"] = None if lead["score"] is None else Decimal(lead["score"]) / 100
         self._hang_on(lead)
 

@@ -21,6 +21,7 @@ from domain import (
     activities,
     approvals,
     attachments,
+    campaigns,
     captures,
     catalog,
     comments,
@@ -42,6 +43,7 @@ from domain import (
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.approvals import RuleDetails
+from domain.campaigns import CampaignDetails
 from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
@@ -200,6 +202,7 @@ async def objects(actor: Actor) -> dict[str, str]:
     kind = await catalog.create_activity_type(actor, name="Visit", now=NOW)
     done = ActivityDetails(kind=ActivityKind.CALL)
     activity = await activities.log(actor, NewActivity(details=done, lead_id=lead.id), now=NOW)
+    campaign = await campaigns.create(actor, CampaignDetails(name="Fair"), now=NOW)
     rival = await competitors.create(actor, CompetitorDetails(name="Rival"), now=NOW)
     staged = await upload(actor)
     attachment = await attachments.attach(actor, SubjectKey(Lead, lead.id), (await upload(actor)).id, now=NOW)
@@ -305,7 +308,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         "Negotiation": negotiation, "Offer": offer,
         "Contract": made, "Invoice": billed, "Payment": paid, "PaymentProvider": bank, "PaymentNotice": notice,
         "Proposal": offered, "ApprovalRule": rule, "ProposalLink": linked, "ProposalQuestion": question,
-        "Competitor": rival, "Attachment": attachment,
+        "Campaign": campaign, "Competitor": rival, "Attachment": attachment,
         "FollowUp": planned, "FollowUpPlan": plan, "Holiday": holiday,
         "QualificationCriterion": criterion, "HandOver": over,
         "ScoreModel": rules, "ScoreModelVersion": scoring, "ScoreTraining": training,
@@ -365,7 +368,7 @@ TABLES = (
     *("lead", "company", "contact", "need", "product", "source", "lost_reason", "tag", "team", "stage", "pipeline"),
     *("saved_view", "move_request", "invitation", "membership", "event"),
     *("activity", "activity_type", "comment", "notification"),
-    *("competitor", "attachment", "file"),
+    *("campaign", "campaign_member", "competitor", "attachment", "file"),
     *("delivery", "suppression", "mail_template"),
     *("negotiation", "offer", "negotiation_comment"),
     *("proposal", "proposal_version", "proposal_line", "approval_rule", "approval", "selling_settings"),

@@ -8,6 +8,7 @@ from graphql import GraphQLInputObjectType, get_named_type
 
 from domain import (
     activities,
+    campaigns,
     catalog,
     comments,
     companies,
@@ -24,6 +25,7 @@ from domain import (
 )
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
+from domain.campaigns import CampaignDetails
 from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
@@ -86,6 +88,11 @@ MUTATIONS: dict[str, dict[str, Any]] = {
     "updateLostReason": {"id": "own LostReason"},
     "archiveLostReason": {"id": "own LostReason"},
     "restoreLostReason": {"id": "own LostReason"},
+    "createCampaign": {"name": "Fair", "cost": {"amount": "5", "currencyCode": "EUR"}},
+    "updateCampaign": {"id": "own Campaign"},
+    "archiveCampaign": {"id": "own Campaign"},
+    "restoreCampaign": {"id": "own Campaign"},
+    "addCampaignMembers": {"campaignId": "own Campaign", "contactIds": []},
     "createCompetitor": {"name": "Rival"},
     "updateCompetitor": {"id": "own Competitor"},
     "archiveCompetitor": {"id": "own Competitor"},
@@ -190,6 +197,7 @@ async def one_of_each(actor: Actor) -> dict[str, str]:
         "Tag": await catalog.create_tag(actor, name="Own", now=NOW),
         "ActivityType": visit,
         "Activity": await activities.log(actor, NewActivity(details=done, lead_id=wanting.id), now=NOW),
+        "Campaign": await campaigns.create(actor, CampaignDetails(name="Own"), now=NOW),
         "Competitor": await competitors.create(actor, CompetitorDetails(name="Own"), now=NOW),
         "FollowUp": await follow_ups.create(actor, SubjectKey(Lead, wanting.id), due, now=NOW),
         "FollowUpPlan": await follow_up_plans.create(actor, entering, now=NOW),

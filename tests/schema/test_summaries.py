@@ -18,6 +18,7 @@ from domain.actors import Actor
 from domain.pipelines import Template
 from engine.conditions import EVERYTHING
 from models.base import uuid7
+from models.campaigns import Campaign
 from models.catalog import LostReason, Source
 from models.companies import Company
 from models.competitors import Competitor
@@ -364,6 +365,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
     reasons = await LostReason.filter(workspace_id=home)
     stamps: dict[str, Any] = {"workspace_id": home, "created_at": NOW, "updated_at": NOW}
     rivals = [await Competitor.create(name=f"R{n}", **stamps) for n in range(3)]
+    campaigns = [await Campaign.create(name=f"F{n}", **stamps) for n in range(3)]
     products = [await Product.create(name=f"P{n}", name_normalised=f"p{n}", **stamps) for n in range(3)]
     buyers = [
         await Company.create(
@@ -379,7 +381,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
     teams = {rep.user_id: (await teams_of(rep)) for rep in reps}
     stages = await Stage.filter(workspace_id=home)
     rows, facts = [], {}
-    for _ in range(240):
+    for at in range(240):
         status = chance.choice(list(LeadStatus))
         place = chance.choice([one for one in stages if (one.kind is StageKind.FOLLOW_UP) == (status is WON)])
         currency = chance.choice(["EUR", "USD"])
@@ -393,8 +395,10 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
         )
         reason = chance.choice(reasons) if status is LOST else None
         rival = chance.choice([None, *rivals]) if status is LOST else None
+        brought = campaigns[at % 4] if at % 4 < 3 else None
         row = await lead_in(
             place,
+            campaign_id=brought.id if brought else None,
             status=status,
             value=chance.choice([None, Decimal(chance.randint(1, 10**7)) / 10000]),
             currency=currency,
@@ -418,6 +422,7 @@ async def many_leads() -> tuple[Actor, list[Lead], dict[UUID, dict[str, str | No
             "TEAM": ids.encode("Team", crew) if crew else None,
             "TOP_TEAM": ids.encode("Team", root_of(crew, parents)) if crew else None,
             "SOURCE": ids.encode("Source", source.id),
+            "CAMPAIGN": ids.encode("Campaign", brought.id) if brought else None,
             "PRODUCT": ids.encode("Product", product.id) if product else None,
             "COMPANY_INDUSTRY": buyer.industry if buyer else None,
             "COMPANY_COUNTRY": buyer.country if buyer else None,
