@@ -5,13 +5,17 @@ from uuid import UUID
 
 from tortoise.connection import get_connection
 
+from domain import sealing
 from domain.actors import Actor
 from domain.errors import DomainError
+from domain.sealing import NotOpened
 from models.base import uuid7
 from models.idempotency import IdempotencyKey
 
 KEPT = timedelta(hours=24)
 LONGEST_KEY = 255
+# Answers hold links, which whoever finds them in a table could open.
+PURPOSE = "first answer"
 
 
 class IdempotencyMismatch(DomainError):
@@ -20,6 +24,12 @@ class IdempotencyMismatch(DomainError):
 
 class StillRunning(DomainError):
     """The first request under this idempotency key is still running: repeat it later."""
+
+    code = "CONFLICT"
+
+
+class AnswerSealed(DomainError):
+    """The first request under this key was done, and its answer cannot be read since the server's key was changed."""
 
     code = "CONFLICT"
 
@@ -45,7 +55,7 @@ async def claim(
     """Begin a request under a key: return the claim to be completed or released, or the first answer.
 
     A first request that did not end within `abandoned_after` has crashed, and its key is free. Raises
-    IdempotencyMismatch, StillRunning.
+    IdempotencyMismatch, StillRunning, AnswerSealed.
     """
     who = actor.name
     while True:
@@ -59,12 +69,13 @@ async def claim(
                 raise IdempotencyMismatch
             if kept.answer is None:
                 raise StillRunning
-            return bytes(kept.answer)
+            return _opened(bytes(kept.answer))
 
 
 async def complete(claimed: UUID, answer: bytes, *, now: datetime) -> None:
     """Keep the answer, within the transaction of what it tells of; raises Overtaken, which must undo that."""
-    if not await IdempotencyKey.filter(id=claimed, answer=None).update(answer=answer, finished_at=now):
+    sealed = sealing.seal(PURPOSE, answer).encode()
+    if not await IdempotencyKey.filter(id=claimed, answer=None).update(answer=sealed, finished_at=now):
         raise Overtaken
 
 
@@ -76,3 +87,10 @@ async def release(claimed: UUID) -> None:
 async def forget(*, now: datetime) -> int:
     """Delete answers that are no longer given again, and return how many those were."""
     return await IdempotencyKey.filter(created_at__lte=now - KEPT).delete()
+
+
+def _opened(sealed: bytes) -> bytes:
+    try:
+        return sealing.opened(PURPOSE, sealed.decode())
+    except NotOpened as error:
+        raise AnswerSealed from error

@@ -2,19 +2,22 @@
 
 import secrets
 from base64 import b64encode
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain import edits, inputs, policy
+from domain import edits, inputs, policy, sealing
 from domain.actors import Actor
 from domain.errors import DomainError, Faults
 from domain.events import Event, record
 from domain.policy import Action
+from domain.sealing import NotOpened
 from models.database import transaction
 from models.invoices import PaymentProvider
 
 MOST_PROVIDERS = 50
 SECRET_BYTES = 32
+PURPOSE = "payment provider"
 # How long the secret before the newest one is accepted.
 GRACE = timedelta(hours=24)
 UNIQUE = {"payment_provider_pkey": "id", "payment_provider_name_idx": "name"}
@@ -45,12 +48,39 @@ def new_secret() -> str:
     return f"whsec_{b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
 
 
+def secret_of(row: PaymentProvider) -> str:
+    """Return the newest secret of a provider, whose row has it sealed; raises NotOpened."""
+    return sealing.opened(PURPOSE, row.secret).decode()
+
+
 def secrets_of(row: PaymentProvider, *, now: datetime) -> list[str]:
-    """Return the secrets that messages may be signed with now."""
+    """Return the secrets that messages may be signed with now, as far as they can be opened."""
     known = [row.secret]
     if row.previous_secret is not None and row.previous_until is not None and now < row.previous_until:
         known.append(row.previous_secret)
-    return known
+    found = []
+    for sealed in known:
+        # Sealed under a SECRET_KEY that nobody has: no message is genuine until the secret is changed.
+        with suppress(NotOpened):
+            found.append(sealing.opened(PURPOSE, sealed).decode())
+    return found
+
+
+async def seal_anew() -> None:
+    """Seal secrets under the server's own key that are sealed under one before it."""
+    for row in await PaymentProvider.all():
+        for column in ("secret", "previous_secret"):
+            sealed = getattr(row, column)
+            if sealed is None or sealing.is_by_newest(PURPOSE, sealed):
+                continue
+            with suppress(NotOpened):
+                plain = sealing.opened(PURPOSE, sealed)
+                same = PaymentProvider.filter(id=row.id, **{column: sealed})
+                await same.update(**{column: sealing.seal(PURPOSE, plain)})
+
+
+def _sealed() -> str:
+    return sealing.seal(PURPOSE, new_secret().encode())
 
 
 async def create(actor: Actor, *, name: str | None, id: UUID | None = None, now: datetime) -> PaymentProvider:
@@ -73,7 +103,7 @@ async def create(actor: Actor, *, name: str | None, id: UUID | None = None, now:
                 id=key,
                 workspace_id=actor.workspace_id,
                 name=called,
-                secret=new_secret(),
+                secret=_sealed(),
                 created_at=now,
                 updated_at=now,
             )
@@ -88,7 +118,7 @@ async def rotate(
     """Give a provider a new secret; that before is accepted for a day. Raises NotFound, Stale, Forbidden."""
     async with transaction():
         row = await _locked(actor, provider_id, expected_version=expected_version)
-        columns = {"secret": new_secret(), "previous_secret": row.secret, "previous_until": now + GRACE}
+        columns = {"secret": _sealed(), "previous_secret": row.secret, "previous_until": now + GRACE}
         await edits.apply(row, columns, now=now)
         await record(PaymentProviderRotated(actor, row.id, {"version": row.version}), now=now)
     return row

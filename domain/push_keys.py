@@ -13,11 +13,11 @@ from datetime import datetime
 from functools import lru_cache
 
 import structlog
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from domain import tokens
+from domain import sealing
+from domain.sealing import NotOpened
 from models.base import uuid7
 from models.database import transaction
 from models.postgres import connected
@@ -59,7 +59,7 @@ async def _made(*, now: datetime) -> bytes:
         row = await PushKey.first()
         if row is None:
             fresh = _fresh()
-            sealed = _seal().encrypt(fresh).decode()
+            sealed = sealing.seal(PURPOSE, fresh)
             await connected().fetch(MAKE, [uuid7(), public(fresh), sealed, now])
             row = await PushKey.get()
         return await _opened(row, now=now)
@@ -67,17 +67,17 @@ async def _made(*, now: datetime) -> bytes:
 
 def _kept(row: PushKey | None) -> bytes | None:
     """Return the key that is there and needs no sealing anew, which is nearly always."""
-    with suppress(InvalidToken):
-        if row is not None and _is_sealed_by_first(row.secret):
-            return _seal().decrypt(row.secret)
+    with suppress(NotOpened):
+        if row is not None and sealing.is_by_newest(PURPOSE, row.secret):
+            return sealing.opened(PURPOSE, row.secret)
     return None
 
 
 async def _opened(row: PushKey, *, now: datetime) -> bytes:
-    with suppress(InvalidToken):
-        kept = _seal().decrypt(row.secret)
-        if not _is_sealed_by_first(row.secret):
-            await connected().fetch(SEAL, [row.id, _seal().encrypt(kept).decode()])
+    with suppress(NotOpened):
+        kept = sealing.opened(PURPOSE, row.secret)
+        if not sealing.is_by_newest(PURPOSE, row.secret):
+            await connected().fetch(SEAL, [row.id, sealing.seal(PURPOSE, kept)])
         return kept
     return await _replaced(row, now=now)
 
@@ -86,12 +86,12 @@ async def _replaced(row: PushKey, *, now: datetime) -> bytes:
     """Return a new key, or the one that another process has just made."""
     row = await PushKey.all().select_for_update().get(id=row.id)
     try:
-        return _seal().decrypt(row.secret)
-    except InvalidToken:
+        return sealing.opened(PURPOSE, row.secret)
+    except NotOpened:
         # Nobody has the key under which it was sealed: browsers have to subscribe again, with another.
         logger.warning("the push key is made anew, since SECRET_KEY and PREVIOUS_SECRET_KEYS do not open the old one")
         kept = _fresh()
-        await connected().fetch(REPLACE, [row.id, public(kept), _seal().encrypt(kept).decode(), now])
+        await connected().fetch(REPLACE, [row.id, public(kept), sealing.seal(PURPOSE, kept), now])
         return kept
 
 
@@ -130,19 +130,3 @@ def _fresh() -> bytes:
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     form, open_ = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, form, open_)
-
-
-def _seal() -> MultiFernet:
-    return MultiFernet(_fernets())
-
-
-def _fernets() -> list[Fernet]:
-    return [Fernet(base64.urlsafe_b64encode(key[:RAW_BYTES])) for key in tokens.secrets(PURPOSE)]
-
-
-def _is_sealed_by_first(sealed: str) -> bool:
-    try:
-        _fernets()[0].decrypt(sealed)
-    except InvalidToken:
-        return False
-    return True

@@ -52,6 +52,11 @@ def secrets(purpose: str) -> tuple[bytes, ...]:
     return tuple(hmac.digest(key.encode(), f"salescycle:{purpose}".encode(), hashlib.sha512) for key in keys)
 
 
+def has_previous() -> bool:
+    """Say whether keys before the server's own are accepted."""
+    return bool(settings().previous_keys)
+
+
 def mac(purpose: str, said: bytes, *, length: int = MAC_BYTES, by: int = 0) -> bytes:
     """Return what shows that the server said this, by its own key or by one of those before it."""
     return hmac.digest(secrets(purpose)[by], said, hashlib.sha256)[:length]

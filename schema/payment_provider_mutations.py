@@ -76,7 +76,7 @@ class PaymentProviderMutations:
             id=ids.decode_new(input.id, "PaymentProvider"),
             now=info.context.now,
         )
-        return PaymentProviderSecretPayload(payment_provider=shown(row), secret=row.secret)
+        return PaymentProviderSecretPayload(payment_provider=shown(row), secret=payment_providers.secret_of(row))
 
     @strawberry.mutation(description="Give a provider a new secret; the one before is accepted for a day.")
     @reports_user_errors
@@ -89,7 +89,7 @@ class PaymentProviderMutations:
             expected_version=input.expected_version,
             now=info.context.now,
         )
-        return PaymentProviderSecretPayload(payment_provider=shown(row), secret=row.secret)
+        return PaymentProviderSecretPayload(payment_provider=shown(row), secret=payment_providers.secret_of(row))
 
     @strawberry.mutation(description="Take nothing more from a provider.")
     @reports_user_errors

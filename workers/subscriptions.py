@@ -96,6 +96,7 @@ from workers.tasks.following import (
 )
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
+from workers.tasks.keys import follow_key_change
 from workers.tasks.negotiations import follow_proposals
 from workers.tasks.notifications import notify
 from workers.tasks.qualification import qualify_all_leads, qualify_leads
@@ -358,6 +359,7 @@ NIGHTLY: tuple[Task, ...] = (
     train_due_models,
     measure_score_drift,
     forget_what_ended,
+    follow_key_change,
     settle_custom_indexes,
 )
 

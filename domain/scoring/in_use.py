@@ -3,6 +3,7 @@ that ship."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from domain import tokens
 from domain.learning.kinds import FORMAT, TERM_KINDS
 from domain.scoring.default_model import TYPICAL_VALUE_SETTING, default_model, typical_value
 from domain.scoring.rules import Rules
-from models.database import read
+from models.database import connected, read
 from models.scoring import ScoreModelKind
 
 PURPOSE = "score-model"
@@ -32,6 +33,9 @@ SELECT version.id, model.kind::text AS kind, version.model_id, version.number, v
 FROM score_model_version AS version JOIN score_model AS model ON model.id = version.model_id
 WHERE version.id = ANY($1::uuid[])
 """
+ALL_VERSIONS = "SELECT id FROM score_model_version"
+VERSION = "SELECT model_id, number, content, signature FROM score_model_version WHERE id = $1"
+SIGN = "UPDATE score_model_version SET signature = $2 WHERE id = $1"
 
 
 class ModelUnreadable(Exception):
@@ -76,6 +80,18 @@ def check(model_id: UUID, number: int, content: Mapping[str, Any], signature: st
         given = b""
     if not tokens.is_genuine(given, PURPOSE, _canonical(model_id, number, content)):
         raise ModelUnreadable("altered")
+
+
+async def sign_anew() -> None:
+    """Sign versions by the server's own key that one before it has signed."""
+    ids = [row["id"] for row in await read(ALL_VERSIONS)]
+    for key in ids:
+        [row] = await read(VERSION, key)
+        content = orjson.loads(row["content"])
+        with suppress(ModelUnreadable):
+            check(row["model_id"], row["number"], content, row["signature"])
+            if (signature := sign(row["model_id"], row["number"], content)) != row["signature"]:
+                await connected().execute_query(SIGN, [key, signature])
 
 
 def _canonical(model_id: UUID, number: int, content: Mapping[str, Any]) -> bytes:
