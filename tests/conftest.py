@@ -39,6 +39,19 @@ CLAIM_PREFIX = "salescycle:tests:database:"
 
 os.environ.setdefault("SECRET_KEY", "for tests only, and longer than thirty-two characters")
 
+TABLES = """
+SELECT quote_ident(relname) AS name, pg_relation_size(oid) AS size FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'tortoise_migrations'
+"""
+# Deleting few rows in any order takes 5 ms, and TRUNCATE, which makes a hundred tables anew with their indexes, 90.
+HOLDS = "SELECT '{table}' WHERE EXISTS (SELECT FROM {table})"
+MAY_DELETE = "SELECT usesuper FROM pg_user WHERE usename = current_user"
+MOST_DELETED = 2**20
+RESTART = """
+SELECT setval(oid, 1, false) FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'S' AND relname <> 'tortoise_migrations_id_seq'
+"""
+
 SERVERS = pytest.StashKey["Servers"]()
 
 
@@ -162,19 +175,26 @@ async def db(opened_database: str) -> str:
     return opened_database
 
 
+@pytest.fixture(scope="session")
+async def emptying(opened_database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection that has every table in its mind, which takes longer than finding the few that hold rows."""
+    async with _connected(opened_database) as connection:
+        yield connection
+
+
 @pytest.fixture
-async def clean_db(db: str) -> str:
-    """The worker's database with every table emptied."""
-    connection = await asyncpg.connect(db)
-    try:
-        tables = await connection.fetch(
-            "SELECT quote_ident(tablename) AS name FROM pg_tables "
-            "WHERE schemaname = 'public' AND tablename <> 'tortoise_migrations'"
-        )
-        names = ", ".join(row["name"] for row in tables)
-        await connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
-    finally:
-        await connection.close()
+async def clean_db(db: str, emptying: "asyncpg.Connection[asyncpg.Record]") -> str:
+    """The worker's database with every table emptied, once whatever still writes to one has ended."""
+    tables = {row["name"]: row["size"] for row in await emptying.fetch(TABLES)}
+    names = ", ".join(tables)
+    async with emptying.transaction():
+        await emptying.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+        filled = await emptying.fetch(" UNION ALL ".join(HOLDS.format(table=name) for name in tables))
+        if await emptying.fetchval(MAY_DELETE) and max(tables.values()) < MOST_DELETED:
+            await emptying.execute("SET LOCAL session_replication_role = replica")
+            await emptying.execute("; ".join([RESTART, *(f"DELETE FROM {row[0]}" for row in filled)]))
+        else:
+            await emptying.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
     return db
 
 
