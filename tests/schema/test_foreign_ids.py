@@ -387,10 +387,28 @@ async def state(actor: Actor) -> list[Any]:
     return found
 
 
+Workspace = tuple[Actor, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+async def home(opened_database: str) -> Workspace:
+    """Whoever asks, and the ids of what they have; all of it is made once, since whatever they try is refused."""
+    admin = await seller()
+    return admin, await objects(admin)
+
+
+@pytest.fixture(scope="module")
+async def abroad(opened_database: str) -> Workspace:
+    """Somebody of another workspace and the ids of what they have."""
+    stranger = await seller()
+    return stranger, await objects(stranger)
+
+
 @pytest.mark.parametrize(("mutation", "field"), id_fields(), ids=lambda value: value)
-async def test_an_id_of_another_workspace_is_as_good_as_none(mutation: str, field: str) -> None:
-    admin, stranger = await seller(), await seller()
-    own, foreign = await objects(admin), await objects(stranger)
+async def test_an_id_of_another_workspace_is_as_good_as_none(
+    home: Workspace, abroad: Workspace, mutation: str, field: str
+) -> None:
+    (admin, own), (stranger, foreign) = home, abroad
     noun = noun_of(mutation, field)
     assert noun in own, f"{mutation}.{field} is the id of what?"
     before = await state(stranger)
@@ -416,9 +434,10 @@ def queries() -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(("query", "arguments"), queries(), ids=lambda value: value if isinstance(value, str) else "")
-async def test_a_query_for_another_workspaces_object_finds_nothing(query: str, arguments: list[str]) -> None:
-    admin, stranger = await seller(), await seller()
-    foreign = await objects(stranger)
+async def test_a_query_for_another_workspaces_object_finds_nothing(
+    home: Workspace, abroad: Workspace, query: str, arguments: list[str]
+) -> None:
+    (admin, _), (_, foreign) = home, abroad
     named = {name: query[0].upper() + query[1:] if name == "id" else name[0].upper() + name[1:-2] for name in arguments}
     keys = {name: foreign.get(noun, foreign["Lead"]) for name, noun in named.items()}
     listed = query == "nodes"
