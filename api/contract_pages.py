@@ -130,7 +130,7 @@ def _shown(
         is_open=found.can_be_signed,
         is_cancelled=contract.state is ContractState.CANCELLED,
         is_signed=contract.state is ContractState.SIGNED,
-        sides=[(str(on.seller["name"]), found.seller), (", ".join(buyer_of(on)), found.buyer)],
+        sides=[(str(on.seller["name"]), found.seller), (" · ".join(map(told.isolated, buyer_of(on))), found.buyer)],
         sections=on.version.sections,
         lines=lines,
         has_discounts=any(line.discount for line in lines),

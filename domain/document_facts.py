@@ -273,7 +273,7 @@ def _frame(told: Formats, kind: str, name: str, number: str, title: str, parties
         "name": name,
         "number": number,
         "caption": _caption(told, name, number),
-        "title": title,
+        "title": told.isolated(title),
         "seller": _seller(told, parties),
         "page": told.left_to_right(PAGES),
     }
@@ -291,11 +291,11 @@ def _seller(told: Formats, parties: Parties) -> Facts:
     seller = parties.seller
     number = seller.get("tax_number")
     return {
-        "name": seller.get("name") or "",
+        "name": told.isolated(seller.get("name") or ""),
         "lines": told.address(seller.get("address")),
         "contact": [told.left_to_right(seller[part]) for part in ("email", "phone", "website") if seller.get(part)],
         "tax_number": told.said("Tax number %(number)s", number=number) if number else None,
-        "bank": _lines(seller.get("bank")),
+        "bank": _bank(told, parties),
     }
 
 
@@ -304,9 +304,9 @@ def _buyer(told: Formats, label: str, parties: Parties) -> Facts:
     home = (parties.seller.get("address") or {}).get("country")
     number = buyer.get("tax_number")
     person = buyer.get("name") if buyer.get("company") else None
-    lines = [person, *told.address(buyer.get("address"), home=home)]
+    lines = [person and told.isolated(person), *told.address(buyer.get("address"), home=home)]
     lines.append(told.said("Tax number %(number)s", number=number) if number else None)
-    return {"label": label, "name": _buyer_name(parties), "lines": [line for line in lines if line]}
+    return {"label": label, "name": told.isolated(_buyer_name(parties)), "lines": [line for line in lines if line]}
 
 
 def _buyer_name(parties: Parties) -> str:
@@ -319,9 +319,9 @@ def _section(told: Formats, section: Mapping[str, Any]) -> Facts:
         (told.said("What sets us apart"), section.get("difference")),
     ]
     return {
-        "heading": section.get("heading") or "",
-        "text": blocks(section.get("text")),
-        "asides": [{"label": label, "text": blocks(text)} for label, text in asides if text],
+        "heading": told.isolated(section.get("heading") or ""),
+        "text": _prose(told, section.get("text")),
+        "asides": [{"label": label, "text": _prose(told, text)} for label, text in asides if text],
     }
 
 
@@ -351,8 +351,8 @@ def _row(told: Formats, place: int, item: Item, sums: Sums) -> Facts:
     ]
     return {
         "number": told.words.number(Decimal(place)),
-        "name": item.name,
-        "text": blocks(item.description),
+        "name": told.isolated(item.name),
+        "text": _prose(told, item.description),
         "quantity": told.isolated(" ".join(filter(None, (told.words.number(item.quantity), item.unit)))),
         "price": told.words.money(item.unit_price, sums.currency),
         "discount": " + ".join(part for part in taken if part),
@@ -403,7 +403,7 @@ def _payment(told: Formats, number: str | None, sums: Sums, due_on: date | None,
     return {
         "text": [line for line in (asked, named) if line],
         "label": said("Bank details"),
-        "bank": _lines(parties.seller.get("bank")),
+        "bank": _bank(told, parties),
     }
 
 
@@ -420,8 +420,8 @@ def _signature(told: Formats, party: str, signed: Signature | None, zone: str | 
         if signed.address:
             lines.append(said("From the address %(address)s", address=signed.address))
     return {
-        "party": party,
-        "name": signed.name if signed else None,
+        "party": told.isolated(party),
+        "name": told.isolated(signed.name) if signed else None,
         "lines": lines,
         "sha256": signed.sha256 if signed else None,
         "blanks": [said("Place and date"), said("Name"), said("Signature")],
@@ -456,8 +456,13 @@ def blocks(text: str | None) -> list[Facts]:
     return [{key: value for key, value in each.items() if key != "open"} for each in found]
 
 
-def _lines(text: str | None) -> list[str]:
-    return [line.strip() for line in (text or "").splitlines() if line.strip()]
+def _prose(told: Formats, text: str | None) -> list[Facts]:
+    return [{key: [told.isolated(line) for line in lines] for key, lines in each.items()} for each in blocks(text)]
+
+
+def _bank(told: Formats, parties: Parties) -> list[str]:
+    lines = str(parties.seller.get("bank") or "").splitlines()
+    return [told.isolated(line.strip()) for line in lines if line.strip()]
 
 
 def _number(value: Any) -> Decimal | None:

@@ -49,7 +49,7 @@ class Formats:
 
     def isolated(self, text: str) -> str:
         """Return a text that is read in its own direction and turns nothing around it: a number and its unit."""
-        return ISOLATED.format(text) if self.right_to_left else text
+        return ISOLATED.format(text) if self.right_to_left and text else text
 
     def country(self, code: str) -> str:
         return str(self.locale.territories.get(code, code))
@@ -65,7 +65,7 @@ class Formats:
             lines = [" ".join(part for part in (code, city) if part), region]
         street = str(given.get("street") or "").splitlines()
         named = self.country(country) if country and country != home else ""
-        return [line for line in (*street, *lines, named) if line.strip()]
+        return [self.isolated(line) for line in (*street, *lines, named) if line.strip()]
 
 
 def paper(country: str | None) -> str:

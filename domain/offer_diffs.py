@@ -248,7 +248,7 @@ class Telling:
 
     def signed(self, amount: Decimal) -> str:
         """Return how much more something is, with its sign."""
-        return f"{'+' if amount > 0 else MINUS}{self.rounded(abs(amount))}"
+        return self.rounded(-abs(amount)).replace("-", "+" if amount > 0 else MINUS)
 
 
 def free_term(terms: Terms, key: str) -> FreeTerm | None:

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_time, get_timezone_gmt
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 from jinja2 import pass_context
@@ -29,6 +29,7 @@ RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug"
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 # What stands between these is read in its own direction and turns nothing around it: a Latin name, a number, a sign.
 ISOLATED = "\u2068{}\u2069"
+MARK = "\N{LEFT-TO-RIGHT MARK}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,26 @@ class Words:
         """Return an instant on a clock in a time zone, which it names: 2 March 2026, 09:00 UTC."""
         there = value.astimezone(ZoneInfo(zone or "UTC"))
         told = format_datetime(there, "long", tzinfo=there.tzinfo, locale=self.locale)
-        return told.replace(there.strftime(":%S "), " ")
+        # A zone without a name is told by its distance, in words that bear a line from right to left.
+        distance = get_timezone_gmt(there, "long", locale=self.locale)
+        return told.replace(there.strftime(":%S "), " ").replace(there.strftime("%z"), distance)
 
     def number(self, value: Decimal) -> str:
         """Return a number with all of its digits: 1,234.5."""
-        return format_decimal(value.normalize(), locale=self.locale, decimal_quantization=False)
+        return self._signed(format_decimal(value.normalize(), locale=self.locale, decimal_quantization=False))
 
     def percent(self, value: Decimal) -> str:
         """Return a percentage with all of its digits: 7.7%."""
-        return format_percent(value.normalize() / 100, locale=self.locale, decimal_quantization=False)
+        return self._signed(format_percent(value.normalize() / 100, locale=self.locale, decimal_quantization=False))
 
     def money(self, amount: Decimal, currency: str) -> str:
         """Return an amount in its currency, with more digits than that has where the amount has: €0.0125."""
-        return format_currency(amount.normalize(), currency, locale=self.locale, decimal_quantization=False)
+        told = format_currency(amount.normalize(), currency, locale=self.locale, decimal_quantization=False)
+        return self._signed(told)
+
+    def _signed(self, told: str) -> str:
+        """Keep a minus before its digits where lines run from right to left, as CLDR writes it and Babel does not."""
+        return told.replace("-", f"{MARK}-") if reads_from_the_right(self.locale.language) else told
 
 
 @lru_cache
