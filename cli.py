@@ -170,7 +170,13 @@ def check_migrations() -> None:
 def import_(
     kind: Annotated[Kind, typer.Argument(help="What the file holds.")],
     file: Annotated[Path, typer.Argument(help="The file: CSV in any encoding.", exists=True, dir_okay=False)],
-    mapping: Annotated[Path, typer.Option(help="Which column is what, as YAML.", exists=True, dir_okay=False)],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Which column is what, as YAML; else what the file suggests.", exists=True, dir_okay=False),
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option(help="Print the mapping that the file suggests, and import nothing.")
+    ] = False,
     workspace: Annotated[str | None, typer.Option(help="Its name or id; a sole one need not be named.")] = None,
     email: Annotated[str | None, typer.Option("--as", help="Address of the member who imports.")] = None,
     faults: Annotated[Path | None, typer.Option(help="Where skipped rows are written with the reasons.")] = None,
@@ -179,8 +185,12 @@ def import_(
 ) -> None:
     """Import a file; the same file again changes nothing, and one that was ended goes on where it was."""
     from cli_imports import Asked, import_file
+    from cli_imports import suggest as suggested
     from models.imports import ImportKind
 
+    if suggest:
+        typer.echo(suggested(ImportKind(kind.value.upper()), file), nl=False)
+        return
     asked = Asked(ImportKind(kind.value.upper()), file, mapping, workspace, email, faults, chunk_size)
 
     async def work() -> None:
@@ -193,12 +203,20 @@ def import_(
 
 @score.command("train")
 def score_train(
-    model: ScoreModelName = None, workspace: Workspace = None, email: As = None, data_dir: DataDir = None
+    model: ScoreModelName = None,
+    trust: Annotated[
+        list[str] | None, typer.Option(help="A field that knows no outcome though it seems to; several times.")
+    ] = None,
+    leave_out: Annotated[list[str] | None, typer.Option(help="A field not to look at; several times.")] = None,
+    workspace: Workspace = None,
+    email: As = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Train the model that learns from closed leads, and tell what it is worth; a better one is used at once."""
     from cli_scores import Asked, train
 
-    _on_scores(data_dir, lambda url: train(Asked(workspace, email), url, model=model))
+    asked = Asked(workspace, email)
+    _on_scores(data_dir, lambda url: train(asked, url, model=model, trust=trust or (), leave_out=leave_out or ()))
 
 
 @score.command("preview")

@@ -27,7 +27,7 @@ class Asked:
 
     kind: ImportKind
     file: Path
-    mapping: Path
+    mapping: Path | None
     workspace: str | None
     email: str | None
     faults: Path | None
@@ -50,7 +50,7 @@ async def import_file(asked: Asked, database_url: str) -> None:
 
 
 async def _import(asked: Asked, console: Console) -> Import:
-    given = imports.load(_text(asked.mapping))
+    given = imports.load(_mapping(asked, console))
     actor = await imports.operator(asked.workspace, asked.email)
     row = await imports.begin(
         actor,
@@ -64,6 +64,21 @@ async def _import(asked: Asked, console: Console) -> Import:
         console.print(f"Going on at row {row.next_row + 1:,} of an import that was ended.")
     with _bar(console) as report:
         return await imports.run(actor, row.id, asked.file, clock=_now, report=report, chunk_size=asked.chunk_size)
+
+
+def suggest(kind: ImportKind, file: Path) -> str:
+    """Return the mapping that a file suggests. Raises StartFailed."""
+    with _sentences():
+        return imports.suggest(file, kind, name=file.name, now=_now())
+
+
+def _mapping(asked: Asked, console: Console) -> str:
+    if asked.mapping is not None:
+        return _text(asked.mapping)
+    found = suggest(asked.kind, asked.file)
+    console.print(f"This is how {asked.file.name} is taken; --suggest writes it to be changed first.", markup=False)
+    console.print(found, markup=False, highlight=False, soft_wrap=True)
+    return found
 
 
 def _now() -> datetime:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -19,7 +20,7 @@ from domain import imports, policy, score_lists, score_models, score_trainings
 from domain.actors import Actor
 from domain.errors import DomainError
 from domain.imports.operators import operator
-from domain.score_models import ModelDetails
+from domain.score_models import Learning, ModelDetails
 from embedded.errors import StartFailed
 from models.database import close_database, open_database
 from models.leads import Lead
@@ -75,13 +76,21 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def train(asked: Asked, database_url: str, *, model: str | None) -> None:
-    """Train a model that learns, wait for it, and tell what it is worth; without one it is made first."""
+async def train(
+    asked: Asked, database_url: str, *, model: str | None, trust: Sequence[str] = (), leave_out: Sequence[str] = ()
+) -> None:
+    """Train a model that learns, wait for it, and tell what it is worth; without one it is made first.
+
+    Fields to `trust` and to `leave_out` are remembered by the model; what was one becomes the other.
+    """
     async with _asking(asked, database_url) as (actor, console):
         row = await _model(actor, ScoreModelKind.LEARNED, model)
         if row is None:
-            details = ModelDetails(name=model or NAME)
+            learning = Learning(trusted=tuple(trust), left_out=tuple(leave_out))
+            details = ModelDetails(name=model or NAME, learning=learning)
             row = await score_models.create(actor, ScoreModelKind.LEARNED, details, now=_now())
+        elif trust or leave_out:
+            row = await score_models.sort_out(actor, row.id, trusted=trust, left_out=leave_out, now=_now())
         run = await score_trainings.request(actor, row.id, now=_now())
         try:
             run = await _waited(run, database_url, console)
@@ -133,7 +142,7 @@ def _report(version: ScoreModelVersion, row: ScoreModel, console: Console) -> No
     console.print(f"Version {version.number} of {row.name} ({report['kind'].lower()}) {outcome}.")
     console.print(
         f"It learned from {version.leads:,} closed leads, {version.won:,} of them won. "
-        f"On the newest {quality['leads']:,}, which it had not seen:"
+        f"On {'the newest ' if report['held_out'] == 'NEWEST' else ''}{quality['leads']:,}, which it had not seen:"
     )
     console.print(f"  AUC {_auc(quality)}")
     verdict = "no better than" if quality["brier"] >= quality["brier_of_rate"] else "against"
@@ -145,6 +154,12 @@ def _report(version: ScoreModelVersion, row: ScoreModel, console: Console) -> No
         console.print(
             f"  what was in use before: AUC {_auc(report['rival'])}, log loss {report['rival']['log_loss']:.4f}"
             f" against {quality['log_loss']:.4f}"
+        )
+    for one in report["suspected"]:
+        console.print(
+            f"{one['label']} alone tells much (AUC {one['auc']:.3f}). If it is filled in once people know how a lead "
+            f"ends, train again with --leave-out {shlex.quote(one['label'])}; if not, with --trust.",
+            markup=False,
         )
     console.print(f"{len(report['columns'])} fields were learned from; not from these:" if dropped else "")
     if dropped:
@@ -172,8 +187,10 @@ def _why(dropped: Mapping[str, Any]) -> str:
             return "nearly all leads say the same"
         case "SPARSE":
             return "too few leads say anything"
+        case "DISTINCT":
+            return "nearly every lead says something of its own"
         case _:
-            return f"alone it tells outcomes apart (AUC {dropped['auc']:.3f}): written with them, it seems"
+            return f"alone it tells outcomes apart (AUC {dropped['auc']:.3f}): written with them, or else --trust it"
 
 
 async def preview(asked: Asked, database_url: str, *, model: str | None, age_days: int) -> None:

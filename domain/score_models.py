@@ -4,20 +4,20 @@ A workspace uses one model by rules and one that has learned, at most: what one 
 puts the other out of use. Versions stay as they were; what was in use can be used again.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from domain import edits, inputs, locks, policy
 from domain.actors import Actor
-from domain.errors import Conflict, DomainError, Faults, NotFound, Required
+from domain.errors import Conflict, DomainError, Faults, Malformed, NotFound, Required
 from domain.events import Event, record
 from domain.policy import Action
 from domain.scoring import in_use, rule_inputs
 from domain.scoring.default_model import TYPICAL_VALUE_SETTING, default_model, typical_value
-from domain.scoring.fields import Catalogue, catalogue
+from domain.scoring.fields import CUSTOM, Catalogue, catalogue
 from domain.scoring.in_use import ModelUnreadable
 from domain.scoring.rule_inputs import GivenRules
 from domain.scoring.rules import Rules
@@ -30,7 +30,7 @@ LOCK = "score_models"
 UNIQUE = {"score_model_pkey": "id", "score_model_name_idx": "name"}
 AGE_DAYS = 14
 MOST_AGE_DAYS = 365
-MOST_TRUSTED = 200
+MOST_NAMED = 500
 TYPICAL = f"SELECT settings ->> '{TYPICAL_VALUE_SETTING}' AS setting FROM workspace WHERE id = $1"
 LAST_NUMBER = "SELECT coalesce(max(number), 0) AS number FROM score_model_version WHERE model_id = $1"
 
@@ -179,6 +179,30 @@ async def update(
                 facts = {"changes": told | ({"content": None} if "content" in changed else {}), "version": row.version}
                 await record(ScoreModelUpdated(actor, row.id, facts), now=now)
     return row
+
+
+async def sort_out(
+    actor: Actor, model_id: UUID, *, trusted: Sequence[str], left_out: Sequence[str], now: datetime
+) -> ScoreModel:
+    """Have a model that learns trust some more fields and leave out others, which are named by keys or labels.
+
+    Raises NotFound, Forbidden, ScoreModelOfRules, ScoreModelArchivedAlready, UnknownScoreField.
+    """
+    async with transaction():
+        row = await _locked(actor, model_id, None)
+        if row.kind is not ScoreModelKind.LEARNED:
+            raise ScoreModelOfRules(name=row.name, what="trained")
+        faults, known, learning = Faults(), await catalogue(actor.workspace_id), Learning.of(row)
+        trust = _keys(faults, trusted, known, field="trusted")
+        leave = _keys(faults, left_out, known, field="leftOut")
+        faults.raise_any()
+        kept = (
+            [key for key in learning.trusted if key not in leave],
+            [key for key in learning.left_out if key not in trust],
+        )
+        both = tuple(dict.fromkeys([*kept[0], *trust])), tuple(dict.fromkeys([*kept[1], *leave]))
+        details = ModelDetails(learning=replace(learning, trusted=both[0], left_out=both[1]))
+        return await update(actor, model_id, details, now=now)
 
 
 async def publish(
@@ -381,12 +405,30 @@ async def _checked(faults: Faults, actor: Actor, kind: ScoreModelKind, details: 
 def _learning(faults: Faults, given: Learning, known: Catalogue) -> Learning:
     inputs.whole(faults, given.age_days, field="learning.ageDays", least=0, most=MOST_AGE_DAYS)
     inputs.whole(faults, given.every_days, field="learning.everyDays", least=1, most=MOST_AGE_DAYS)
-    for name, keys in (("trusted", given.trusted), ("leftOut", given.left_out)):
-        for at, key in enumerate(keys[:MOST_TRUSTED]):
-            if key not in known.fields:
-                unknown = rule_inputs.UnknownScoreField(name=key[: inputs.NAME_LIMIT], field=f"learning.{name}.{at}")
-                faults.add(unknown)
-    return given
+    return replace(
+        given,
+        trusted=_keys(faults, given.trusted, known, field="learning.trusted"),
+        left_out=_keys(faults, given.left_out, known, field="learning.leftOut"),
+    )
+
+
+def _keys(faults: Faults, named: Sequence[str], known: Catalogue, *, field: str) -> tuple[str, ...]:
+    """Return the keys of fields that are named by their keys, their labels, or their keys as custom fields."""
+    if len(named) > MOST_NAMED:
+        faults.add(Malformed(field=field, what=f"a list of at most {MOST_NAMED} fields"))
+    found = [key for at, name in enumerate(named[:MOST_NAMED]) for key in _key(faults, name, known, f"{field}.{at}")]
+    return tuple(dict.fromkeys(found))
+
+
+def _key(faults: Faults, name: str, known: Catalogue, field: str) -> list[str]:
+    if name in known.fields:
+        return [name]
+    label = inputs.normalised_name(name)
+    found = [key for key, one in known.fields.items() if inputs.normalised_name(one.label) == label]
+    found = found or [key for key, row in known.custom.items() if name == f"{CUSTOM}{row.key}"]
+    if not found:
+        faults.add(rule_inputs.UnknownScoreField(name=name[: inputs.NAME_LIMIT], field=field))
+    return found
 
 
 async def _content(actor: Actor) -> dict[str, Any]:

@@ -38,12 +38,13 @@ OUTCOMES = """
 SELECT count(*) FILTER (WHERE status = 'WON') AS won, count(*) FILTER (WHERE status <> 'WON') AS lost
 FROM lead WHERE workspace_id = $1 AND status IN ('WON', 'LOST', 'DISQUALIFIED') AND deleted_at IS NULL
 """
+# Those of one instant, such as a file's without dates, stand in no order, whatever order the file had.
 CLOSED = """
 SELECT id, status = 'WON' AS won, least(created_at, engaged_at, first_activity_at) AS born_at, closed_at FROM (
     SELECT * FROM lead
     WHERE workspace_id = $1 AND status IN ('WON', 'LOST', 'DISQUALIFIED') AND deleted_at IS NULL
-    ORDER BY closed_at DESC NULLS LAST, id DESC LIMIT $2
-) AS lead ORDER BY born_at, id
+    ORDER BY closed_at DESC NULLS LAST, md5(id::text) LIMIT $2
+) AS lead ORDER BY born_at, md5(id::text)
 """
 DUE = """
 SELECT model.id, model.workspace_id FROM score_model AS model

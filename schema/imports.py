@@ -5,6 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
+import yaml
 
 from domain import files, imports
 from engine.pages import Order
@@ -34,6 +35,11 @@ async def _faults_urls(rows: list[Any], info: Info) -> list[str | None]:
     return [files.download_url(row.faults_file_id, now=now) if row.faults_file_id else None for row in rows]
 
 
+def _mapping(mapping: dict[str, Any]) -> str | None:
+    """Return a mapping as text that importLeads takes."""
+    return yaml.safe_dump(mapping, allow_unicode=True, sort_keys=False, width=120) if mapping else None
+
+
 @noun(ImportFaultRow, description="A row of a file that was skipped, and why; a row with several faults has several.")
 class ImportFault(Node):
     line: float = fields.column("The line of the file on which the row begins, the header being line 1.")
@@ -47,6 +53,11 @@ class Import(Node):
     kind: ImportKind = column("What the file holds.")
     status: ImportStatus = column("How it stands.")
     file_name: str = column("The name of the file.")
+    mapping: str | None = computed(
+        _mapping,
+        "Which column is what, as YAML; null until a file without a mapping was looked at.",
+        needs=("mapping",),
+    )
     total_rows: float | None = column("How many rows the file has, once that is known.")
     done_rows: float = column("How many rows have been taken or skipped.", of="next_row")
     created_rows: float = column("How many became new objects.")
@@ -117,8 +128,11 @@ class ImportQueries:
 @strawberry.input(description="A file of leads to import.")
 class ImportLeadsInput(MutationInput):
     file_id: strawberry.ID = strawberry.field(description="The uploaded file, as createUpload named it.")
-    mapping: str = strawberry.field(
-        description="Which column is what, as YAML: see docs/importing.md. At most 200,000 characters."
+    mapping: str | None = strawberry.field(
+        default=None,
+        description="Which column is what, as YAML: see docs/importing.md. At most 200,000 characters. Left out, the "
+        "file is taken as its columns suggest, and those that mean nothing here become custom fields; the import's "
+        "mapping says how.",
     )
 
 

@@ -73,9 +73,12 @@ class ScoreLearningInput:
     )
     trusted: list[str] = strawberry.field(
         default_factory=list,
-        description="Keys of fields that it learns from though they seem to know the outcome.",
+        description="Fields that it learns from though they seem to know the outcome, by their keys or labels; at most "
+        "500.",
     )
-    left_out: list[str] = strawberry.field(default_factory=list, description="Keys of fields that it does not look at.")
+    left_out: list[str] = strawberry.field(
+        default_factory=list, description="Fields that it does not look at, by their keys or labels; at most 500."
+    )
     every_days: int | None = strawberry.field(
         default=7, description="It is trained anew after so many days, 1 to 365; null: by hand alone."
     )

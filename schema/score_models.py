@@ -250,10 +250,18 @@ class ScoreDroppedField:
     key: str = strawberry.field(description="Its key.")
     label: str = strawberry.field(description="Its label.")
     why: str = strawberry.field(
-        description="CONSTANT: nearly all say the same. SPARSE: too few say anything. LEAKING: it alone tells outcomes "
-        "apart so well that it must have been written with them; name it in trusted to learn from it all the same."
+        description="CONSTANT: nearly all say the same. SPARSE: too few say anything. DISTINCT: nearly each says "
+        "something of its own, as numbers do that count leads. LEAKING: it alone tells outcomes apart so well that it "
+        "must have been written with them; name it in trusted to learn from it all the same."
     )
     auc: float | None = strawberry.field(description="How well it alone tells outcomes apart, where that is why.")
+
+
+@strawberry.type(description="A field that was learned from, and tells much by itself.")
+class ScoreSuspectedField:
+    key: str = strawberry.field(description="Its key.")
+    label: str = strawberry.field(description="Its label.")
+    auc: float = strawberry.field(description="How well it alone tells outcomes apart, as an AUC.")
 
 
 @strawberry.type(description="What a version was judged by.")
@@ -265,7 +273,15 @@ class ScoreReport:
         "there was none, or they were too few."
     )
     compared: list[ScoreComparison] = strawberry.field(description="What was tried.")
+    held_out: str = strawberry.field(
+        description="NEWEST: it was judged by the newest leads. RANDOM: by any, since all were born at once, as in a "
+        "file without dates, or the newest have ended alike."
+    )
     dropped: list[ScoreDroppedField] = strawberry.field(description="What was not learned from.")
+    suspected: list[ScoreSuspectedField] = strawberry.field(
+        description="What was learned from, and tells outcomes apart with an AUC of 0.8 or more alone: if it is filled "
+        "in once people know how a lead ends, name it in leftOut; if not, in trusted."
+    )
 
 
 def _quality(data: Mapping[str, Any]) -> ScoreQuality:
@@ -288,7 +304,12 @@ def _report(report: Mapping[str, Any]) -> ScoreReport | None:
             ScoreComparison(kind=kind, auc=one["auc"], log_loss=one["log_loss"])
             for kind, one in report["compared"].items()
         ],
+        held_out=report.get("held_out", "NEWEST"),
         dropped=[ScoreDroppedField(**one) for one in report["dropped"]],
+        suspected=[
+            ScoreSuspectedField(key=one["key"], label=one["label"], auc=one["auc"])
+            for one in report.get("suspected", ())
+        ],
     )
 
 

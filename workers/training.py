@@ -70,8 +70,16 @@ async def read_lessons(workspace_id: UUID, training_id: UUID) -> tuple[Learning,
     if used is None:
         return learning, found, None
     version = await ScoreModelVersion.get(id=used.version_id)
-    unseen = [version.window_to is None or at > version.window_to for at in found.closed_at]
+    unseen = [
+        _made_at(key) > version.created_at or version.window_to is None or at > version.window_to
+        for key, at in zip(found.ids, found.closed_at, strict=True)
+    ]
     return learning, found, Rival(Model.of_json(used.data), np.array(unseen, dtype=np.bool_))
+
+
+def _made_at(key: UUID) -> datetime:
+    """Return when a lead was made here, which its UUIDv7 says whatever a file says of its dates."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC)
 
 
 def learn(learning: Learning, found: Lessons, rival: Rival | None) -> dict[str, Any]:
@@ -82,7 +90,10 @@ def learn(learning: Learning, found: Lessons, rival: Rival | None) -> dict[str, 
 
     try:
         trained = training.train(
-            Outcomes(found.columns, found.won), trusted=frozenset(learning.trusted), rival=rival, progress=tell
+            Outcomes(found.columns, found.won, np.array([at.timestamp() for at in found.born_at])),
+            trusted=frozenset(learning.trusted),
+            rival=rival,
+            progress=tell,
         )
     except training.TooFewOutcomes:
         won = int(found.won.sum())
@@ -94,7 +105,7 @@ def learn(learning: Learning, found: Lessons, rival: Rival | None) -> dict[str, 
             "leads": trained.leads,
             "won": trained.won,
             "window_from": min(found.born_at),
-            "window_to": max(found.closed_at),
+            "window_to": max(*found.closed_at, *found.born_at),
             "is_better": is_better(trained, has_rival=rival is not None),
         }
     }
@@ -120,6 +131,8 @@ def _report(trained: Trained, found: Lessons) -> dict[str, Any]:
         "rival": asdict(trained.rival) if trained.rival else None,
         "compared": trained.compared,
         "dropped": [asdict(one) for one in trained.dropped],
+        "suspected": [asdict(one) for one in trained.suspected],
+        "held_out": trained.held_out,
         "columns": [{"key": term.key, "label": term.label} for term in trained.model.terms],
         "reference": drift.reference({key: column for key, column in found.columns.items() if key in used}),
     }

@@ -11,6 +11,7 @@ from domain.imports.files import fingerprint
 from domain.imports.mapping import load
 from domain.imports.operators import importer_of, operator
 from domain.imports.runs import begin, fail, progress, reason, run, start
+from domain.imports.suggestions import suggest
 
 __all__ = [
     "ImportTaken",
@@ -24,4 +25,5 @@ __all__ = [
     "reason",
     "run",
     "start",
+    "suggest",
 ]

@@ -8,7 +8,7 @@ import codecs
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,8 +30,10 @@ from domain.imports.errors import (
     TooManyColumns,
     UnreadableText,
 )
-from domain.imports.formats import Evidence
+from domain.imports.formats import Evidence, summed
+from domain.imports.guesses import Guess
 from domain.imports.mapping import Form, ImportMapping
+from models.custom_fields import CustomFieldType
 
 MOST_COLUMNS = 1000
 LONGEST_LINE = 1_048_576
@@ -74,7 +76,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read, and what its rows may say twice."""
+    """How a file is to be read, what its rows may say twice, and what `others` hold: columns by their places."""
 
     path: Path
     encoding: str
@@ -84,6 +86,7 @@ class Reading:
     decimal: str
     rows: int
     suspects: frozenset[int] = field(default=frozenset(), repr=False)
+    others: Mapping[int, CustomFieldType] = field(default_factory=dict)
 
     def index(self, column: str) -> int:
         return self.header.index(column)
@@ -125,7 +128,24 @@ def survey(path: Path, mapping: ImportMapping, *, report: Report = lambda rows: 
         decimal=mapping.file.decimal or seen.decimal(),
         rows=seen.rows,
         suspects=frozenset(seen.suspects),
+        others={at: guess.type for at, guess in seen.guesses.items() if guess.says_anything},
     )
+
+
+def sample(path: Path) -> tuple[tuple[str, ...], Iterator[Record]]:
+    """Return the header of a file of which nothing is known, and its rows.
+
+    Raises what domain/imports/errors.py has for files.
+    """
+    encoding = _encoding(path, None)
+    delimiter = _delimiter(path, encoding, ())
+
+    def rows() -> Iterator[Record]:
+        with _open(path, encoding) as text:
+            yield from islice(_records(text, delimiter, encoding), 1, None)
+
+    with _open(path, encoding) as text:
+        return _header(next(_records(text, delimiter, encoding), None), ()), rows()
 
 
 class _Look:
@@ -137,13 +157,19 @@ class _Look:
     def __init__(self, mapping: ImportMapping, header: tuple[str, ...], *, size: int) -> None:
         self.rows = 0
         self.suspects: set[int] = set()
-        self._id = header.index(mapping.external_id)
+        self._id = None if mapping.external_id is None else header.index(mapping.external_id)
         self._dates = [] if mapping.file.dates else mapping.columns_of(Form.INSTANT, Form.DAY)
         self._numbers = [] if mapping.file.decimal else mapping.columns_of(Form.MONEY, Form.WHOLE)
         self._evidence = Evidence()
         self._watched = [(header.index(name), self._evidence.see_date) for name in self._dates]
         self._watched += [(header.index(name), self._evidence.see_number) for name in self._numbers]
-        self._width = max([self._id, *(at for at, _ in self._watched)]) + 1
+        self._mapping = mapping
+        named = set(mapping.columns)
+        places = [at for at, name in enumerate(header) if name not in named] if mapping.others else []
+        self.guesses = {at: Guess() for at in places}
+        self._header = header
+        self._watched += [(at, guess.see) for at, guess in self.guesses.items()]
+        self._width = len(header) if mapping.others else max([self._id or 0, *(at for at, _ in self._watched)]) + 1
         self._remembered: list[set[str]] = [set() for _ in self._watched]
         length = SMALLEST_SIEVE
         while length < min(size // 8, LARGEST_SIEVE):
@@ -156,13 +182,15 @@ class _Look:
         cells = record.cells
         if len(cells) < self._width:
             return
-        self._sift(hash(cells[self._id].strip()))
+        if self._id is not None:
+            self._sift(hash(cells[self._id].strip()))
         for (at, see), remembered in zip(self._watched, self._remembered, strict=True):
             text = cells[at]
             if text and text not in remembered:
                 if len(remembered) < REMEMBERED_CELLS:
                     remembered.add(text)
-                see(text.strip())
+                if (text := text.strip()) and not self._mapping.says_nothing(text):
+                    see(text)
 
     def _sift(self, mark: int) -> None:
         sieve, known = self._sieve, True
@@ -175,16 +203,22 @@ class _Look:
             self.suspects.add(mark)
 
     def order_of_dates(self) -> str:
-        decided = self._evidence.dates.decide()
+        others = self._others(CustomFieldType.DATE)
+        decided = summed(self._evidence.dates, *(guess.evidence.dates for guess in others.values())).decide()
         if decided is None:
-            raise AmbiguousDates(columns=", ".join(self._dates), field="file")
+            raise AmbiguousDates(columns=", ".join([*self._dates, *others]), field="file")
         return "month-first" if decided else "day-first"
 
     def decimal(self) -> str:
-        decided = self._evidence.numbers.decide()
+        others = self._others(CustomFieldType.NUMBER)
+        decided = summed(self._evidence.numbers, *(guess.evidence.numbers for guess in others.values())).decide()
         if decided is None:
-            raise AmbiguousNumbers(columns=", ".join(self._numbers), field="file")
+            raise AmbiguousNumbers(columns=", ".join([*self._numbers, *others]), field="file")
         return "." if decided else ","
+
+    def _others(self, kind: CustomFieldType) -> dict[str, Guess]:
+        """Return the other columns that hold this, of which the file's dates and numbers are found out as well."""
+        return {self._header[at]: guess for at, guess in self.guesses.items() if guess.type is kind}
 
 
 def _open(path: Path, encoding: str) -> TextIO:

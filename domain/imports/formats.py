@@ -15,6 +15,7 @@ NUMERIC_DATE = re.compile(
 )
 YEAR_FIRST = re.compile(r"^(\d{4})([/.])(\d{1,2})\2(\d{1,2})(.*)$")
 NUMBER = re.compile(r"^[+-]?\d[\d.,\u00a0\u202f '\u2019]*$|^[+-]?[.,]\d+$")
+SCIENTIFIC = re.compile(r"^[+-]?\d+(?:\.\d+)?[eE][+-]?0?\d{1,2}$")
 AROUND_NUMBER = re.compile(r"^[^\d+.,()-]{0,4}\s*(.*?)\s*[^\d.,()]{0,4}$")
 SPACES = re.compile(r"[\u00a0\u202f '\u2019]")
 
@@ -34,6 +35,11 @@ class Votes:
                 return True
             return False if self.second >= CLEAR_MAJORITY * self.first else None
         return None if self.unclear else True
+
+
+def summed(*votes: Votes) -> Votes:
+    """Return the votes of several columns together."""
+    return Votes(*(sum(getattr(one, name) for one in votes) for name in ("first", "second", "unclear")))
 
 
 @dataclass(slots=True)
@@ -111,6 +117,8 @@ def numbers(decimal: str) -> Callable[[str], Decimal | None]:
     group = "," if decimal == "." else "."
 
     def read(text: str) -> Decimal | None:
+        if SCIENTIFIC.match(text):
+            return Decimal(text)
         bare = _bare(text)
         if not NUMBER.match(bare):
             return None

@@ -44,6 +44,12 @@ class Form(StrEnum):
     RAW = "raw"
 
 
+class Others(StrEnum):
+    """What becomes of columns that a mapping does not name."""
+
+    CUSTOM = "custom"
+
+
 class Missing(StrEnum):
     """What happens to a row that names something that does not exist."""
 
@@ -135,6 +141,7 @@ REQUIRED: dict[ImportKind, tuple[str, ...]] = {
 }
 JOINED: dict[ImportKind, tuple[str, ...]] = {ImportKind.LEADS: ("title",)}
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", ",": ",", ";": ";", "|": "|", "\t": "\t"}
+LINE = "line"
 DATES = ("month-first", "day-first", "year-first")
 
 
@@ -178,20 +185,31 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True)
 class ImportMapping:
-    """A checked mapping. `external_id` is the column by which a row is known again in `system`."""
+    """A checked mapping. `external_id` is the column by which a row is known again in `system`; None: its line.
+
+    `others` makes custom fields of the columns that it does not name, but for those to `skip`. Cells that say one of
+    `empty`, in any case, say nothing.
+    """
 
     kind: ImportKind
     system: str
-    external_id: str
+    external_id: str | None
     fields: Mapping[str, Source]
     file: FileFormat = FileFormat()
     pipeline: str | None = None
+    others: bool = False
+    skip: tuple[str, ...] = ()
+    empty: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> list[str]:
         """Return the columns that the file must have."""
-        used = [self.external_id, *(source.column for source in self.fields.values() if source.column is not None)]
-        return list(dict.fromkeys(used))
+        used = [self.external_id, *(source.column for source in self.fields.values()), *self.skip]
+        return list(dict.fromkeys(column for column in used if column is not None))
+
+    def says_nothing(self, text: str) -> bool:
+        """Say whether a cell is one of those that nobody has filled in."""
+        return not text or (bool(self.empty) and _key(text) in self.empty)
 
     def columns_of(self, *forms: Form) -> list[str]:
         """Return the columns whose cells are read in one of these forms."""
@@ -272,24 +290,45 @@ class _Parser:
         self.faults = Faults()
 
     def parse(self, data: Mapping[str, Any]) -> ImportMapping:
-        keys = ("kind", "system", "external_id", "fields", "file")
-        self._keys(data, "the mapping", (*keys, "pipeline") if self.kind is ImportKind.LEADS else keys)
+        keys = ["kind", "system", "external_id", "fields", "file", "skip", "empty"]
+        keys += ["pipeline"] if self.kind is ImportKind.LEADS else []
+        keys += ["others"] if self.kind in CUSTOM_OWNERS else []
+        self._keys(data, "the mapping", keys)
         if (given := self._text(data, "kind")) and given.lower() != self.kind.lower():
             self._add(ImportKindMismatch(kind=_shown(given), wanted=self.kind.lower()))
         fields = self._fields(self._dict(data.get("fields", {}), "fields"))
         mapping = ImportMapping(
             kind=self.kind,
             system=self._required(data, "system"),
-            external_id=self._required(data, "external_id"),
+            external_id=self._external_id(data),
             fields=fields,
             file=self._file(self._dict(data.get("file", {}), "file")),
             pipeline=self._text(data, "pipeline"),
+            others=self._choice(Others, self._text(data, "others"), "others") is not None,
+            skip=self._texts(data, "skip"),
+            empty=frozenset(map(_key, self._texts(data, "empty"))),
         )
         for name in REQUIRED[self.kind]:
             if name not in fields:
                 self._add(MappingIncomplete(what=f"the field {name}"))
         self.faults.raise_any()
         return mapping
+
+    def _external_id(self, data: Mapping[str, Any]) -> str | None:
+        given = data.get("external_id")
+        if not isinstance(given, dict):
+            return self._required(data, "external_id")
+        self._keys(given, "external_id", ("by",))
+        if self._text(given, "by", "external_id") != LINE:
+            self._unclear("external_id.by", given.get("by", "nothing"), LINE)
+        return None
+
+    def _texts(self, data: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        given = data.get(key) or []
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            self._unclear(key, given, "a list of texts")
+            return ()
+        return tuple(one.strip() for one in given)
 
     def _fields(self, given: Mapping[str, Any]) -> dict[str, Source]:
         known = FIELDS[self.kind]

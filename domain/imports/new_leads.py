@@ -103,7 +103,7 @@ class _New:
         self._taking, self._sheet = taking, sheet
         self.key, self.row, self.place = key, wanted.row, wanted.place
         values = wanted.row.values
-        self.created_at: datetime = values.get("created_at") or taking.now
+        self.created_at: datetime = values.get("created_at") or taking.began_at
         self.closed_at: datetime | None = None if self.place.status is LeadStatus.OPEN else values.get("closed_at")
         self.entered_at: datetime = values.get("engaged_at") or self.created_at
         if self.closed_at and self.entered_at > self.closed_at:

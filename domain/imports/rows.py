@@ -17,6 +17,7 @@ from domain.external_refs import EXTERNAL_ID_LIMIT
 from domain.imports import formats
 from domain.imports.files import Reading, Record
 from domain.imports.mapping import FIELDS, Form, ImportMapping, Source, Target
+from domain.learning.kinds import PLACEHOLDERS
 from models.custom_fields import CustomField, CustomFieldType
 from models.leads import LeadStatus, Lifecycle
 from models.users import Role
@@ -25,6 +26,8 @@ MOST_WHOLE = 2_147_483_647
 SHOWN = 200
 REMEMBERED, LONGEST_REMEMBERED = 20_000, 200
 CENTS = Decimal("0.0001")
+# In these "n/a" and the like can only mean that nobody has answered.
+EXACT = (CustomFieldType.NUMBER, CustomFieldType.MONEY, CustomFieldType.DATE, CustomFieldType.YES_NO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Converter:
     ) -> None:
         self._mapping = mapping
         self._width = len(reading.header)
-        self._id = reading.index(mapping.external_id)
+        self._id = None if mapping.external_id is None else reading.index(mapping.external_id)
         self._suspects = reading.suspects
         self._first_lines: dict[str, int] = {}
         self._parsers = _parsers(reading, zone)
@@ -120,7 +123,7 @@ class Converter:
         cells, line = record.cells, record.line
         if record.reason is not None or len(cells) != self._width:
             return self._ragged(record)
-        external_id = cells[self._id].strip()
+        external_id = str(line) if self._id is None else cells[self._id].strip()
         texts: dict[str, str] = {}
         values: dict[str, Any] = {}
         row = Row(line, external_id, "", values, texts, cells)
@@ -147,6 +150,8 @@ class Converter:
 
     def _check_id(self, row: Row, first: int | None) -> None:
         column, key = self._mapping.external_id, row.external_id
+        if column is None:
+            return
         reason = None
         if not key:
             reason = f"{column} is required: the row is known by it."
@@ -161,7 +166,7 @@ class Converter:
 
     def _repeats(self, record: Record) -> int | None:
         """Return the line on which the record's id came first, if it did."""
-        if len(record.cells) <= self._id:
+        if self._id is None or len(record.cells) <= self._id:
             return None
         key = record.cells[self._id].strip()
         if hash(key) not in self._suspects:
@@ -187,7 +192,7 @@ class Converter:
             constant = source.constant
             return lambda cells: constant, parse
         assert source.column is not None
-        return _taker(reading.index(source.column), source), parse
+        return _taker(reading.index(source.column), source, self._mapping), parse
 
 
 def _remembering(parse: Parse) -> Parse:
@@ -211,9 +216,9 @@ def _remembering(parse: Parse) -> Parse:
     return remember
 
 
-def _taker(at: int, source: Source) -> Take:
-    values, default = source.values, source.default or ""
-    if not values and not default:
+def _taker(at: int, source: Source, mapping: ImportMapping) -> Take:
+    values, default, targets = source.values, source.default or "", source.targets
+    if not values and not default and not mapping.empty:
         return lambda cells: cells[at].strip()
     known: dict[str, str] = {}
 
@@ -223,7 +228,9 @@ def _taker(at: int, source: Source) -> Take:
         if found is None:
             if len(known) >= REMEMBERED:
                 known.clear()
-            found = values.get(" ".join(text.split()).casefold(), text or default)
+            key = " ".join(text.split()).casefold()
+            said = "" if mapping.says_nothing(text) and key not in targets else text
+            found = values.get(key, said or default)
             if len(text) <= LONGEST_REMEMBERED:
                 known[text] = found
         return found
@@ -313,15 +320,18 @@ def _parsers(reading: Reading, zone: tzinfo) -> dict[Form, Parse]:
 def _custom(known: CustomField, reading: Reading) -> Parse:
     """Return how cells of a custom field are read; users are looked up when their chunk is taken."""
     number, read_day = formats.numbers(reading.decimal), formats.days(reading.dates)
+    is_exact = known.type in EXACT
 
     def parse(faults: Faults, text: str, label: str) -> Any:
         given: Any = text
+        if is_exact and text.casefold() in PLACEHOLDERS:
+            return None
         match known.type:
             case CustomFieldType.USER:
                 return text
             case CustomFieldType.NUMBER:
                 exact = number(text)
-                given = text if exact is None else format(exact, "f")
+                given = text if exact is None else format(_kept(exact), "f")
             case CustomFieldType.MONEY if found := custom_values.AMOUNT.fullmatch(text):
                 exact = number(found["amount"] or found["after"])
                 given = text if exact is None else f"{exact:f} {found['currency'] or found['before']}"
@@ -331,6 +341,11 @@ def _custom(known: CustomField, reading: Reading) -> Parse:
         return custom_values.parse(faults, known, given, field=label, text=True)
 
     return parse
+
+
+def _kept(exact: Decimal) -> Decimal:
+    """Return a number with as many decimals as custom fields keep: machines write more than anybody measured."""
+    return round(exact, custom_values.MOST_DECIMALS) if abs(exact) < custom_values.MOST_NUMBER else exact
 
 
 def _one_of(choices: type[LeadStatus] | type[Lifecycle] | type[Role]) -> Parse:

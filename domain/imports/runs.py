@@ -19,7 +19,7 @@ from domain.actors import Actor
 from domain.errors import DomainError, Invalid
 from domain.events import Event, record
 from domain.files import uploaded
-from domain.imports import files, mapping
+from domain.imports import files, mapping, others, suggestions
 from domain.imports.companies import CompaniesImport
 from domain.imports.custom import Custom
 from domain.imports.errors import ImportTaken
@@ -93,15 +93,17 @@ IMPORTERS: Mapping[ImportKind, Any] = {
 }
 
 
-async def start(actor: Actor, kind: ImportKind, *, file_id: UUID, mapping_text: str, now: datetime) -> Import:
+async def start(actor: Actor, kind: ImportKind, *, file_id: UUID, mapping_text: str | None, now: datetime) -> Import:
     """Have an uploaded file imported by a worker; return the import that the same request has already begun.
 
-    Raises Forbidden, NotFound, and every fault of the mapping, also of what it names in the workspace.
+    Without a mapping the one is taken that the file suggests. Raises Forbidden, NotFound, and every fault of the
+    mapping, also of what it names in the workspace.
     """
     policy.require(actor, Action.IMPORT)
-    given = mapping.load(mapping_text)
-    checked = mapping.parse(given, kind=kind)
-    await IMPORTERS[kind].bind(actor, checked, await _zone(actor, checked))
+    given = {} if mapping_text is None else mapping.load(mapping_text)
+    if mapping_text is not None:
+        checked = mapping.parse(given, kind=kind)
+        await IMPORTERS[kind].bind(actor, checked, await _zone(actor, checked))
     async with transaction():
         file = await uploaded(actor, file_id)
         row = await begin(
@@ -137,10 +139,12 @@ async def begin(
 ) -> Import:
     """Return an import to run: the one of the same file and mapping that has not ended, else a new one.
 
-    `given` is the mapping as plain data. Raises Forbidden, and every fault of the mapping.
+    `given` is the mapping as plain data; an empty one means what the file suggests. Raises Forbidden, and every fault
+    of the mapping.
     """
     policy.require(actor, Action.IMPORT)
-    mapping.parse(given, kind=kind)
+    if given:
+        mapping.parse(given, kind=kind)
     async with transaction():
         await locks.hold(actor.workspace_id, "imports.begin")
         unended = Import.filter(
@@ -193,8 +197,11 @@ async def run(
 
 
 async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Report, chunk_size: int) -> Import:
+    if not row.mapping:
+        await _suggest(row, path, now=clock())
     checked = mapping.parse(row.mapping, kind=row.kind)
     reading = await asyncio.to_thread(files.survey, path, checked)
+    checked = await others.adopted(actor, checked, reading, now=clock())
     zone = await _zone(actor, checked)
     importer = await IMPORTERS[row.kind].bind(actor, checked, zone)
     custom = getattr(importer, "custom", Custom())
@@ -218,6 +225,13 @@ async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Repo
     finally:
         following.cancel()
     return await _complete(actor, row, now=clock())
+
+
+async def _suggest(row: Import, path: Path, *, now: datetime) -> None:
+    """Keep what the file itself suggests as the mapping of an import that has none."""
+    text = await asyncio.to_thread(suggestions.suggest, path, row.kind, name=row.file_name, now=now)
+    row.mapping = mapping.load(text)
+    await row.save(update_fields=["mapping"])
 
 
 async def _zone(actor: Actor, checked: ImportMapping) -> ZoneInfo:
@@ -326,6 +340,7 @@ async def _try(
             checked.system,
             external_refs.subject_type(importer.noun),
             now,
+            row.started_at or now,
             {name: source.column for name, source in checked.fields.items() if source.column},
             converter.places,
             converter.fingerprints,

@@ -29,13 +29,17 @@ class Known:
 
 @dataclass(slots=True)
 class Taking:
-    """A chunk within its transaction. Events of new rows are gathered and written at its end."""
+    """A chunk within its transaction. Events of new rows are gathered and written at its end.
+
+    `began_at` is when the first row of the file was taken: of rows that say nothing of their time, none is older.
+    """
 
     actor: Actor
     connection: BaseDBAsyncClient
     system: str
     subject_type: str
     now: datetime
+    began_at: datetime
     labels: Mapping[str, str]
     places: Mapping[str, int]
     fingerprints: Fingerprints

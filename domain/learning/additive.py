@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from domain.learning.columns import Column, Columns, Floats
+from domain.learning.columns import Column, Columns, Floats, numbers
 from domain.learning.kinds import FORMAT
 
 # Beyond these odds a probability says more than leads can teach.
 MOST_LOG_ODDS = 12.0
+QUESTIONS = ("what ", "how ", "why ", "when ", "where ", "which ", "who ", "do ", "does ", "is ", "are ", "i ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Linear:
     def effects(self, column: Column | None, count: int) -> Floats:
         if column is None:
             return np.full(count, self.missing)
-        values = np.clip(column.values, self.low, self.high)
+        values = np.clip(numbers(column), self.low, self.high)
         given = self.base + self.slope * ((_log(values) if self.log else values) - self.center)
         return np.where(np.isnan(values), self.missing, given)
 
@@ -45,7 +46,7 @@ class Linear:
         return replace(self, base=self.base + by, missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return f"{self.label} is unknown" if np.isnan(value) else f"{self.label} is {_figure(value)}"
+        return _told(self.label, None if np.isnan(value) else _figure(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,16 @@ class Steps:
     def effects(self, column: Column | None, count: int) -> Floats:
         if column is None:
             return np.full(count, self.missing)
-        where = np.searchsorted(np.asarray(self.edges), column.values, side="right")
+        values = numbers(column)
+        where = np.searchsorted(np.asarray(self.edges), values, side="right")
         # What is unknown sorts behind the last edge.
-        return np.where(np.isnan(column.values), self.missing, np.asarray(self.values)[where])
+        return np.where(np.isnan(values), self.missing, np.asarray(self.values)[where])
 
     def moved(self, by: float) -> "Steps":
         return replace(self, values=tuple(value + by for value in self.values), missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return f"{self.label} is unknown" if np.isnan(value) else f"{self.label} is {_figure(value)}"
+        return _told(self.label, None if np.isnan(value) else _figure(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Levels:
         return replace(self, values=values, other=self.other + by, missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return f"{self.label} is unknown" if value is None else f"{self.label} is {value}"
+        return _told(self.label, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,13 @@ def _log(values: Floats) -> Floats:
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
+def _told(label: str, value: str | None) -> str:
+    """Say what a field says; imported columns may be called by the whole question that was asked."""
+    said = "unknown" if value is None else value
+    is_question = label.endswith("?") or label.casefold().startswith(QUESTIONS)
+    return f"{label} {said}" if label.endswith("?") else f"{label}: {said}" if is_question else f"{label} is {said}"
+
+
 def _figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"
 
@@ -223,7 +232,8 @@ def _figure(value: float) -> str:
 def describe(term: Term, column: Column | None, row: int) -> str:
     """Say in words what a lead has of a term's column."""
     if column is not None:
-        return term.words(column.values[row])
+        is_number = isinstance(term, Linear | Steps)
+        return term.words(float(numbers(column.taken(np.array([row])))[0]) if is_number else column.values[row])
     match term:
         case Linear() | Steps():
             return term.words(np.nan)

@@ -9,15 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.learning.kinds import PLACEHOLDERS
 from domain.learning.kinds import ColumnKind as ColumnKind
 
 Floats: TypeAlias = NDArray[np.float64]
 
-# What forms and exports say where nobody answered.
-PLACEHOLDERS = frozenset(
-    {"", "-", "--", "?", "n/a", "na", "nan", "none", "null", "nil", "select", "please select", "unknown", "not known"}
-    | {"not provided", "not specified", "unspecified", "undefined", "not set", "(blank)", "blank", "#n/a", "tbd"}
-)
 WORD = re.compile(r"[^\W\d_]{3,}")
 MOST_WORDS = 200
 
@@ -38,6 +34,11 @@ class Column:
         """Return the column of some of the leads."""
         values = self.values[rows] if self.kind is ColumnKind.NUMBER else [self.values[row] for row in rows]
         return Column(self.key, self.label, self.kind, values)
+
+
+# So many of the texts that are known have to be numbers, and so many others than each other, to be taken for numbers.
+LEAST_NUMBERS = 0.95
+LEAST_DIFFERENT = 13
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -89,6 +90,36 @@ def answered(value: Any) -> str | None:
         return "yes" if value else "no"
     text = " ".join(str(value).split())
     return None if text.casefold() in PLACEHOLDERS else text
+
+
+def told(column: Column) -> Column:
+    """Return a column of texts that are numbers as one of numbers, any other as it is."""
+    if column.kind is not ColumnKind.CATEGORY:
+        return column
+    known = {value: _number(value) for value in set(column.values) if value is not None}
+    if len(known) < LEAST_DIFFERENT or np.isnan([*known.values()]).mean() > 1 - LEAST_NUMBERS:
+        return column
+    return Column(column.key, column.label, ColumnKind.NUMBER, numbers(column))
+
+
+def numbers(column: Column) -> Floats:
+    """Return a column's values as numbers; what is none is unknown."""
+    if column.kind is ColumnKind.NUMBER:
+        values: Floats = column.values
+        return values
+    known: dict[Any, float] = {None: np.nan}
+    for value in column.values:
+        if value not in known:
+            known[value] = _number(value)
+    return np.fromiter((known[value] for value in column.values), dtype=np.float64, count=len(column.values))
+
+
+def _number(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return np.nan
+    return found if np.isfinite(found) else np.nan
 
 
 def taken(columns: Columns, rows: NDArray[np.intp]) -> dict[str, Column]:

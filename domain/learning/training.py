@@ -7,6 +7,7 @@ megabytes: nothing but the process that trains imports it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -20,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from domain.learning import metrics
 from domain.learning.additive import Flags, Levels, Linear, Model, Steps, Term, sigmoid
-from domain.learning.columns import Column, ColumnKind, Columns, Floats, counted, taken
-from domain.learning.telling import LEAKING, LEAST_LEADS, edges_of, least_of, options_of, telling
+from domain.learning.columns import Column, ColumnKind, Columns, Floats, counted, taken, told
+from domain.learning.telling import LEAKING, LEAST_LEADS, SUSPECT, edges_of, least_of, options_of, telling
 
 FOLDS = 5
 HELD_OUT = 0.2
@@ -39,21 +40,28 @@ class TooFewOutcomes(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Leads with known ends, oldest first: what was known of them, and who was won (1) or not (0)."""
+    """Leads with known ends, oldest first: what was known of them, and who was won (1) or not (0).
+
+    `born` is when, in any unit; those of one instant are in no order that says anything.
+    """
 
     columns: Columns
     won: Floats
+    born: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.won)
 
     def taken(self, rows: NDArray[np.intp]) -> "Outcomes":
-        return Outcomes(taken(self.columns, rows), self.won[rows])
+        return Outcomes(taken(self.columns, rows), self.won[rows], None if self.born is None else self.born[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A column that is not learned from, and why: CONSTANT, SPARSE or LEAKING, with how well it tells ends apart."""
+    """A column that is not learned from, and why, with how well it alone tells ends apart where that is why.
+
+    CONSTANT, SPARSE, DISTINCT or LEAKING; SUSPECT of one that is learned from all the same.
+    """
 
     key: str
     label: str
@@ -87,6 +95,22 @@ class Rival:
     unseen: NDArray[np.bool_]
 
 
+class HeldOut(StrEnum):
+    """Which leads a model was judged by: the newest, or any, where their order says nothing."""
+
+    NEWEST = "NEWEST"
+    RANDOM = "RANDOM"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Leads to learn from, and leads that are held out, by their places."""
+
+    before: NDArray[np.intp]
+    after: NDArray[np.intp]
+    held_out: HeldOut
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """What training came to; `compared` has the mean log loss and AUC of each kind over the folds.
@@ -101,6 +125,8 @@ class Trained:
     against: Quality | None
     compared: dict[str, dict[str, float]]
     dropped: list[Dropped]
+    suspected: list[Dropped]
+    held_out: HeldOut
     leads: int
     won: int
 
@@ -122,31 +148,41 @@ def train(
 
 
 def _train(outcomes: Outcomes, trusted: frozenset[str], rival: Rival | None, tell: Progress) -> Trained:
-    border, given = _border(outcomes.won), outcomes
+    parts, given = _parts(outcomes), outcomes
     tell(0.02, "looking for columns that know the outcome")
-    columns, dropped = usable(outcomes, trusted)
+    columns, dropped, suspected = usable(outcomes, trusted)
     outcomes = Outcomes(columns, outcomes.won)
-    before = outcomes.taken(np.arange(border))
-    after = outcomes.taken(np.arange(border, len(outcomes)))
+    before, after = outcomes.taken(parts.before), outcomes.taken(parts.after)
     tell(0.1, "comparing kinds of models")
     compared, chosen = _compare(before, lambda done: tell(0.1 + 0.5 * done, "comparing kinds of models"))
     tell(0.6, "foretelling the leads held out")
     young = _calibrated(before, chosen, lambda done: None)
     quality = judge(young, after)
-    fair = _fair(given, border, rival)
+    fair = _fair(given, parts.after, rival)
     against = judge(young, given.taken(fair)) if fair is not None else None
     beaten = judge(rival.model, given.taken(fair)) if rival is not None and fair is not None else None
     tell(0.7, "learning from all leads")
     model = _calibrated(outcomes, chosen, lambda done: tell(0.7 + 0.28 * done, "learning from all leads"))
     tell(1.0, "done")
-    return Trained(model, quality, beaten, against, compared, dropped, len(outcomes), int(outcomes.won.sum()))
+    return Trained(
+        model,
+        quality,
+        beaten,
+        against,
+        compared,
+        dropped,
+        suspected,
+        parts.held_out,
+        len(outcomes),
+        int(outcomes.won.sum()),
+    )
 
 
-def _fair(outcomes: Outcomes, border: int, rival: Rival | None) -> NDArray[np.intp] | None:
+def _fair(outcomes: Outcomes, held_out: NDArray[np.intp], rival: Rival | None) -> NDArray[np.intp] | None:
     """Return the leads held out that a rival has not learned from; None where there is none, or they cannot tell."""
     if rival is None:
         return None
-    rows = np.flatnonzero(rival.unseen[border:]) + border
+    rows = held_out[rival.unseen[held_out]]
     won = outcomes.won[rows]
     return rows if LEAST_LEADS <= won.sum() <= len(won) - LEAST_LEADS else None
 
@@ -175,27 +211,49 @@ def judge(model: Model, outcomes: Outcomes) -> Quality:
     )
 
 
-def _border(won: Floats) -> int:
-    """Return where the leads begin that are held out: the newest fifth, or more until both ends are among them."""
+def _parts(outcomes: Outcomes) -> Parts:
+    """Return which leads to hold out: the newest fifth, or more until both ends are among them.
+
+    Any fifth, where all were born at once, as in a file without dates, or where the newest have ended alike.
+    """
+    won, born = outcomes.won, outcomes.born
+    places = np.arange(len(won))
     for share in (HELD_OUT, 0.3, 0.4):
         border = round(len(won) * (1 - share))
-        parts = (won[:border], won[border:])
-        if all(LEAST_LEADS <= part.sum() <= len(part) - LEAST_LEADS for part in parts):
-            return border
-    raise TooFewOutcomes
+        if _can_tell(won[:border]) and _can_tell(won[border:]):
+            at_once = born is not None and bool(born[border - 1] == born[-1])
+            return Parts(places[:border], places[border:], HeldOut.RANDOM if at_once else HeldOut.NEWEST)
+    shuffled = np.random.default_rng(0).permutation(len(won))
+    ends = (shuffled[won[shuffled] == end] for end in (0.0, 1.0))
+    after = np.sort(np.concatenate([some[: max(round(len(some) * HELD_OUT), LEAST_LEADS)] for some in ends]))
+    before = np.setdiff1d(places, after)
+    if not (_can_tell(won[before]) and _can_tell(won[after])):
+        raise TooFewOutcomes
+    return Parts(before, after, HeldOut.RANDOM)
 
 
-def usable(outcomes: Outcomes, trusted: frozenset[str]) -> tuple[dict[str, Column], list[Dropped]]:
-    """Return the columns worth learning from, and the others with the reason."""
-    kept, dropped = {}, []
-    for key, column in outcomes.columns.items():
+def _can_tell(won: Floats) -> bool:
+    """Say whether enough leads of both ends are among these."""
+    return bool(LEAST_LEADS <= won.sum() <= len(won) - LEAST_LEADS)
+
+
+def usable(outcomes: Outcomes, trusted: frozenset[str]) -> tuple[dict[str, Column], list[Dropped], list[Dropped]]:
+    """Return the columns worth learning from, the others with the reason, and those of the first to be suspected."""
+    kept: dict[str, Column] = {}
+    dropped, suspected = list[Dropped](), list[Dropped]()
+    for key, given in outcomes.columns.items():
+        column = told(given)
         if (why := _useless(column)) is not None:
             dropped.append(Dropped(key, column.label, why))
-        elif key not in trusted and (alone := telling(column, outcomes.won)) >= LEAKING:
+            continue
+        alone = 0.0 if key in trusted else telling(column, outcomes.won)
+        if alone >= LEAKING:
             dropped.append(Dropped(key, column.label, "LEAKING", alone))
-        else:
-            kept[key] = column
-    return kept, dropped
+            continue
+        kept[key] = column
+        if alone >= SUSPECT:
+            suspected.append(Dropped(key, column.label, "SUSPECT", alone))
+    return kept, dropped, suspected
 
 
 def _useless(column: Column) -> str | None:
@@ -205,14 +263,28 @@ def _useless(column: Column) -> str | None:
         sizes = np.unique(np.nan_to_num(column.values, nan=np.inf), return_counts=True)[1]
         if 0 < len(known) < least_of(count) and len(np.unique(known)) > 1:
             return "SPARSE"
-        return "CONSTANT" if _is_constant(int(sizes.max(initial=0)), count) else None
+        if _is_constant(int(sizes.max(initial=0)), count):
+            return "CONSTANT"
+        return "DISTINCT" if _counts_leads(known, count) else None
     found = counted(column.values, column.kind)
     if column.kind is ColumnKind.CATEGORY:
         found[""] = sum(value is None for value in column.values)
-        return "CONSTANT" if _is_constant(max(found.values(), default=0), count) else None
+        if _is_constant(max(found.values(), default=0), count):
+            return "CONSTANT"
+        return None if max(found.values()) >= least_of(count) else "DISTINCT"
     least = least_of(count)
     varying = [one for one, times in found.items() if least <= times <= count - least]
     return None if varying else "SPARSE" if found else "CONSTANT"
+
+
+def _counts_leads(known: Floats, count: int) -> bool:
+    """Say whether numbers are those by which leads are told apart, such as an invoice's: whole, and none comes twice.
+
+    A measure of so many leads within such bounds would say the same of some of them.
+    """
+    if len(known) < NEAR_CONSTANT * count or len(np.unique(known)) < len(known) or np.any(known != np.rint(known)):
+        return False
+    return bool(np.ptp(known) < len(known) ** 2 / 8)
 
 
 def _is_constant(most: int, count: int) -> bool:

@@ -1,6 +1,7 @@
 """Learned models: what was planted is found, what knows the outcome is not believed, and all of it adds up."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,11 +103,29 @@ def test_a_column_that_knows_the_outcome_is_not_learned_from_unless_it_is_truste
     outcomes, _ = planted(1500)
     leak = columns.category("reason", "Close reason", ["done" if one else "gone" for one in outcomes.won])
     filled = columns.number("paid", "Paid", [100.0 if one else None for one in outcomes.won])
-    kept, dropped = training.usable(beside(outcomes, leak, filled), frozenset())
+    kept, dropped, suspected = training.usable(beside(outcomes, leak, filled), frozenset())
     assert {one.key: one.why for one in dropped} == {"reason": "LEAKING", "paid": "LEAKING"}
-    assert [*kept] == ["size", "source", "noise"]
-    kept, dropped = training.usable(beside(outcomes, leak), frozenset({"reason"}))
-    assert "reason" in kept and not dropped
+    assert [*kept] == ["size", "source", "noise"] and not suspected
+    kept, dropped, suspected = training.usable(beside(outcomes, leak), frozenset({"reason"}))
+    assert "reason" in kept and not dropped and not suspected
+
+
+def test_a_column_that_tells_much_alone_is_learned_from_and_named() -> None:
+    outcomes, _ = planted(1500)
+    random = np.random.default_rng(4)
+    said = np.where(random.random(1500) < 0.85, outcomes.won, 1 - outcomes.won)
+    quality = columns.category("quality", "Lead quality", ["High" if one else "Worst" for one in said])
+    # One way of coming in that nearly always ends well is no reason for suspicion: it says nothing of other leads.
+    form = columns.category(
+        "origin",
+        "Origin",
+        ["Form" if won and one < 0.15 else "API" for won, one in zip(outcomes.won, random.random(1500), strict=True)],
+    )
+    kept, dropped, suspected = training.usable(beside(outcomes, quality, form), frozenset())
+    assert {"quality", "origin"} <= kept.keys() and not dropped
+    [one] = suspected
+    assert (one.key, one.why) == ("quality", "SUSPECT") and one.auc and 0.8 <= one.auc < 0.95
+    assert not training.usable(beside(outcomes, quality), frozenset({"quality"}))[2]
 
 
 def test_columns_that_teach_nothing_are_dropped() -> None:
@@ -116,13 +135,19 @@ def test_columns_that_teach_nothing_are_dropped() -> None:
     empty = columns.number("empty", "Empty", [None] * 1500)
     sparse = columns.number("sparse", "Sparse", [1.0, 2.0, 3.0] + [None] * 1497)
     unsaid = columns.category("unsaid", "Unsaid", ["Select", None, " n/a "] * 500)
-    _, dropped = training.usable(beside(outcomes, same, nearly, empty, sparse, unsaid), frozenset())
+    names = columns.category("names", "Names", [f"name {number}" for number in range(1500)])
+    counted = columns.number("counted", "Counted", [660_000 - 9 * number for number in range(1500)])
+    prices = columns.number("prices", "Prices", [10_000_000.0 + 70_001 * number for number in range(1500)])
+    given = (same, nearly, empty, sparse, unsaid, names, counted, prices)
+    _, dropped, _ = training.usable(beside(outcomes, *given), frozenset())
     assert {one.key: one.why for one in dropped} == {
         "same": "CONSTANT",
         "nearly": "CONSTANT",
         "empty": "CONSTANT",
         "sparse": "SPARSE",
         "unsaid": "CONSTANT",
+        "names": "DISTINCT",
+        "counted": "DISTINCT",
     }
 
 
@@ -134,6 +159,46 @@ def test_ten_thousand_categories_are_a_few_and_the_others() -> None:
     city = model.terms[-1]
     assert isinstance(city, Levels) and len(city.values) <= telling.MOST_LEVELS
     assert len(model.to_json()["terms"][-1]["values"]) <= telling.MOST_LEVELS
+
+
+@pytest.mark.parametrize("fit", [lambda some: training._logistic(some, strength=0.3), training._boosting])
+def test_numbers_that_are_written_as_texts_are_numbers(fit: Any) -> None:
+    outcomes, _ = planted(1500)
+    sizes = [None if number % 7 == 0 else round(one, 2) for number, one in enumerate(outcomes.columns["size"].values)]
+    texts = columns.category("size", "Size", ["Select" if one is None else str(one) for one in sizes])
+    numbers = columns.number("size", "Size", sizes)
+    kept, _, _ = training.usable(Outcomes({"size": texts}, outcomes.won), frozenset())
+    model = fit(Outcomes(kept, outcomes.won))
+    assert model == fit(Outcomes({"size": numbers}, outcomes.won))
+    np.testing.assert_array_equal(model.log_odds({"size": texts}, 1500), model.log_odds({"size": numbers}, 1500))
+    assert additive.describe(model.terms[0], texts, 0) == "Size is unknown"
+    assert additive.describe(model.terms[0], texts, 1) == f"Size is {sizes[1]:.2f}"
+    few = columns.category("class", "Class", [str(number % 5) for number in range(1500)])
+    assert columns.told(few) is few
+
+
+def test_columns_that_are_called_by_a_question_are_told_with_its_answer() -> None:
+    term = Levels("job", "What is your current occupation", {"Student": 1.0}, other=0.0, missing=0.0)
+    assert term.words("Student") == "What is your current occupation: Student"
+    assert Levels("how", "How did you hear?", {}, 0.0, 0.0).words(None) == "How did you hear? unknown"
+
+
+def test_leads_of_one_instant_are_judged_by_any_of_them_and_the_newest_by_their_time() -> None:
+    outcomes, _ = planted(1500)
+    at_once = replace(outcomes, born=np.zeros(1500))
+    in_turn = replace(outcomes, born=np.arange(1500.0))
+    imported_before = replace(outcomes, born=np.where(np.arange(1500) < 1200, 0.0, np.arange(1500.0)))
+    assert [training._parts(one).held_out for one in (at_once, in_turn, imported_before)] == [
+        "RANDOM",
+        "NEWEST",
+        "NEWEST",
+    ]
+    # The newest have all been lost, since wins take longer: nothing could be told by them.
+    order = np.argsort(-outcomes.won, kind="stable")
+    parts = training._parts(replace(outcomes.taken(order), born=np.arange(1500.0)))
+    assert parts.held_out == "RANDOM" and len(parts.after) == pytest.approx(300, abs=2)
+    assert outcomes.won[order][parts.after].mean() == pytest.approx(outcomes.won.mean(), abs=0.01)
+    assert not set(parts.before) & set(parts.after)
 
 
 def test_outcomes_of_one_kind_teach_nothing() -> None:
