@@ -193,12 +193,7 @@ def import_(
         return
     asked = Asked(ImportKind(kind.value.upper()), file, mapping, workspace, email, faults, chunk_size)
 
-    async def work() -> None:
-        async with _database(data_dir, makes=False) as url:
-            await _check_migrated(url)
-            await import_file(asked, url)
-
-    asyncio.run(work())
+    _on_data(data_dir, lambda url: import_file(asked, url))
 
 
 @score.command("train")
@@ -216,7 +211,7 @@ def score_train(
     from cli_scores import Asked, train
 
     asked = Asked(workspace, email)
-    _on_scores(data_dir, lambda url: train(asked, url, model=model, trust=trust or (), leave_out=leave_out or ()))
+    _on_data(data_dir, lambda url: train(asked, url, model=model, trust=trust or (), leave_out=leave_out or ()))
 
 
 @score.command("preview")
@@ -230,7 +225,7 @@ def score_preview(
     """Tell how rules would have scored the leads that are closed by now, when they were new."""
     from cli_scores import Asked, preview
 
-    _on_scores(data_dir, lambda url: preview(Asked(workspace, email), url, model=model, age_days=age_days))
+    _on_data(data_dir, lambda url: preview(Asked(workspace, email), url, model=model, age_days=age_days))
 
 
 @score.command("explain")
@@ -243,7 +238,7 @@ def score_explain(
     """Tell a lead's score with its reasons."""
     from cli_scores import Asked, explain
 
-    _on_scores(data_dir, lambda url: explain(Asked(workspace, email), url, lead=lead))
+    _on_data(data_dir, lambda url: explain(Asked(workspace, email), url, lead=lead))
 
 
 @score.command("export")
@@ -256,10 +251,10 @@ def score_export(
     """Write the scores of all leads with their reasons as CSV."""
     from cli_scores import Asked, export
 
-    _on_scores(data_dir, lambda url: export(Asked(workspace, email), url, to=to))
+    _on_data(data_dir, lambda url: export(Asked(workspace, email), url, to=to))
 
 
-def _on_scores(data_dir: Path | None, command: Callable[[str], Awaitable[None]]) -> None:
+def _on_data(data_dir: Path | None, command: Callable[[str], Awaitable[None]]) -> None:
     from settings import settings
 
     async def work() -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from domain import fault_lists, imports
 from domain.errors import DomainError
+from domain.tokens import SecretKeyMissing
 from embedded.errors import StartFailed
 from models.database import close_database, open_database
 from models.imports import Import, ImportFault, ImportKind
@@ -98,6 +99,8 @@ def _sentences() -> Iterator[None]:
         yield
     except DomainError as error:
         raise StartFailed(imports.reason(error)) from error
+    except SecretKeyMissing as error:
+        raise StartFailed("Set SECRET_KEY to the server's: the models that score leads are signed by it.") from error
     except OSError as error:
         raise StartFailed(f"{error.filename or 'The file'} cannot be read: {error.strerror}.") from error
 

@@ -21,6 +21,7 @@ from domain.actors import Actor
 from domain.errors import DomainError
 from domain.imports.operators import operator
 from domain.score_models import Learning, ModelDetails
+from domain.scoring.fields import CUSTOM
 from embedded.errors import StartFailed
 from models.database import close_database, open_database
 from models.leads import Lead
@@ -137,9 +138,10 @@ async def _learn(run: ScoreTraining, database_url: str) -> None:
 def _report(version: ScoreModelVersion, row: ScoreModel, console: Console) -> None:
     report = version.report
     quality, dropped = report["quality"], report["dropped"]
-    in_use = version.state is ScoreVersionState.ACTIVE
-    outcome = "is in use now" if in_use else "is kept, and not used: it foretells no better than what is"
-    console.print(f"Version {version.number} of {row.name} ({report['kind'].lower()}) {outcome}.")
+    # What may have been left out wrongly comes first, and the workspace's own fields before those of all.
+    left = [one for one in dropped if one["why"] != "EMPTY"]
+    shown = sorted(left, key=lambda one: (one["why"] != "LEAKING", one["why"] == "CONSTANT", CUSTOM not in one["key"]))
+    console.print(f"Version {version.number} of {row.name} ({report['kind'].lower()}) {_outcome(version)}.")
     console.print(
         f"It learned from {version.leads:,} closed leads, {version.won:,} of them won. "
         f"On {'the newest ' if report['held_out'] == 'NEWEST' else ''}{quality['leads']:,}, which it had not seen:"
@@ -161,14 +163,30 @@ def _report(version: ScoreModelVersion, row: ScoreModel, console: Console) -> No
             f"ends, train again with --leave-out {shlex.quote(one['label'])}; if not, with --trust.",
             markup=False,
         )
-    console.print(f"{len(report['columns'])} fields were learned from; not from these:" if dropped else "")
-    if dropped:
+    used, empty = len(report["columns"]), sum(one["why"] == "EMPTY" for one in dropped)
+    console.print(
+        f"{used} fields were learned from, {empty} have nothing in them" + ("; not from these:" if shown else ".")
+    )
+    if shown:
         table = Table("field", "why")
-        for one in dropped[:SHOWN_FIELDS]:
+        for one in shown[:SHOWN_FIELDS]:
             table.add_row(one["label"], _why(one))
         console.print(table)
-        if len(dropped) > SHOWN_FIELDS:
-            console.print(f"and {len(dropped) - SHOWN_FIELDS} more: scoreModel{{versions{{report{{dropped}}}}}}")
+        if len(shown) > SHOWN_FIELDS:
+            console.print(f"and {len(shown) - SHOWN_FIELDS} more: scoreModel{{versions{{report{{dropped}}}}}}")
+
+
+def _outcome(version: ScoreModelVersion) -> str:
+    match version.state:
+        case ScoreVersionState.ACTIVE:
+            return "is in use now"
+        case ScoreVersionState.CANDIDATE:
+            return (
+                "is kept, and not used yet: too few leads have ended since the one in use was trained to tell which is "
+                "better. promoteScoreModel puts it into use"
+            )
+        case _:
+            return "is kept, and not used: it foretells no better than what is, or than saying the rate for each"
 
 
 def _auc(quality: Mapping[str, Any]) -> str:

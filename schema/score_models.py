@@ -250,9 +250,10 @@ class ScoreDroppedField:
     key: str = strawberry.field(description="Its key.")
     label: str = strawberry.field(description="Its label.")
     why: str = strawberry.field(
-        description="CONSTANT: nearly all say the same. SPARSE: too few say anything. DISTINCT: nearly each says "
-        "something of its own, as numbers do that count leads. LEAKING: it alone tells outcomes apart so well that it "
-        "must have been written with them; name it in trusted to learn from it all the same."
+        description="EMPTY: none says anything. CONSTANT: nearly all say the same. SPARSE: too few say anything. "
+        "DISTINCT: nearly each says something of its own, as numbers do that count leads. LEAKING: it alone tells "
+        "outcomes apart so well that it must have been written with them; name it in trusted to learn from it all the "
+        "same."
     )
     auc: float | None = strawberry.field(description="How well it alone tells outcomes apart, where that is why.")
 

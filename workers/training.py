@@ -70,6 +70,9 @@ async def read_lessons(workspace_id: UUID, training_id: UUID) -> tuple[Learning,
     if used is None:
         return learning, found, None
     version = await ScoreModelVersion.get(id=used.version_id)
+    if version.model_id == model.id and used.wanted & set(learning.left_out):
+        # What looks at a field that somebody has ruled out since is nothing to be measured against.
+        return learning, found, None
     unseen = [
         _made_at(key) > version.created_at or version.window_to is None or at > version.window_to
         for key, at in zip(found.ids, found.closed_at, strict=True)

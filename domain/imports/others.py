@@ -55,7 +55,7 @@ async def adopted(actor: Actor, mapping: ImportMapping, reading: Reading, *, now
 
 def key_of(label: str, taken: Collection[str], *, default: str) -> str:
     """Return a key for a custom field that none of those taken is, made of what it is called."""
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", label.casefold()).encode("ascii", "ignore").decode()
     key = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     if not key or not key[0].isalpha():
         key = f"{default}_{key}".strip("_") if key else default

@@ -60,7 +60,7 @@ class Outcomes:
 class Dropped:
     """A column that is not learned from, and why, with how well it alone tells ends apart where that is why.
 
-    CONSTANT, SPARSE, DISTINCT or LEAKING; SUSPECT of one that is learned from all the same.
+    EMPTY, CONSTANT, SPARSE, DISTINCT or LEAKING; SUSPECT of one that is learned from all the same.
     """
 
     key: str
@@ -260,21 +260,25 @@ def _useless(column: Column) -> str | None:
     count = len(column)
     if column.kind is ColumnKind.NUMBER:
         known = column.values[~np.isnan(column.values)]
+        if not len(known):
+            return "EMPTY"
         sizes = np.unique(np.nan_to_num(column.values, nan=np.inf), return_counts=True)[1]
-        if 0 < len(known) < least_of(count) and len(np.unique(known)) > 1:
+        if len(known) < least_of(count) and len(np.unique(known)) > 1:
             return "SPARSE"
         if _is_constant(int(sizes.max(initial=0)), count):
             return "CONSTANT"
         return "DISTINCT" if _counts_leads(known, count) else None
     found = counted(column.values, column.kind)
+    if not found:
+        return "EMPTY"
     if column.kind is ColumnKind.CATEGORY:
         found[""] = sum(value is None for value in column.values)
-        if _is_constant(max(found.values(), default=0), count):
+        if _is_constant(max(found.values()), count):
             return "CONSTANT"
         return None if max(found.values()) >= least_of(count) else "DISTINCT"
     least = least_of(count)
     varying = [one for one, times in found.items() if least <= times <= count - least]
-    return None if varying else "SPARSE" if found else "CONSTANT"
+    return None if varying else "SPARSE"
 
 
 def _counts_leads(known: Floats, count: int) -> bool:

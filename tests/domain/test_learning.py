@@ -143,9 +143,9 @@ def test_columns_that_teach_nothing_are_dropped() -> None:
     assert {one.key: one.why for one in dropped} == {
         "same": "CONSTANT",
         "nearly": "CONSTANT",
-        "empty": "CONSTANT",
+        "empty": "EMPTY",
         "sparse": "SPARSE",
-        "unsaid": "CONSTANT",
+        "unsaid": "EMPTY",
         "names": "DISTINCT",
         "counted": "DISTINCT",
     }
