@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,12 @@ from domain import (
     passwords,
     pipelines,
     policy,
+    scoring,
     sessions,
     teams,
 )
 from domain.actors import ALL, Actor, ActorKind
-from domain.errors import AlreadyExists, DomainError, Faults, Required, Stale
+from domain.errors import AlreadyExists, DomainError, Faults, OutOfRange, Required, Stale
 from domain.events import Event, changes, record
 from domain.invitations import UserJoined
 from domain.lifecycle import SETTING, Rules
@@ -35,6 +37,8 @@ from models.users import Membership, Role, User, Visibility
 from models.workspaces import Workspace
 
 LONGEST_WINS_WINDOW = 3_650
+TYPICAL = scoring.TYPICAL_VALUE_SETTING
+SMALLEST_TYPICAL = Decimal("0.0001")
 
 
 class WorkspaceCreated(Event):
@@ -121,13 +125,15 @@ async def update(
     lifecycle_rules: Rules | Unset = UNSET,
     first_response_hours: int | Unset | None = UNSET,
     follow_up_rules: FollowUpRules | Unset = UNSET,
+    typical_lead_value: Decimal | Unset | None = UNSET,
     expected_version: int | None = None,
     now: datetime,
 ) -> Workspace:
     """Change what is set for the whole workspace; roles that `role_visibility` does not name stay as they are.
 
     New `lifecycle_rules` are then applied to all leads. Leads that nobody has answered after `first_response_hours`
-    remind their owners; None: none do. Raises Forbidden, Stale, BaseCurrencyInUse.
+    remind their owners; None: none do. By another `typical_lead_value` (None: the usual) all leads are scored anew.
+    Raises Forbidden, Stale, BaseCurrencyInUse.
     """
     policy.require(actor, Action.UPDATE_WORKSPACE)
     faults = Faults()
@@ -150,6 +156,8 @@ async def update(
         inputs.whole(faults, first_response_hours, field="firstResponseHours", least=1, most=lead_reminders.MOST_HOURS)
     if not isinstance(follow_up_rules, Unset):
         follow_up_rules.check(faults, field="followUpRules")
+    if not isinstance(typical_lead_value, Unset) and inputs.money(faults, typical_lead_value, field=TYPICAL) == 0:
+        faults.add(OutOfRange(field=TYPICAL, least=SMALLEST_TYPICAL, most=inputs.MOST_MONEY))
     faults.raise_any()
     async with transaction():
         row = await _locked(actor.workspace_id, expected_version=expected_version)
@@ -164,6 +172,12 @@ async def update(
         if not isinstance(follow_up_rules, Unset):
             settings: dict[str, Any] = columns.get("settings", row.settings)  # type: ignore[assignment]
             columns["settings"] = settings | {next_steps.SETTING: follow_up_rules.to_json()}
+        if not isinstance(typical_lead_value, Unset):
+            so_far: dict[str, Any] = columns.get("settings", row.settings)  # type: ignore[assignment]
+            said = None if typical_lead_value is None else format(typical_lead_value.normalize(), "f")
+            columns["settings"] = so_far | {TYPICAL: said}
+            if said != row.settings.get(TYPICAL):
+                await scoring.schedule_workspace(row.id, now=now)
         changed = changes({column: getattr(row, column) for column in columns}, columns)
         if "base_currency" in changed and await _has_values(row.id):
             raise BaseCurrencyInUse(field="baseCurrency")

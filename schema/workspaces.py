@@ -1,6 +1,7 @@
 """The workspace in the schema: how one begins, and what is set for all of it."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar, cast
 
 import strawberry
@@ -9,6 +10,7 @@ from domain import lead_reminders, policy, workspaces
 from domain.lifecycle import Rules, Threshold
 from domain.next_steps import ESCALATE_AFTER_HOURS
 from domain.pipelines import Template
+from domain.scoring.default_model import TYPICAL_VALUE_SETTING, typical_value
 from domain.unset import UNSET
 from domain.work_days import WEEKEND
 from domain.work_days import FollowUpRules as FollowUpRulesValue
@@ -140,6 +142,11 @@ class Workspace(Node):
         needs=("settings",),
     )
     follow_up_rules: FollowUpRules = computed(follow_up_rules, "What is set for follow-ups.", needs=("settings",))
+    typical_lead_value: Decimal = computed(
+        lambda settings: typical_value(settings.get(TYPICAL_VALUE_SETTING)),
+        "What a lead is usually worth, in the base currency: the rules that ship score values against it.",
+        needs=("settings",),
+    )
     version: int = column("Rises with every edit by a person.")
     created_at: datetime = column("When it was made.")
 
@@ -193,6 +200,9 @@ class UpdateWorkspaceInput(MutationInput):
     follow_up_rules: FollowUpRulesInput | None = optional(
         "What is set for follow-ups, in place of what was; null: what is usual."
     )
+    typical_lead_value: Decimal | None = optional(
+        "What a lead is usually worth, in the base currency, more than 0; leads are then scored anew. Null: 10000."
+    )
     expected_version: int | None = expected_version()
 
 
@@ -241,6 +251,7 @@ class WorkspaceMutations:
             follow_up_rules=UNSET
             if given(input.follow_up_rules) is UNSET
             else follow_up_rules_of(input.follow_up_rules),
+            typical_lead_value=given(input.typical_lead_value),
             expected_version=input.expected_version,
             now=info.context.now,
         )

@@ -2,7 +2,15 @@
 
 from domain.scoring.default_model import TYPICAL_VALUE_SETTING
 from domain.scoring.fading import schedule_faded
-from domain.scoring.scheduling import LEADS_AT_ONCE, TASK, LeadScored, leads_concerned, schedule, schedule_all
+from domain.scoring.scheduling import (
+    LEADS_AT_ONCE,
+    TASK,
+    LeadScored,
+    leads_concerned,
+    schedule,
+    schedule_all,
+    schedule_workspace,
+)
 
 __all__ = [
     "LEADS_AT_ONCE",
@@ -13,4 +21,5 @@ __all__ = [
     "schedule",
     "schedule_all",
     "schedule_faded",
+    "schedule_workspace",
 ]

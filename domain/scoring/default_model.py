@@ -44,7 +44,8 @@ LATELY = 30.0
 @lru_cache(maxsize=200)
 def default_model(typical_value: Decimal = TYPICAL_VALUE) -> Rules:
     """Return the rules that ship, for a workspace whose leads are usually worth so much."""
-    return Rules((_source(), _value(typical_value), _people(), _plans(), _recency(), _activities()))
+    groups = (_source(), _value(typical_value), _people(), _plans(), _recency(), _activities())
+    return Rules(groups, grades=(0.8, 0.6, 0.3))
 
 
 def typical_value(setting: str | None) -> Decimal:

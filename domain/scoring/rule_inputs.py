@@ -8,7 +8,7 @@ from domain import inputs
 from domain.errors import DomainError, Faults, Malformed, OutOfRange, Required, TooLong
 from domain.learning.kinds import ColumnKind
 from domain.scoring.fields import Catalogue, Field
-from domain.scoring.rules import Check, Condition, Dimension, Group, Rule, Rules
+from domain.scoring.rules import ALL_ACTIVITIES, Check, Condition, Dimension, Group, Rule, Rules
 
 MOST_GROUPS = 20
 MOST_RULES = 50
@@ -164,13 +164,18 @@ def _borders(faults: Faults, borders: tuple[float, float, float], *, field: str)
 
 
 def _forbid_overlaps(faults: Faults, groups: Sequence[Group], *, field: str) -> None:
-    """Within a group the same activities fade in one way: two would count them twice, and nobody could say how."""
+    """In a model the same activities fade in one way: of two half-lives nobody could say how long one counts."""
+    fading: list[Rule] = []
     for at, group in enumerate(groups):
-        fading: dict[str, Rule] = {}
         for number, rule in enumerate(group.rules):
             if rule.condition.half_life_days is None:
                 continue
-            other = fading.setdefault(rule.condition.field, rule)
-            if other.condition.half_life_days != rule.condition.half_life_days:
+            if (other := next((one for one in fading if _overlap(one.condition, rule.condition)), None)) is not None:
                 path = f"{field}.groups.{at}.rules.{number}.condition.halfLifeDays"
                 faults.add(OverlappingHalfLives(rule=rule.label, other=other.label, field=path))
+            fading.append(rule)
+
+
+def _overlap(one: Condition, other: Condition) -> bool:
+    counts_same = one.field == other.field or ALL_ACTIVITIES in (one.field, other.field)
+    return counts_same and one.half_life_days != other.half_life_days

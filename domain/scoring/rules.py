@@ -13,6 +13,7 @@ from typing import Any
 from domain.scoring import fields
 
 FORMAT = 1
+ALL_ACTIVITIES = "activities"
 
 
 class Dimension(StrEnum):
@@ -51,7 +52,7 @@ class Condition:
     @property
     def counts(self) -> bool:
         """Say whether it counts activities."""
-        return self.field.startswith(fields.ACTIVITY) or self.field == "activities"
+        return self.field.startswith(fields.ACTIVITY) or self.field == ALL_ACTIVITIES
 
 
 @dataclass(frozen=True, slots=True)

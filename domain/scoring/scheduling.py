@@ -27,6 +27,7 @@ CONCERNED = {
     AND currency IN (SELECT currency FROM exchange_rate WHERE id = ANY($2))
     """,
 }
+ALL_LEADS_TASK = "score_all_leads"
 ALL_OPEN = f"SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED} AND id > $2 ORDER BY id LIMIT $3"
 # Models of a workspace's own may look at money besides a lead's value.
 ALL_AT_ANY_RATE = f"SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED} AND $2::uuid[] IS NOT NULL"
@@ -65,6 +66,11 @@ async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetim
             workspace_id=workspace_id,
             queue=Queue.BULK,
         )
+
+
+async def schedule_workspace(workspace_id: UUID, *, now: datetime) -> None:
+    """Have all open leads of a workspace found and scored anew once the running transaction has committed."""
+    await jobs.schedule(ALL_LEADS_TASK, arguments={}, due_at=now, now=now, workspace_id=workspace_id, queue=Queue.BULK)
 
 
 async def schedule_all(workspace_id: UUID, *, now: datetime) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from domain import leads
+from domain import activities, leads, scoring
+from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.learning import additive
 from domain.learning.additive import Levels, Model
@@ -16,6 +17,7 @@ from domain.scoring import extraction, in_use
 from domain.scoring.default_model import default_model
 from domain.scoring.rescoring import rescore
 from domain.scoring.rules import Check, Condition, Dimension, Group, Rule, Rules
+from models.activities import ActivityKind
 from models.catalog import Source, SourceKind
 from models.leads import Grade, Lead
 from models.scoring import ScoreModel, ScoreModelKind, ScoreModelVersion, ScoreVersionState
@@ -115,6 +117,42 @@ async def test_a_learned_model_says_how_likely_a_lead_is_won_and_why() -> None:
     assert [(one["points"], one["direction"]) for one in row.score_factors] == [(1.5, "UP"), (0.25, "UP")]
     assert row.score_factors[0]["label"] == "Source is Fair"
     assert row.grade is not None and row.engagement is not None
+
+
+def only(condition: Condition) -> Rules:
+    return Rules((Group("one", "One", Dimension.ENGAGEMENT, 10, (Rule("one", "One", 10, condition),)),))
+
+
+@pytest.mark.parametrize(
+    ("model", "nights"),
+    [
+        (only(Condition("owner", Check.KNOWN)), set()),
+        (only(Condition("days_silent", Check.BETWEEN, least=3)), {3}),
+        (only(Condition("close_date_days", Check.BETWEEN, least=-1.5)), {5}),
+        (only(Condition("activity:CALL", Check.BETWEEN, least=1, within_days=6)), {6}),
+        (only(Condition("activities", Check.BETWEEN, least=1, within_days=6)), {6}),
+        (only(Condition("activity:CALL", Check.BETWEEN, least=1, half_life_days=6)), set(range(1, 9))),
+        (only(Condition("activity:EMAIL", Check.BETWEEN, least=1, within_days=6)), set()),
+        (LEARNED, {3, 4, 7}),
+    ],
+)
+async def test_a_night_looks_at_what_passes_a_border_of_own_models(
+    clean_db: str, model: Rules | Model, nights: set[int]
+) -> None:
+    admin = await seller()
+    await use(admin, model)
+    row = await owned(admin, expected_close_date=(NOW + timedelta(days=3)).date())
+    call = NewActivity(details=ActivityDetails(kind=ActivityKind.CALL), lead_id=row.id)
+    await activities.log(admin, call, now=NOW)
+    found = set()
+    for night in range(8):
+        now = NOW + timedelta(days=night, hours=2)
+        await scored(admin, row, after=now - NOW)
+        await Lead.filter(id=row.id).update(scored_at=now)
+        later = now + timedelta(days=1)
+        if await scoring.schedule_faded(now=later):
+            found.add(night + 1)
+    assert found == nights
 
 
 async def test_a_version_that_was_altered_scores_nothing() -> None:

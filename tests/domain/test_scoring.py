@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tortoise.connection import get_connection
 
-from domain import closings, companies, contacts, leads, locks, scoring
+from domain import closings, companies, contacts, leads, locks, scoring, workspaces
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
+from domain.errors import OutOfRange
 from domain.jobs import Queue
 from domain.leads import LeadDetails
 from domain.money import Money
@@ -170,7 +171,7 @@ async def admin(db: str) -> Actor:
 async def test_a_lead_is_scored_with_its_reasons_and_no_new_version(admin: Actor) -> None:
     row = await lead(admin, value=Money(Decimal(20_000), "EUR"))
     after = await scored(row)
-    assert (after.score, after.grade, after.engagement, after.scored_at) == (32, Grade.C, 3, NOW)
+    assert (after.score, after.grade, after.engagement, after.scored_at) == (32, Grade.D, 3, NOW)
     assert after.score_factors[0] == {"label": "Worth twice the typical lead or more", "points": 16, "direction": "UP"}
     assert after.score_factors[2] == {"label": "Source is unknown", "points": 0, "direction": "DOWN"}
     assert (after.version, after.updated_at) == (row.version, row.updated_at)
@@ -289,6 +290,15 @@ async def test_a_workspace_says_what_a_lead_is_typically_worth(admin: Actor) -> 
     for setting, points in ((1000, 20), (200_000, 4), ("much", 16), (-1, 16), ("NaN", 16)):
         await Workspace.filter(id=admin.workspace_id).update(settings={"typicalLeadValue": setting})
         assert (await scored(row)).score == points + 16
+
+
+async def test_another_typical_value_has_all_leads_scored_anew(admin: Actor) -> None:
+    made = await workspaces.update(admin, typical_lead_value=Decimal("1E+3"), now=NOW)
+    await workspaces.update(admin, typical_lead_value=Decimal(1000), name="Ours", now=NOW)
+    assert made.settings["typicalLeadValue"] == "1000"
+    assert await Job.filter(task="score_all_leads", workspace_id=admin.workspace_id).count() == 1
+    with pytest.raises(OutOfRange):
+        await workspaces.update(admin, typical_lead_value=Decimal(0), now=NOW)
 
 
 async def test_two_workers_on_the_same_leads_score_them_once(admin: Actor) -> None:

@@ -123,14 +123,18 @@ async def test_what_cannot_be_tested_is_refused_by_name(condition: Any, code: st
 async def test_half_lives_that_overlap_are_refused() -> None:
     admin = await seller()
 
-    def calls(label: str, days: float) -> dict[str, Any]:
-        condition = {"field": "activity:CALL", "check": "BETWEEN", "least": 1, "halfLifeDays": days}
-        return {"label": label, "points": 5, "condition": condition}
+    def group(label: str, days: float, field: str) -> dict[str, Any]:
+        condition = {"field": field, "check": "BETWEEN", "least": 1, "halfLifeDays": days}
+        rule = {"label": label, "points": 5, "condition": condition}
+        return {"label": "Calls", "dimension": "ENGAGEMENT", "cap": 10, "rules": [rule]}
 
-    group = {"label": "Calls", "dimension": "ENGAGEMENT", "cap": 10, "rules": [calls("One", 7), calls("Two", 30)]}
-    answer = await ask(admin, CREATE, input={"name": "Ours", "kind": "RULES", "rules": {"groups": [group]}})
-    [fault] = answer["createScoreModel"]["userErrors"]
-    assert fault["code"] == "OVERLAPPING_HALF_LIVES" and "Two and One" in fault["message"]
+    groups = [group("One", 7, "activity:CALL"), group("Mails", 9, "activity:EMAIL"), group("Same", 7, "activity:CALL")]
+    for other in (group("Two", 30, "activity:CALL"), group("Two", 9, "activities")):
+        rules = {"groups": [*groups, other]}
+        answer = await ask(admin, CREATE, input={"name": "Ours", "kind": "RULES", "rules": rules})
+        [fault] = answer["createScoreModel"]["userErrors"]
+        assert fault["code"] == "OVERLAPPING_HALF_LIVES" and "Two and One" in fault["message"]
+        assert fault["field"][:3] == ["rules", "groups", "3"]
 
 
 async def test_a_preview_says_how_closed_leads_would_have_been_scored() -> None:
