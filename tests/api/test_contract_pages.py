@@ -118,27 +118,24 @@ async def test_markup_in_names_means_nothing(client: Client) -> None:
     assert "&lt;script" in page.text
 
 
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", SCREENS)
-async def test_a_contract_is_read_and_signed_in_a_browser(
-    server: str, chromium: Browser, size: str, dark: bool
-) -> None:
+async def test_a_contract_is_read_and_signed_in_a_browser(server: str, chromium: Browser, size: str) -> None:
     actor = await company()
     made, path = await opened(actor, ends_on=date(2028, 3, 31))
     signing = Signing(name="Sam Seller", sha256=made.sha256)
     await contracts.sign(actor, made.id, signing, now=datetime.now(UTC))
-    name = f"contract-{size}{'-dark' if dark else ''}"
-    async with screen(chromium, size, dark=dark) as page:
+    name = f"contract-{size}"
+    async with screen(chromium, size) as page:
         await page.goto(server + path)
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, name)
         await page.get_by_role("button", name="Sign", exact=True).click()
         await page.get_by_role("alert").wait_for()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await page.get_by_label("Your full name").fill("Berta Buyer")
         await page.get_by_role("button", name="Sign", exact=True).click()
         await page.get_by_role("heading", name=re.compile("Thank you")).wait_for()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, f"{name}-signed")
     assert (await Contract.get(id=made.id)).state is ContractState.SIGNED
 

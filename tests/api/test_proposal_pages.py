@@ -417,17 +417,16 @@ async def test_a_proposal_of_a_thousand_lines_is_shown_whole_and_taken(client: C
 # In a browser
 
 
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", SCREENS)
 async def test_a_proposal_is_read_asked_about_and_accepted_without_scripts(
-    server: str, chromium: Browser, size: str, dark: bool
+    server: str, chromium: Browser, size: str
 ) -> None:
     actor = await company()
     proposal = await sent(actor, sections=sections(), discount=Discount(percent=Decimal(3)))
-    async with screen(chromium, size, dark=dark) as page:
-        name = f"proposal-{size}{'-dark' if dark else ''}"
+    async with screen(chromium, size) as page:
+        name = f"proposal-{size}"
         await page.goto(server + await path(proposal))
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, name)
 
         # Ticking shows that the total is not that of what is ticked, and hides the button that would accept it.
@@ -449,19 +448,19 @@ async def test_a_proposal_is_read_asked_about_and_accepted_without_scripts(
         assert question.name == "Ada Lovelace", "the contact's name stands there already"
         await proposal_answers.answer_question(actor, question.id, answer="Our own people.", now=datetime.now(UTC))
         await page.reload()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
 
         await page.get_by_role("checkbox", name=re.compile("Wallbox")).check()
         await page.get_by_role("button", name="Update the total").first.click()
         await accept.click()
         await page.get_by_role("alert").wait_for()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, f"{name}-fault")
         await page.get_by_label("Your full name").fill("Ada Lovelace")
         # By keyboard: the way from the name is to accept, not to the first button.
         await page.keyboard.press("Enter")
         await page.get_by_role("heading", name="Thank you! You have accepted this proposal.").wait_for()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, f"{name}-accepted")
     evidence = await Evidence.get(proposal_id=proposal.id)
     assert (evidence.name, evidence.total) == ("Ada Lovelace", Decimal("23075.90"))
@@ -483,8 +482,7 @@ async def test_a_proposal_is_declined_with_a_reason(server: str, chromium: Brows
     assert await state(proposal) is ProposalState.DECLINED
 
 
-@pytest.mark.parametrize("dark", [False, True])
-async def test_states_and_the_preview_pass_for_everybody(server: str, chromium: Browser, dark: bool) -> None:
+async def test_states_and_the_preview_pass_for_everybody(server: str, chromium: Browser) -> None:
     actor, now = await seller(), datetime.now(UTC)
     arabic = await sent(
         actor, line("ألواح شمسية", quantity=Decimal(30)), option("شاحن"), language="ar", title="سقف شمسي", terms=None
@@ -498,8 +496,8 @@ async def test_states_and_the_preview_pass_for_everybody(server: str, chromium: 
         "invalid": f"/p/{'a' * 64}",
     }
     for size in SCREENS:
-        async with screen(chromium, size, dark=dark) as page:
+        async with screen(chromium, size) as page:
             for name, link in pages.items():
                 await page.goto(server + link)
-                assert await faults(page, dark=dark) == [], name
-                await kept(page, f"proposal-{name}-{size}{'-dark' if dark else ''}")
+                assert await faults(page) == [], name
+                await kept(page, f"proposal-{name}-{size}")

@@ -202,27 +202,24 @@ def _parts(question: Question) -> dict[str, Any]:
     return {name: getattr(question, name) for name in question.__dataclass_fields__}
 
 
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("size", SCREENS)
-async def test_a_detractor_answers_step_by_step_without_scripts(
-    server: str, chromium: Browser, size: str, dark: bool
-) -> None:
+async def test_a_detractor_answers_step_by_step_without_scripts(server: str, chromium: Browser, size: str) -> None:
     row = await sent(questions=questions(), language="de")
-    async with screen(chromium, size, dark=dark) as page:
-        name = f"survey-{size}{'-dark' if dark else ''}"
+    async with screen(chromium, size) as page:
+        name = f"survey-{size}"
         await page.goto(f"{server}{link_of(row.id)}?a=4")
         assert await page.get_by_role("radio", name="4").is_checked()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, f"{name}-1")
         assert await answers_of(row) is None
         await page.get_by_role("button").click()
 
         await page.get_by_role("group", name="Was sollen wir besser machen?").wait_for()
         await kept(page, f"{name}-2")
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await page.get_by_role("button").click()
         await page.get_by_role("alert").wait_for()
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, f"{name}-fault")
         # The summary leads to what is wrong.
         await page.get_by_role("alert").get_by_role("link").click()
@@ -233,7 +230,7 @@ async def test_a_detractor_answers_step_by_step_without_scripts(
         await page.get_by_role("radio").first.check()
         await page.get_by_role("button").click()
         await page.wait_for_url(re.compile(r"\?done=1"))
-        assert await faults(page, dark=dark) == []
+        assert await faults(page) == []
         await kept(page, f"{name}-done")
     assert await answers_of(row) == {"score": 4, "bad": ["slow"], "reason": SCRIPT, "call": True}
 
