@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from typing import Any, cast
 from uuid import UUID
 
@@ -181,6 +182,8 @@ class WakingWorker(Worker):
 async def run() -> None:
     """Run jobs until cancelled, then end those that are running or give them back."""
     log.set_up("worker")
+    # It takes half a second, for which the first lead that is scored need not wait.
+    import_module("domain.scoring.rescoring")
     runner = Runner()
     await _open_database()
     redis = redis_adapter.connect()

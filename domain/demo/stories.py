@@ -180,7 +180,7 @@ class Story:
             "lead", self.key, self._title(), self._maybe(0.4, words.DESCRIPTIONS), self.way.pipeline_id, last.stage.id,
             rank, last.status.value, self._lifecycle(), self.value, self.buyer.currency, rate,
             last.stage.probability if closed_at is None else Decimal(won), assessed.score, assessed.grade.value,
-            assessed.engagement, assessed.factors_json(), self.seen_at,
+            assessed.engagement, assessed.factors_json, self.seen_at,
             self.owner.user_id if self.owner else None, self.buyer.company_id, self.ware.id, self.source_id,
             self.history.pick(self.home.lost_reasons) if last.status is LOST else None,
             self._maybe(0.25, words.NOTES) if closed_at else None, self.expected, self.engaged_at, self.entered_at,

@@ -143,7 +143,7 @@ class _New:
         lost, score = place.status is LeadStatus.LOST, self.score
         scored = UNSCORED
         if score:
-            scored = (score.score, score.grade.value, score.engagement, score.factors_json(), taking.now)
+            scored = (score.score, score.grade.value, score.engagement, score.factors_json, taking.now)
         return (
             self.key, taking.workspace_id, 1, self.created_at, taking.now, self._sheet.title(self.row),
             values.get("description"), place.stage.pipeline_id, place.stage.id, self.rank, place.status.value,

@@ -9,6 +9,7 @@ from domain.scoring.scheduling import (
     leads_concerned,
     schedule,
     schedule_all,
+    schedule_concerned,
     schedule_workspace,
 )
 
@@ -20,6 +21,7 @@ __all__ = [
     "leads_concerned",
     "schedule",
     "schedule_all",
+    "schedule_concerned",
     "schedule_faded",
     "schedule_workspace",
 ]

@@ -1,8 +1,9 @@
 """What models say of many leads at once: score, grade, engagement, chance of winning, and reasons that add up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import partial
+from itertools import compress
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,8 @@ import numpy as np
 import orjson
 
 from domain.learning import additive, columns
-from domain.learning.additive import Model
-from domain.learning.columns import Floats
+from domain.learning.additive import Model, Term
+from domain.learning.columns import Column, ColumnKind, Floats
 from domain.scoring import judging
 from domain.scoring.extraction import Activities, Known
 from domain.scoring.fields import BY_KEY
@@ -24,22 +25,35 @@ MOST_FACTORS = 10
 OTHERS = "Everything else"
 HIGHEST, LOWEST, ROUNDED = "A score is at most 100", "A score is at least 0", "Rounded to a whole number"
 SMALLEST_POINTS = 0.005
-PROBABILITY = Decimal("0.0001")
+PROBABILITY_DECIMALS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """What models say of one lead; `factors` as its row keeps them."""
+    """What models say of one lead; its reasons as the text of its row's column."""
 
     score: int
     grade: Grade
     engagement: int
-    win_probability: Decimal | None
-    factors: list[dict[str, Any]]
+    win_probability: float | None
+    factors_json: str
 
-    def factors_json(self) -> str:
-        """Return the factors as the text of a JSON column."""
-        return orjson.dumps(self.factors).decode()
+    @property
+    def factors(self) -> list[dict[str, Any]]:
+        """Return the reasons as plain values."""
+        known: list[dict[str, Any]] = orjson.loads(self.factors_json)
+        return known
+
+
+class Texts(dict[Any, str]):
+    """What is told of a reason by what a lead has of it, each made once: most leads have what others have."""
+
+    def __init__(self, tell: Callable[[Any], str]) -> None:
+        self._tell = tell
+
+    def __missing__(self, had: Any) -> str:
+        text = self[had] = self._tell(had)
+        return text
 
 
 def known_of(said: Sequence[Mapping[str, Any]], done: Iterable[tuple[int, str, float]], wanted: Iterable[str]) -> Known:
@@ -65,24 +79,19 @@ def known_of(said: Sequence[Mapping[str, Any]], done: Iterable[tuple[int, str, f
 
 def by_rules(rules: Rules, known: Known) -> list[Assessed]:
     """Return what rules say of leads, in their order."""
-    judged = judging.judge(rules, known)
+    judged, count = judging.judge(rules, known), len(known)
     labels = {rule.key: rule.label for group in rules.groups for rule in group.rules}
-    earned = [(labels[key], some.tolist()) for key, some in judged.points.items()]
-    missing = [(labels[key], some.tolist()) for key, some in judged.pointless.items()]
-    bounded = (judged.scores - np.sum([*judged.points.values(), np.zeros(len(known))], axis=0)).tolist()
+    points: Floats = np.array(list(judged.points.values())).reshape(-1, count)
+    texts = [Texts(partial(_factor, labels[key])) for key in judged.points]
+    earned = _strongest(points, texts, points.tolist())
+    missing = [_factor(labels[key], 0) for key in judged.pointless]
+    held = np.array(list(judged.pointless.values()), dtype=bool).reshape(-1, count).T.tolist()
+    bounded = (judged.scores - points.sum(axis=0)).tolist()
     return [
-        Assessed(
-            int(score),
-            judged.grades[row],
-            judged.levels[row],
-            None,
-            _reasons(
-                [(label, some[row]) for label, some in earned if some[row]],
-                [label for label, some in missing if some[row]],
-                bounded[row],
-            ),
+        Assessed(int(score), grade, level, None, _reasons(told, list(compress(missing, holds)), off))
+        for score, grade, level, told, holds, off in zip(
+            judged.scores.tolist(), judged.grades, judged.levels, earned, held, bounded, strict=True
         )
-        for row, score in enumerate(judged.scores.tolist())
     ]
 
 
@@ -92,39 +101,71 @@ def by_learning(learned: Learned, known: Known, judged: Sequence[Assessed]) -> l
     Reasons are the effects of the strongest terms, in log-odds before calibration.
     """
     model, count = Model.of_json(learned.data), len(known)
-    effects = model.effects(known.columns, count)
-    sums: Floats = np.sum([*effects.values(), np.zeros(count)], axis=0)
-    foretold = model.probabilities(sums + model.intercept)
-    scores, probabilities = model.scores(foretold).tolist(), foretold.tolist()
-    terms = {term.key: term for term in model.terms}
+    effects: Floats = np.array(list(model.effects(known.columns, count).values())).reshape(-1, count)
+    foretold = model.probabilities(effects.sum(axis=0) + model.intercept)
+    texts = [Texts(partial(_effect, term)) for term in model.terms]
+    had = [
+        list(zip(_had(known.columns.get(term.key), count), adds, strict=True))
+        for term, adds in zip(model.terms, effects.tolist(), strict=True)
+    ]
+    return [
+        Assessed(int(score), one.grade, one.engagement, probability, _json(told))
+        for one, score, probability, told in zip(
+            judged,
+            model.scores(foretold).tolist(),
+            np.round(foretold, PROBABILITY_DECIMALS).tolist(),
+            _strongest(effects, texts, had),
+            strict=True,
+        )
+    ]
+
+
+def _had(column: Column | None, count: int) -> Sequence[Any]:
+    """Return what leads have of a term's column, None where that is unknown."""
+    if column is None:
+        return [None] * count
+    if column.kind is ColumnKind.NUMBER:
+        return [None if value != value else value for value in column.values.tolist()]
+    values: Sequence[Any] = column.values
+    return values
+
+
+def _effect(term: Term, had: tuple[Any, float]) -> str:
+    value, adds = had
+    return _factor(additive.describe(term, None, 0) if value is None else term.words(value), adds)
+
+
+def _strongest(points: Floats, texts: Sequence[Texts], had: Sequence[Sequence[Any]]) -> list[list[str]]:
+    """Return the reasons of each lead, the strongest first; what is left out is told as one, so that all add up.
+
+    `points` has a row for each reason; `had` is by what its text is found, for each lead.
+    """
+    order = np.argsort(-np.abs(points), axis=0, kind="stable")[:MOST_FACTORS]
+    shown = np.take_along_axis(points, order, axis=0)
+    strong = np.abs(shown) >= SMALLEST_POINTS
+    rest = (points.sum(axis=0) - np.where(strong, shown, 0.0).sum(axis=0)).tolist()
+    counts = strong.sum(axis=0).tolist()
     made = []
-    for row, one in enumerate(judged):
-        some = additive.strongest(effects, row, most=MOST_FACTORS)
-        points = [(additive.describe(terms[key], known.columns.get(key), row), effect) for key, effect in some]
-        told = _factors(points, rest=float(sums[row]) - sum(effect for _, effect in some))
-        probability = Decimal(probabilities[row]).quantize(PROBABILITY)
-        made.append(Assessed(int(scores[row]), one.grade, one.engagement, probability, told))
+    for row, reasons in enumerate(order.T.tolist()):
+        told = [texts[reason][had[reason][row]] for reason in reasons[: counts[row]]]
+        if abs(rest[row]) >= SMALLEST_POINTS:
+            told.append(_factor(OTHERS, rest[row]))
+        made.append(told)
     return made
 
 
-def _reasons(earned: list[tuple[str, float]], missing: list[str], bounded: float) -> list[dict[str, Any]]:
+def _reasons(earned: list[str], missing: list[str], bounded: float) -> str:
     """Return points as a lead's row keeps them, what is missing, and what the bounds of a score or rounding change."""
-    told = _factors(earned)
-    told += [_factor(label, 0) for label in missing[: max(MOST_FACTORS - len(told), 0)]]
+    told = earned + missing[: max(MOST_FACTORS - len(earned), 0)]
     if abs(bounded) >= SMALLEST_POINTS:
         told.append(_factor(ROUNDED if abs(bounded) <= 0.5 else HIGHEST if bounded < 0 else LOWEST, bounded))
-    return told
+    return _json(told)
 
 
-def _factors(points: Sequence[tuple[str, float]], *, rest: float = 0.0) -> list[dict[str, Any]]:
-    """Return reasons as a lead's row keeps them, the strongest first; what is left out is told as one."""
-    strong = sorted(points, key=lambda one: -abs(one[1]))
-    shown = [one for one in strong if abs(one[1]) >= SMALLEST_POINTS][:MOST_FACTORS]
-    rest += sum(value for _, value in points) - sum(value for _, value in shown)
-    if abs(rest) >= SMALLEST_POINTS:
-        shown.append((OTHERS, rest))
-    return [_factor(label, value) for label, value in shown]
+def _json(factors: Sequence[str]) -> str:
+    return f"[{','.join(factors)}]"
 
 
-def _factor(label: str, value: float) -> dict[str, Any]:
-    return {"label": label, "points": round(value, 4), "direction": "UP" if value > 0 else "DOWN"}
+def _factor(label: str, value: float) -> str:
+    told = {"label": label, "points": round(value, 4), "direction": "UP" if value > 0 else "DOWN"}
+    return orjson.dumps(told).decode()

@@ -75,7 +75,7 @@ def _held(condition: Condition, known: Known) -> Floats:
 
 def _counted(condition: Condition, activities: Activities, count: int) -> Floats:
     kind = condition.field.removeprefix(fields.ACTIVITY)
-    wanted = np.array([kind in ("activities", one) for one in activities.kind], dtype=bool)
+    wanted = (activities.kind == kind) | (kind == "activities")
     if condition.within_days is not None:
         wanted &= activities.days < condition.within_days
     weights = np.ones(len(activities.days))
@@ -100,7 +100,9 @@ def _tested(condition: Condition, column: Column) -> Any:
             return (column.values >= least) & (column.values < most)
         case Check.IS | Check.IS_NOT:
             wanted = {value.casefold() for value in condition.values}
-            is_one = np.array([one is not None and one.casefold() in wanted for one in column.values], dtype=bool)
+            # Many leads have the same few.
+            found = {one for one in set(column.values) if one is not None and one.casefold() in wanted}
+            is_one = np.array([one in found for one in column.values], dtype=bool)
             return is_one if condition.check is Check.IS else _is_known(column) & ~is_one
         case Check.HAS:
             wanted = {value.casefold() for value in condition.values}

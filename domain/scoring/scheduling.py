@@ -8,10 +8,11 @@ from domain import jobs, locks
 from domain.events import Event
 from domain.jobs import Queue
 from domain.scoring import in_use
-from models.database import read
+from models.database import connected, read
 
 TASK = "score_leads"
-LEADS_AT_ONCE = 200
+# So many are locked, scored and written together, which takes a tenth of a second.
+LEADS_AT_ONCE = 500
 PAGE = 5000
 
 SCORED = "status = 'OPEN' AND deleted_at IS NULL"
@@ -28,9 +29,20 @@ CONCERNED = {
     """,
 }
 ALL_LEADS_TASK = "score_all_leads"
-ALL_OPEN = f"SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED} AND id > $2 ORDER BY id LIMIT $3"
 # Models of a workspace's own may look at money besides a lead's value.
-ALL_AT_ANY_RATE = f"SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED} AND $2::uuid[] IS NOT NULL"
+ALL_OPEN = f"SELECT id FROM lead WHERE workspace_id = $1 AND {SCORED} AND $2::uuid[] IS NOT NULL"
+# However many leads they are, they stay in the database.
+SCHEDULE = f"""
+WITH made AS (
+    INSERT INTO job (id, workspace_id, task, queue, arguments, due_at, attempts, created_at)
+    SELECT gen_random_uuid(), $1, '{TASK}', '{Queue.BULK.value}',
+           jsonb_build_object(
+               'subject_type', 'lead', 'subject_ids', jsonb_agg(id ORDER BY id), 'event_ids', jsonb_build_array()
+           ), $3, 0, $3
+    FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / $4 AS part FROM ({{leads}}) AS chosen) AS numbered
+    GROUP BY part RETURNING jsonb_array_length(arguments -> 'subject_ids') AS leads
+) SELECT coalesce(sum(leads), 0) AS leads FROM made
+"""
 
 # What an import looks at when it scores the leads of a chunk, which others see only when the chunk is committed.
 SEEN_BY_IMPORTS = {"company", "source", "exchange_rate"}
@@ -43,29 +55,32 @@ class LeadScored(Event):
 async def leads_concerned(workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID]) -> list[UUID]:
     """Return the leads whose score may follow from leads, needs, contacts, companies, sources, campaigns or rates.
 
-    Belongs into the transaction that scores them. It waits for the chunk that an import is taking, whose leads it
-    would miss and which may not have seen the change; later chunks see it.
+    They are one more than LEADS_AT_ONCE at most; who finds so many has them scheduled. Belongs into the transaction
+    that scores them. It waits for the chunk that an import is taking, whose leads it would miss and which may not have
+    seen the change; later chunks see it.
     """
     if subject_type in SEEN_BY_IMPORTS:
         await locks.hold(workspace_id, locks.IMPORTS)
-    sql = CONCERNED[subject_type]
-    if subject_type == "exchange_rate" and (await in_use.models(workspace_id)).are_own:
-        sql = ALL_AT_ANY_RATE
+    sql = f"{await _concerned(workspace_id, subject_type)} LIMIT {LEADS_AT_ONCE + 1}"
     return [row["id"] for row in await read(sql, workspace_id, list(subject_ids))]
 
 
-async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Have many leads scored anew, in jobs of LEADS_AT_ONCE that stand before nobody's click."""
-    for at in range(0, len(lead_ids), LEADS_AT_ONCE):
-        subjects = lead_ids[at : at + LEADS_AT_ONCE]
-        await jobs.schedule(
-            TASK,
-            arguments={"subject_type": "lead", "subject_ids": subjects, "event_ids": []},
-            due_at=now,
-            now=now,
-            workspace_id=workspace_id,
-            queue=Queue.BULK,
-        )
+async def _concerned(workspace_id: UUID, subject_type: str) -> str:
+    if subject_type == "exchange_rate" and (await in_use.models(workspace_id)).are_own:
+        return ALL_OPEN
+    return CONCERNED[subject_type]
+
+
+async def schedule_concerned(
+    workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID], *, now: datetime
+) -> int:
+    """Have the leads that something concerns scored anew; return how many."""
+    return await _schedule(workspace_id, await _concerned(workspace_id, subject_type), subject_ids, now=now)
+
+
+async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Have many leads scored anew, in jobs of LEADS_AT_ONCE that stand before nobody's click; return how many."""
+    return await _schedule(workspace_id, CONCERNED["lead"], lead_ids, now=now)
 
 
 async def schedule_workspace(workspace_id: UUID, *, now: datetime) -> None:
@@ -75,8 +90,10 @@ async def schedule_workspace(workspace_id: UUID, *, now: datetime) -> None:
 
 async def schedule_all(workspace_id: UUID, *, now: datetime) -> int:
     """Have all open leads of a workspace scored anew; return how many."""
-    last, found = UUID(int=0), 0
-    while rows := await read(ALL_OPEN, workspace_id, last, PAGE):
-        await schedule(workspace_id, [row["id"] for row in rows], now=now)
-        found, last = found + len(rows), rows[-1]["id"]
-    return found
+    return await _schedule(workspace_id, ALL_OPEN, (), now=now)
+
+
+async def _schedule(workspace_id: UUID, leads: str, subject_ids: Sequence[UUID], *, now: datetime) -> int:
+    sql = SCHEDULE.format(leads=leads)
+    [made] = await connected().fetch(sql, [workspace_id, list(subject_ids), now, LEADS_AT_ONCE])
+    return int(made["leads"])

@@ -13,6 +13,7 @@ from typing import cast
 from tortoise.connection import get_connection
 
 from domain.events import Event
+from domain.scoring import rescoring as rescoring
 from settings import settings
 from workers import deliveries, relay, subscriptions, worker
 from workers.jobs import GiveUp, Job, Task, task
