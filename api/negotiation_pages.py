@@ -245,9 +245,9 @@ async def _shown(
 ) -> Response:
     rounds, row, version = seen.rounds, seen.negotiation, seen.rounds.basis.version
     home = await Workspace.get(id=row.workspace_id)
-    company = str((version.parties.get("seller") or {}).get("name") or home.name)
+    company = seen.company
     told, last = Telling(rounds.basis, said), rounds.last
-    gap, number = rounds.gap(said), last.round or 0
+    gap, number = rounds.gap(said, company=company), last.round or 0
     changes = rounds.diff(number - 1, number, said) if number else None
     return page(
         "negotiation",

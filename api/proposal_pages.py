@@ -261,6 +261,8 @@ def _fault(fault: DomainError, told: Formats) -> str:
     match fault:
         case Required() if fault.field == ("text",):
             return told.said("Write your question.")
+        case Required() if fault.field == ("reason",):
+            return told.said("Tell us the reason in a few words.")
         case Required():
             return told.said("Type your name.")
         case TooLong():

@@ -15,15 +15,15 @@ from domain.errors import DomainError
 from domain.events import Event
 from domain.leads import tell
 from domain.negotiating import OTHER, SIDES, Buyer, Speaker, Table, customer, member, sit_down, sit_down_as_buyer
-from domain.negotiations import end
+from domain.negotiation_ends import end
 from domain.offer_diffs import Telling
 from domain.offer_terms import Basis, Terms
-from domain.offers import NotYourTurn, OfferOvertaken
+from domain.offers import NotYourTurn, check_round
 from domain.proposal_answers import ProposalAccepted
 from domain.words import best_language, words
 from models.base import uuid7
 from models.database import transaction
-from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
+from models.negotiations import Negotiation, NegotiationEnding, NegotiationState, Offer, OfferState
 from models.proposal_links import Evidence, EvidenceKind, Party
 from models.proposals import ProposalLine, ProposalVersion
 
@@ -34,7 +34,7 @@ class NegotiationAgreed(Event):
 
 
 class OfferNeedsApproval(DomainError):
-    """Round {round} goes beyond the guard rails: somebody has to approve it before you agree to it."""
+    """Round {round} goes beyond {rails}: {approvers} has to approve it before you agree to it."""
 
 
 async def agree(actor: Actor, negotiation_id: UUID, *, round: int, now: datetime) -> Negotiation:
@@ -62,8 +62,7 @@ async def _agree(table: Table, speaker: Speaker, round: int, *, now: datetime) -
     if await _has_agreed(negotiation, party, round):
         return negotiation
     standing = await table.standing()
-    if standing.round != round:
-        raise OfferOvertaken(round=standing.round, field="round")
+    check_round(standing, round)
     if standing.party is party:
         raise NotYourTurn(side=SIDES[OTHER[party]], round=round)
     basis = await offer_terms.basis_of(negotiation.proposal_version_id)
@@ -75,7 +74,7 @@ async def _agree(table: Table, speaker: Speaker, round: int, *, now: datetime) -
     columns, lines = basis.drawn_up(terms)
     columns["terms"] = written(basis, offer_terms.load(first.terms), terms)
     version = await proposals.agree(speaker.actor, table.held, columns, lines, now=now)
-    await end(table, NegotiationState.AGREED, by=party, agreed_version_id=version.id, now=now)
+    await end(negotiation, NegotiationEnding.AGREED, by=party, agreed_version_id=version.id, now=now)
     accepted = await _keep_evidence(table, speaker, standing, version, lines, now=now)
     told = table.held.facts(negotiation_id=negotiation.id, offer_id=standing.id, party=party.value, round=round)
     await tell(NegotiationAgreed, speaker.actor, table.lead, told, now=now)
@@ -97,13 +96,13 @@ async def _check_rails(
     """Check that the seller may agree to a buyer's offer, and note who let it pass that goes too far."""
     guard_rails.check_walk_away(table.negotiation, basis.totals(terms))
     role = actor.role
-    found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, role=role, now=now)
+    found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, discounts_of=[role], now=now)
     if not found or standing.decided_by_id is not None:
         return
     if not guard_rails.may_pass(actor, found, table.lead):
-        raise OfferNeedsApproval(round=standing.round, field="round")
-    decided = {"decided_by_id": actor.user_id, "decided_at": now, "beyond": guard_rails.dump(found)}
-    await edits.write(standing, decided)
+        rails, approvers = guard_rails.told(found, basis.currency), guard_rails.approvers(found)
+        raise OfferNeedsApproval(round=standing.round, rails=rails, approvers=approvers, field="round")
+    await edits.write(standing, {"decided_by_id": actor.user_id, "decided_at": now})
 
 
 def written(basis: Basis, first: Terms, terms: Terms) -> str | None:

@@ -18,7 +18,7 @@ from domain.proposals import Held
 from domain.tokens import EndedLink, InvalidLink
 from models.contacts import Contact
 from models.leads import Lead
-from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
+from models.negotiations import Negotiation, NegotiationEnding, NegotiationState, Offer, OfferState
 from models.proposal_links import Party, ProposalLink
 from models.proposals import Proposal, ProposalVersion
 from models.users import User
@@ -102,10 +102,21 @@ class Table:
 
 def how_it_ended(negotiation: Negotiation) -> str:
     """Return in words how a negotiation ended."""
-    by = SIDES.get(negotiation.ended_by, "") if negotiation.ended_by else ""
-    if negotiation.state is NegotiationState.AGREED:
-        return f"the {by} agreed to round {negotiation.rounds}" if by else "it was agreed"
-    return f"the {by} broke it off" if by else "the proposal is no longer open"
+    by = SIDES[negotiation.ended_by] if negotiation.ended_by else ""
+    match negotiation.ending:
+        case NegotiationEnding.AGREED:
+            return f"the {by} agreed to round {negotiation.rounds}"
+        case NegotiationEnding.BROKEN_OFF:
+            return f"the {by} broke it off"
+        case NegotiationEnding.PROPOSAL_SENT_ANEW:
+            return "the seller sent another version of the proposal"
+        case NegotiationEnding.PROPOSAL_WITHDRAWN:
+            return "the seller withdrew the proposal"
+        case NegotiationEnding.PROPOSAL_ACCEPTED:
+            return "the buyer accepted the proposal as it was sent"
+        case NegotiationEnding.PROPOSAL_DECLINED:
+            return "the buyer declined the proposal"
+    return "the proposal expired"
 
 
 async def negotiable(proposal: Proposal) -> ProposalVersion:

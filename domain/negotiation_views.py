@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain import offer_diffs, offer_terms
+from domain import events, offer_diffs, offer_terms
+from domain.concessions import Concession
 from domain.negotiating import of_link
 from domain.offer_diffs import OfferDiff
 from domain.offer_terms import Basis, Terms
@@ -16,6 +17,7 @@ from domain.words import Words
 from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.proposal_links import Party, ProposalLink
 from models.proposals import ProposalLine, ProposalVersion
+from models.workspaces import Workspace
 
 MOST_COMMENTS_SHOWN = 100
 
@@ -35,22 +37,23 @@ class Rounds:
         """Return what a side has offered last."""
         return next((offer for offer in reversed(self.offers) if offer.party is party), None)
 
-    def diff(self, before: int, after: int, said: Words) -> OfferDiff | None:
+    def diff(self, before: int, after: int, said: Words, prepared: Sequence[Concession] = ()) -> OfferDiff | None:
         """Return how two rounds differ; None where there is no such round."""
         known = {offer.round: offer for offer in self.offers}
         if before not in known or after not in known:
             return None
-        return offer_diffs.diff(self.basis, _terms(known[before]), _terms(known[after]), said)
+        return offer_diffs.diff(self.basis, terms_of(known[before]), terms_of(known[after]), said, prepared=prepared)
 
-    def gap(self, said: Words) -> OfferDiff | None:
+    def gap(self, said: Words, prepared: Sequence[Concession] = (), *, company: str | None = None) -> OfferDiff | None:
         """Return what is left between both sides' last offers; None while one of them has made none."""
         seller, buyer = self.last_of(Party.SELLER), self.last_of(Party.BUYER)
         if seller is None or buyer is None:
             return None
-        return offer_diffs.gap(self.basis, _terms(seller), _terms(buyer), said)
+        return offer_diffs.gap(self.basis, terms_of(seller), terms_of(buyer), said, prepared=prepared, company=company)
 
 
-def _terms(offer: Offer) -> Terms:
+def terms_of(offer: Offer) -> Terms:
+    """Return what an offer says."""
     return offer_terms.load(offer.terms)
 
 
@@ -72,19 +75,26 @@ async def rounds_of(negotiations: Iterable[Negotiation]) -> dict[UUID, Rounds]:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A negotiation as the buyer finds it by their link."""
+    """A negotiation as the buyer finds it by their link; `position` is where the event log stood before it was read."""
 
     link: ProposalLink
+    company: str
     negotiation: Negotiation
     rounds: Rounds
     comments: Sequence[NegotiationComment]
+    position: int
 
 
 async def seen(link: ProposalLink, *, negotiation_id: UUID | None = None) -> Seen:
     """Return the negotiation that a link which holds leads to. Raises EndedLink where it leads to none."""
+    position = await events.head(link.workspace_id)
     negotiation = await of_link(link, negotiation_id=negotiation_id)
     if negotiation is None:
         raise EndedLink
     newest = NegotiationComment.filter(negotiation_id=negotiation.id).order_by("-created_at", "-id")
     comments = await newest.limit(MOST_COMMENTS_SHOWN)
-    return Seen(link, negotiation, (await rounds_of([negotiation]))[negotiation.id], comments[::-1])
+    rounds = (await rounds_of([negotiation]))[negotiation.id]
+    company = (rounds.basis.version.parties.get("seller") or {}).get("name")
+    if not company:
+        company = (await Workspace.get(id=link.workspace_id)).name
+    return Seen(link, str(company), negotiation, rounds, comments[::-1], position)

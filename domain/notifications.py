@@ -25,7 +25,7 @@ from domain import (
     invoices,
     leads,
     moves,
-    negotiations,
+    negotiation_ends,
     offers,
     policy,
     proposal_answers,
@@ -52,6 +52,7 @@ from models.conversations import Comment, LeadWatcher, Notification, Notificatio
 from models.database import transaction
 from models.events import Event as EventRow
 from models.leads import Lead
+from models.negotiations import NegotiationEnding
 from models.postgres import connected
 from models.proposal_links import Party
 from models.surveys import Verdict
@@ -167,6 +168,11 @@ def by_buyer(event: EventRow) -> bool:
     return bool(event.data.get("party") == Party.BUYER)
 
 
+def breaks_off(event: EventRow) -> bool:
+    """Say whether a side broke off: where the proposal ended, that is told of itself."""
+    return bool(event.data.get("ending") == NegotiationEnding.BROKEN_OFF)
+
+
 def is_first(event: EventRow) -> bool:
     return bool(event.data.get("first"))
 
@@ -233,7 +239,7 @@ RECIPIENTS: Mapping[type[Event], tuple[Telling, ...]] = {
     sale_reminders.ProposalEnding: (Telling(KIND.PROPOSAL_ENDING, (owner,)),),
     sale_reminders.NegotiationOverdue: (Telling(KIND.NEGOTIATION_OVERDUE, (owner,)),),
     agreements.NegotiationAgreed: (Telling(KIND.NEGOTIATION_AGREED, (owner,)),),
-    negotiations.NegotiationBrokenOff: (Telling(KIND.NEGOTIATION_BROKEN_OFF, (owner,)),),
+    negotiation_ends.NegotiationBrokenOff: (Telling(KIND.NEGOTIATION_BROKEN_OFF, (owner,), when=breaks_off),),
     offers.NegotiationOfferMade: (Telling(KIND.OFFER_RECEIVED, (owner,), when=by_buyer),),
     offers.NegotiationOfferHeld: (Telling(KIND.APPROVAL_REQUESTED, (offer_approvers,)),),
     offers.NegotiationOfferApproved: (Telling(KIND.OFFER_APPROVED, (owner,)),),

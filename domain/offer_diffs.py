@@ -4,16 +4,17 @@ Each difference says what it alone is worth: how much more the earlier offer wou
 later. Those need not add up to the whole, since a discount on the whole takes its part of everything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from uuid import UUID
 
 from babel.numbers import format_currency, format_decimal, format_percent
 
-from domain.offer_terms import Basis, FreeTerm, LineTerms, Terms
+from domain import concessions
+from domain.concessions import Concession
+from domain.offer_terms import Basis, FreeTerm, LineTerms, TermKind, Terms
 from domain.words import Words
 from models.proposals import ProposalLine
 
@@ -21,22 +22,12 @@ HUNDRED = Decimal(100)
 MINUS = "\N{MINUS SIGN}"
 
 
-class TermKind(StrEnum):
-    """What a term is about."""
-
-    UNIT_PRICE = "UNIT_PRICE"
-    QUANTITY = "QUANTITY"
-    LINE_DISCOUNT = "LINE_DISCOUNT"
-    OPTION = "OPTION"
-    DISCOUNT = "DISCOUNT"
-    DELIVERY = "DELIVERY"
-    PAYMENT = "PAYMENT"
-    FREE = "FREE"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermDifference:
-    """A term that differs: in words before and after, and what that alone is worth; None where it moves no money."""
+    """A term that differs, in words before and after, and how much that alone moves the price: None where it does not.
+
+    `worth` is what it is worth to the seller, net: what it moves, or what they priced it at; None where they did not.
+    """
 
     kind: TermKind
     key: str
@@ -45,14 +36,19 @@ class TermDifference:
     before: str
     after: str
     amount: Decimal | None
+    worth: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferDiff:
-    """How a later offer differs from an earlier one; `amount` is how much more it comes to."""
+    """How a later offer differs from an earlier one; `amount` is how much more it comes to.
+
+    `worth` is how much more it is worth to the seller, net of tax and of what it concedes beside the price.
+    """
 
     terms: tuple[TermDifference, ...]
     amount: Decimal
+    worth: Decimal
     sentences: tuple[str, ...]
 
 
@@ -66,13 +62,17 @@ class _Step:
     with_it: Terms
 
 
-def diff(basis: Basis, before: Terms, after: Terms, said: Words) -> OfferDiff:
-    """Return how offers on the same version differ, in the lines' order."""
-    began = basis.asked(basis.totals(before))
+def diff(basis: Basis, before: Terms, after: Terms, said: Words, *, prepared: Sequence[Concession] = ()) -> OfferDiff:
+    """Return how offers on the same version differ, in the lines' order; `prepared` is what the seller has priced."""
+    totals, ends = basis.totals(before), basis.totals(after)
+    began = basis.asked(totals)
     told = Telling(basis, said)
     found = []
     for step in _steps(basis, before, after):
-        moved = basis.asked(basis.totals(step.with_it)) - began
+        reached = basis.totals(step.with_it)
+        moved = basis.asked(reached) - began
+        is_priced = step.kind in concessions.PRICED
+        worth = concessions.moved(prepared, step.kind, step.key, before, after) if is_priced else None
         found.append(
             TermDifference(
                 kind=step.kind,
@@ -81,20 +81,36 @@ def diff(basis: Basis, before: Terms, after: Terms, said: Words) -> OfferDiff:
                 label=told.label(step.kind, step.key, step.line, before, after),
                 before=told.term(step.kind, step.key, step.line, before),
                 after=told.term(step.kind, step.key, step.line, after),
-                amount=moved if moved or step.kind not in WITHOUT_MONEY else None,
+                amount=None if is_priced else moved,
+                worth=worth if is_priced else reached.net - totals.net,
             )
         )
-    amount = basis.asked(basis.totals(after)) - began
-    return OfferDiff(terms=tuple(found), amount=amount, sentences=tuple(map(told.sentence, found)))
+    given = concessions.worth(concessions.conceded(prepared, after))
+    given -= concessions.worth(concessions.conceded(prepared, before))
+    return OfferDiff(
+        terms=tuple(found),
+        amount=basis.asked(ends) - began,
+        worth=ends.net - totals.net - given,
+        sentences=tuple(map(told.sentence, found)),
+    )
 
 
-def gap(basis: Basis, seller: Terms, buyer: Terms, said: Words) -> OfferDiff:
-    """Return what is left between both sides' last offers: `before` is the seller's, `after` the buyer's."""
-    left, told = diff(basis, seller, buyer, said), Telling(basis, said)
-    return replace(left, sentences=(told.headline(left), *map(told.apart, left.terms)))
+def gap(
+    basis: Basis,
+    seller: Terms,
+    buyer: Terms,
+    said: Words,
+    *,
+    prepared: Sequence[Concession] = (),
+    company: str | None = None,
+) -> OfferDiff:
+    """Return what is left between both sides' last offers: `before` is the seller's, `after` the buyer's.
 
-
-WITHOUT_MONEY = frozenset({TermKind.DELIVERY, TermKind.PAYMENT, TermKind.FREE})
+    With the name of the seller's `company` its words are the buyer's to read.
+    """
+    left = diff(basis, seller, buyer, said, prepared=prepared)
+    told = Telling(basis, said)
+    return replace(left, sentences=(told.headline(left), *(told.apart(one, company) for one in left.terms)))
 
 
 def _steps(basis: Basis, before: Terms, after: Terms) -> Iterator[_Step]:
@@ -228,10 +244,18 @@ class Telling:
     def sentence(self, one: TermDifference) -> str:
         """Return a difference between two rounds as a sentence."""
         told = self.said("%(term)s: %(before)s becomes %(after)s.", term=one.label, before=one.before, after=one.after)
-        return f"{told} ({self.signed(one.amount)})" if one.amount else told
+        return f"{told} ({self.taxed(self.signed(one.amount))})" if one.amount else told
 
-    def apart(self, one: TermDifference) -> str:
+    def apart(self, one: TermDifference, company: str | None) -> str:
         """Return what is left between both sides' last offers as a sentence."""
+        if company is not None:
+            return self.said(
+                "%(term)s: %(company)s offers %(seller)s, you ask for %(buyer)s.",
+                term=one.label,
+                company=company,
+                seller=one.before,
+                buyer=one.after,
+            )
         return self.said(
             "%(term)s: the seller offers %(seller)s, the buyer asks for %(buyer)s.",
             term=one.label,
@@ -243,8 +267,14 @@ class Telling:
         if not left.terms:
             return self.said("Both sides offer the same.")
         if not left.amount:
-            return self.said("The price is the same on both sides.")
-        return self.said("%(amount)s lie between both sides.", amount=self.rounded(abs(left.amount)))
+            return self.said("Both sides agree on the price.")
+        return self.said("The two offers are %(amount)s apart.", amount=self.taxed(self.rounded(abs(left.amount))))
+
+    def taxed(self, amount: str) -> str:
+        """Return an amount that both sides speak of, and whether tax is in it."""
+        if self.basis.version.tax_inclusive:
+            return self.said("%(amount)s including tax", amount=amount)
+        return self.said("%(amount)s without tax", amount=amount)
 
     def signed(self, amount: Decimal) -> str:
         """Return how much more something is, with its sign."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +31,21 @@ HUNDRED = Decimal(100)
 OFFERED = ("quantity", "unit_price", "discount_percent", "discount_amount", "chosen")
 
 
+class TermKind(StrEnum):
+    """What a term is about."""
+
+    UNIT_PRICE = "UNIT_PRICE"
+    QUANTITY = "QUANTITY"
+    LINE_DISCOUNT = "LINE_DISCOUNT"
+    OPTION = "OPTION"
+    DISCOUNT = "DISCOUNT"
+    DELIVERY = "DELIVERY"
+    PAYMENT = "PAYMENT"
+    FREE = "FREE"
+
+
 class UnknownLine(DomainError):
-    """This proposal has no line with the key {key}."""
+    """This proposal has no line with the key "{key}"."""
 
 
 class LineGivenTwice(DomainError):
@@ -100,9 +114,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineChange:
-    """What an offer says of a line; what is UNSET is as in the round before, None is no discount."""
+    """What an offer says of a line; what is UNSET is as in the round before, None is no discount.
 
-    key: UUID
+    A key that is no UUID is one that no line has.
+    """
+
+    key: UUID | str
     quantity: Decimal | Unset = UNSET
     unit_price: Decimal | Unset = UNSET
     discount_percent: Decimal | Unset | None = UNSET
@@ -135,7 +152,7 @@ class Basis:
     def currency(self) -> str:
         return self.version.currency
 
-    def line(self, key: UUID) -> ProposalLine | None:
+    def line(self, key: UUID | str) -> ProposalLine | None:
         return next((line for line in self.lines if line.key == key), None)
 
     def totals(self, terms: Terms) -> Totals:
@@ -214,10 +231,10 @@ def _lines(
         path, line = f"{field}.{place}", basis.line(change.key)
         if line is None:
             faults.add(UnknownLine(key=change.key, field=f"{path}.key"))
-        elif change.key in seen:
+        elif line.key in seen:
             faults.add(LineGivenTwice(name=line.name, field=f"{path}.key"))
         else:
-            seen.add(change.key)
+            seen.add(line.key)
             lines[line.key] = _line_terms(faults, line, lines[line.key], change, field=path)
     return tuple(lines[line.key] for line in before.lines)
 

@@ -4,6 +4,7 @@ An offer may be made by the side whose turn it is; the seller may besides better
 while the buyer has not answered. What a buyer says elsewhere than on their page a member may note as theirs.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -61,7 +62,11 @@ class NotYourTurn(DomainError):
 
 
 class OfferOvertaken(DomainError):
-    """There is a newer offer since, round {round}: look at that first."""
+    """The {side} ({name}) has made another offer since, round {round}: look at that first."""
+
+
+class UnknownRound(DomainError):
+    """This negotiation has no round {round}: the last is {last}."""
 
 
 class SameAsOffered(DomainError):
@@ -77,7 +82,7 @@ class OwnOffer(DomainError):
 
 
 class NotForYou(DomainError):
-    """A rule of this workspace says that members of another role approve what goes so far."""
+    """This goes beyond {rails}: {approvers} has to approve it."""
 
 
 class TooManyRounds(DomainError):
@@ -135,21 +140,29 @@ async def _make(
     now: datetime,
 ) -> Offer:
     standing, faults = await table.standing(), Faults()
+    answered = await _answered(standing, round)
     basis = await offer_terms.basis_of(table.negotiation.proposal_version_id)
-    terms = offer_terms.changed(faults, basis, offer_terms.load(standing.terms), change)
+    terms = offer_terms.changed(faults, basis, offer_terms.load(answered.terms), change)
     kept = inputs.text(faults, note, field="note", limit=LONGEST_NOTE)
     check_respond_by(faults, respond_by, now=now)
-    faults.raise_any()
-    if terms.sha256 == standing.sha256 and standing.party is speaker.party:
+    if _is_repeated(speaker, standing, answered, terms, faults):
         return standing
-    _check_turn(table.negotiation, standing, speaker.party, round)
+    check_round(standing, round)
+    faults.raise_any()
+    _check_turn(table.negotiation, standing, speaker.party)
     if terms.sha256 == standing.sha256:
         raise SameAsOffered(round=standing.round, field="terms")
     offer = new_offer(table, speaker, basis, terms, note=kept, now=now)
     offer.respond_by = respond_by
     offer.beyond = await _beyond(table, speaker, basis, terms, now=now)
-    await _lapse_held(table)
-    if offer.beyond:
+    is_held = bool(offer.beyond) and speaker.party is Party.SELLER
+    waiting = await Offer.filter(negotiation_id=table.negotiation.id, state=OfferState.HELD)
+    for one in waiting:
+        if is_held and (one.sha256, one.user_id, one.beyond) == (offer.sha256, offer.user_id, offer.beyond):
+            return one
+        # Nobody approves what was held before another offer came.
+        await edits.write(one, {"state": OfferState.LAPSED})
+    if is_held:
         await edits.insert(offer)
         await _tell(NegotiationOfferHeld, table, speaker.actor, offer, now=now)
     else:
@@ -157,9 +170,39 @@ async def _make(
     return offer
 
 
-def _check_turn(negotiation: Negotiation, standing: Offer, party: Party, round: int | None) -> None:
-    if round is not None and round != standing.round:
-        raise OfferOvertaken(round=standing.round)
+async def _answered(standing: Offer, round: int | None) -> Offer:
+    """Return the offer that is answered, on top of which another says what changes. Raises UnknownRound."""
+    if round is None or round == standing.round:
+        return standing
+    found = await Offer.get_or_none(negotiation_id=standing.negotiation_id, round=round)
+    if found is None:
+        raise UnknownRound(round=round, last=standing.round, field="round")
+    return found
+
+
+def _is_repeated(speaker: Speaker, standing: Offer, answered: Offer, terms: Terms, faults: Faults) -> bool:
+    """Say whether a side has made this very offer, in answer to the same round."""
+    if standing.party is not speaker.party or any(faults) or terms.sha256 != standing.sha256:
+        return False
+    return answered.round in (standing.round, _number(standing) - 1)
+
+
+def check_round(standing: Offer, round: int | None) -> None:
+    """Raise OfferOvertaken where another offer came since a round, and UnknownRound where there never was that."""
+    last = _number(standing)
+    if round is not None and not 0 <= round <= last:
+        raise UnknownRound(round=round, last=last, field="round")
+    if round is not None and round != last:
+        raise OfferOvertaken(side=SIDES[standing.party], name=standing.name, round=last, field="round")
+
+
+def _number(offer: Offer) -> int:
+    """Return the round of an offer that was made."""
+    assert offer.round is not None
+    return offer.round
+
+
+def _check_turn(negotiation: Negotiation, standing: Offer, party: Party) -> None:
     if party is not negotiation.turn and party is not Party.SELLER:
         raise NotYourTurn(side=SIDES[negotiation.turn], round=standing.round)
 
@@ -197,9 +240,10 @@ async def approve(actor: Actor, offer_id: UUID, *, note: str | None = None, now:
         found = guard_rails.load(offer.beyond)
         if offer.party is Party.BUYER:
             terms = offer_terms.load(offer.terms)
-            found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, role=None, now=now)
+            found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, discounts_of=(), now=now)
         if not guard_rails.may_pass(actor, found, table.lead):
-            raise NotForYou(field="offerId")
+            rails, approvers = guard_rails.told(found, basis.currency), guard_rails.approvers(found)
+            raise NotForYou(rails=rails, approvers=approvers, field="offerId")
         await edits.write(offer, {"decided_by_id": actor.user_id, "decided_at": now, "decision": kept})
         await _tell(NegotiationOfferApproved, table, actor, offer, now=now)
         if offer.state is OfferState.HELD:
@@ -235,18 +279,14 @@ async def _to_decide(actor: Actor, offer_id: UUID, note: str | None) -> tuple[Ta
 async def _beyond(
     table: Table, speaker: Speaker, basis: Basis, terms: Terms, *, now: datetime
 ) -> list[dict[str, object]]:
-    """Return what a seller's offer goes beyond; a buyer may ask for anything. Raises BelowWalkAway."""
+    """Return what an offer goes beyond, a buyer's for whoever would agree. Raises BelowWalkAway for a seller's."""
+    roles: Collection[Role | None] = [speaker.actor.role]
     if speaker.party is Party.BUYER:
-        return []
-    guard_rails.check_walk_away(table.negotiation, basis.totals(terms))
-    role = speaker.actor.role
-    return guard_rails.dump(await guard_rails.beyond(table.held, table.negotiation, basis, terms, role=role, now=now))
-
-
-async def _lapse_held(table: Table) -> None:
-    """Let nobody approve what was held before another offer came."""
-    for offer in await Offer.filter(negotiation_id=table.negotiation.id, state=OfferState.HELD):
-        await edits.write(offer, {"state": OfferState.LAPSED})
+        roles = [role for role in Role if role.value in table.held.settings.most_discount]
+    else:
+        guard_rails.check_walk_away(table.negotiation, basis.totals(terms))
+    negotiation, held = table.negotiation, table.held
+    return guard_rails.dump(await guard_rails.beyond(held, negotiation, basis, terms, discounts_of=roles, now=now))
 
 
 async def _tell(event: type[Event], table: Table, actor: Actor, offer: Offer, *, now: datetime) -> None:

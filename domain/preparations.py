@@ -1,13 +1,15 @@
 """What the seller prepares a negotiation with, and nobody else sees: an aim, concessions, and guard rails."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from domain import edits, inputs, offer_terms
+from domain import concessions, edits, inputs, offer_terms
+from domain.concessions import PRICED, Concession
 from domain.errors import DomainError, Faults, Malformed
+from domain.offer_terms import TermKind
 from domain.unset import UNSET, Unset
 
 MOST_PREPARED = 50
@@ -22,15 +24,6 @@ class RailsCrossed(DomainError):
 
 class TooMuchPrepared(DomainError):
     """A negotiation has at most {limit} must-haves and as many concessions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concession:
-    """What the seller could give, and what that is worth to them."""
-
-    key: str
-    text: str
-    value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +80,29 @@ def _concessions(faults: Faults, given: Sequence[Concession]) -> list[dict[str, 
         key = inputs.name(faults, one.key, field=f"{path}.key", limit=64)
         if key in found:
             faults.add(Malformed(field=f"{path}.key", what="a key that no other concession has"))
-        value = inputs.money(faults, one.value, field=f"{path}.value")
-        found[key] = {
-            "key": key,
-            "text": inputs.name(faults, one.text, field=f"{path}.text", limit=LONGEST_PREPARED),
-            "value": None if value is None else format(value.normalize(), "f"),
-        }
+        found[key] = concessions.dump(
+            replace(
+                one,
+                key=key,
+                text=inputs.name(faults, one.text, field=f"{path}.text", limit=LONGEST_PREPARED),
+                value=inputs.money(faults, one.value, field=f"{path}.value"),
+                payment_days=inputs.whole(
+                    faults, one.payment_days, field=f"{path}.paymentDays", least=0, most=offer_terms.MOST_PAYMENT_DAYS
+                ),
+                delivery_on=inputs.day(faults, one.delivery_on, field=f"{path}.deliveryOn"),
+            )
+        )
+        _check_term(faults, one, path)
     return list(found.values())
+
+
+def _check_term(faults: Faults, one: Concession, path: str) -> None:
+    if one.term not in PRICED:
+        faults.add(Malformed(field=f"{path}.term", what="FREE, PAYMENT or DELIVERY: the rest has prices"))
+    if one.payment_days is not None and one.term is not TermKind.PAYMENT:
+        faults.add(Malformed(field=f"{path}.paymentDays", what="what a concession has whose term is not PAYMENT"))
+    if one.delivery_on is not None and one.term is not TermKind.DELIVERY:
+        faults.add(Malformed(field=f"{path}.deliveryOn", what="what a concession has whose term is not DELIVERY"))
 
 
 def check_order(faults: Faults, columns: dict[str, Any]) -> None:

@@ -11,7 +11,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, leads, policy, proposal_lines, proposal_links, proposal_states, public_proposals
+from domain import (
+    edits,
+    inputs,
+    leads,
+    negotiation_ends,
+    policy,
+    proposal_lines,
+    proposal_links,
+    proposal_states,
+    public_proposals,
+)
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, Malformed, NotFound, RateLimited, Required
 from domain.events import Event
@@ -24,6 +34,7 @@ from domain.tokens import EndedLink
 from models.base import uuid7
 from models.database import transaction
 from models.leads import Lead
+from models.negotiations import NegotiationEnding
 from models.proposal_links import Evidence, EvidenceKind, Party, ProposalLink, ProposalQuestion
 from models.proposals import Proposal, ProposalLine, ProposalState, ProposalVersion
 from models.workspaces import Workspace
@@ -58,6 +69,10 @@ class ProposalQuestionAnswered(Event):
 
 class ProposalChanged(DomainError):
     """This version was superseded: look at the one that is sent now, whose sha256 is {sha256}."""
+
+
+class NoSuchVersion(DomainError):
+    """No version of this proposal has this sha256: give that of the version that was seen."""
 
 
 class ProposalAlreadyAccepted(DomainError):
@@ -134,7 +149,7 @@ async def accept(link_id: UUID, given: Given, *, now: datetime) -> Evidence:
     """
     async with transaction():
         held = await _by_link(link_id, now=now)
-        _must_have_seen(held.version, given)
+        await _must_have_seen(held.version, given)
         return await _accept(held, given, now=now)
 
 
@@ -165,6 +180,7 @@ async def _accept(held: _Held, given: Given, *, now: datetime) -> Evidence:
     await edits.write(held.proposal, {"net": totals.net, "total": totals.total})
     facts = held.facts | said | {"evidence_id": evidence.id, "total": totals.total, "currency_code": version.currency}
     await leads.tell(ProposalAccepted, held.actor, held.lead, facts, now=now)
+    await _end_negotiation(held, NegotiationEnding.PROPOSAL_ACCEPTED, now=now)
     return evidence
 
 
@@ -198,7 +214,7 @@ async def decline(link_id: UUID, given: Given, *, now: datetime) -> Evidence:
     """
     async with transaction():
         held = await _by_link(link_id, now=now)
-        _must_have_seen(held.version, given)
+        await _must_have_seen(held.version, given)
         return await _decline(held, given, now=now)
 
 
@@ -216,6 +232,8 @@ async def _decline(held: _Held, given: Given, *, now: datetime) -> Evidence:
     faults = Faults()
     name = inputs.name(faults, given.name, field="name", limit=LONGEST_NAME) if (given.name or "").strip() else ""
     reason = inputs.text(faults, given.reason, field="reason", limit=LONGEST_REASON)
+    if not (given.reason or "").strip():
+        faults.add(Required(field="reason"))
     if version.state is ProposalState.DECLINED:
         known = await Evidence.filter(version_id=version.id, kind=EvidenceKind.DECLINED).order_by("-created_at").first()
         same = known is not None and known.link_id == (held.link.id if held.link else None)
@@ -225,12 +243,12 @@ async def _decline(held: _Held, given: Given, *, now: datetime) -> Evidence:
     faults.raise_any()
     lines = await proposal_lines.of(version.id)
     totals = public_proposals.totals(version, lines, public_proposals.usual(lines))
-    said = {"reason": reason} if reason else {}
-    evidence = await _keep(held, EvidenceKind.DECLINED, name, given, totals, said, now=now)
+    evidence = await _keep(held, EvidenceKind.DECLINED, name, given, totals, {"reason": reason}, now=now)
     await proposal_states.move(held.actor, held.proposal, version, Move.DECLINE, now=now)
     # What was written stands in the evidence only, so that what is deleted is gone.
-    facts = held.facts | {"evidence_id": evidence.id, "with_reason": reason is not None}
+    facts = held.facts | {"evidence_id": evidence.id}
     await leads.tell(ProposalDeclined, held.actor, held.lead, facts, now=now)
+    await _end_negotiation(held, NegotiationEnding.PROPOSAL_DECLINED, now=now)
     return evidence
 
 
@@ -261,19 +279,21 @@ async def _by_member(actor: Actor, proposal_id: UUID, given: Given) -> _Held:
         raise ProposalNotSent(field="proposalId")
     version = await policy.locked(actor, ProposalVersion, proposal.sent_id, field="proposalId")
     if given.sha256 is not None:
-        _must_have_seen(version, given)
+        await _must_have_seen(version, given)
     if version.state is ProposalState.WITHDRAWN:
         raise ProposalWithdrawn(field="proposalId")
     return _Held(lead, proposal, version, actor)
 
 
-def _must_have_seen(version: ProposalVersion, given: Given) -> None:
+async def _must_have_seen(version: ProposalVersion, given: Given) -> None:
     """Refuse an answer to another version than that which is sent now."""
     if not given.sha256:
         raise Required(field="sha256")
     if not SHA256.fullmatch(given.sha256):
         raise Malformed(field="sha256", what="the sha256 of a version")
     if given.sha256 != version.sha256:
+        if not await ProposalVersion.exists(proposal_id=version.proposal_id, sha256=given.sha256):
+            raise NoSuchVersion(field="sha256")
         raise ProposalChanged(field="sha256", sha256=version.sha256)
 
 
@@ -290,6 +310,10 @@ async def _refuse_ended(held: _Held, *, now: datetime) -> None:
             raise ProposalAlreadyDeclined(at=at.isoformat())
         case PublicState.EXPIRED:
             raise ProposalExpired(day=version.valid_until)
+
+
+async def _end_negotiation(held: _Held, ending: NegotiationEnding, *, now: datetime) -> None:
+    await negotiation_ends.end_with(held.actor, held.lead, held.proposal, ending, by=Party.BUYER, now=now)
 
 
 async def _acceptance(version: ProposalVersion) -> Evidence:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain import edits, inputs, money, policy, pricing
 from domain.actors import Actor
-from domain.errors import DomainError, Faults, NotFound, Required
+from domain.errors import DomainError, Faults, Malformed, NotFound, Required
 from domain.leads import refuse_archived
 from domain.money import Money
 from domain.pricing import Line
@@ -107,7 +107,7 @@ class LineDetails:
     or as usual: one, untaxed or taxed as usual, not optional.
     """
 
-    key: UUID | None = None
+    key: UUID | str | None = None
     product_id: UUID | Unset | None = UNSET
     name: str | Unset | None = UNSET
     description: str | Unset | None = UNSET
@@ -168,7 +168,10 @@ async def check(
     made: list[ProposalLine] = []
     keys: set[UUID] = set()
     for at, details in enumerate(given):
-        within, key, own = f"{field}.{at}", details.key or uuid7(), Faults()
+        within, own = f"{field}.{at}", Faults()
+        if isinstance(details.key, str):
+            own.add(Malformed(field=f"{within}.key", what="the key of a line: leave it out for a new one"))
+        key = details.key if isinstance(details.key, UUID) else uuid7()
         if key in keys:
             own.add(SameLineTwice(field=f"{within}.key"))
         keys.add(key)

@@ -66,6 +66,7 @@ class Move(StrEnum):
     REVISE = "REVISE"
     AGREE = "AGREE"
     SUPERSEDE = "SUPERSEDE"
+    SET_ASIDE = "SET_ASIDE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _rule(
 
 
 # REVISE makes the next version, as a draft; AGREE is what a negotiation ends in, and SUPERSEDE what becomes of a
-# version when the next one is sent or agreed on.
+# version when the next one is sent or agreed on, and SET_ASIDE of a draft meanwhile.
 RULES: Mapping[Move, Rule] = {
     Move.REQUEST_APPROVAL: _rule("put up for approval", DRAFT, IN_APPROVAL, Who.SELLER),
     Move.APPROVE: _rule("approved", IN_APPROVAL, APPROVED, Who.APPROVER),
@@ -101,6 +102,7 @@ RULES: Mapping[Move, Rule] = {
     Move.WITHDRAW: _rule("withdrawn", OPEN, WITHDRAWN, Who.SELLER),
     Move.REVISE: _rule("changed", OPEN | {DECLINED, EXPIRED, WITHDRAWN}, DRAFT, Who.SELLER, Who.CUSTOMER),
     Move.AGREE: _rule("agreed on", DRAFT, ACCEPTED, Who.SELLER, Who.CUSTOMER),
+    Move.SET_ASIDE: _rule("set aside", EDITABLE, SUPERSEDED, Who.SELLER, Who.CUSTOMER, is_edit=False),
     Move.SUPERSEDE: _rule("superseded", OPEN, SUPERSEDED, Who.SELLER, Who.CUSTOMER, is_edit=False),
 }
 

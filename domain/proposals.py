@@ -15,6 +15,7 @@ from domain import (
     inputs,
     leads,
     local_times,
+    negotiation_ends,
     number_series,
     policy,
     proposal_lines,
@@ -36,6 +37,8 @@ from models.contacts import Contact
 from models.database import connected, read, transaction
 from models.leads import Lead
 from models.needs import Need
+from models.negotiations import NegotiationEnding
+from models.proposal_links import Party
 from models.proposals import Proposal, ProposalLine, ProposalVersion
 from models.selling import NumberedKind, SellingSettings
 from models.workspaces import Workspace
@@ -324,6 +327,8 @@ async def send(
         await proposal_states.move(actor, proposal, version, Move.SEND, now=now, also={"due_at": due_at})
         await proposal_links.link_for(actor, proposal, proposal.contact_id, lead=held.lead, now=now)
         await leads.tell(ProposalSent, actor, held.lead, held.facts(sha256=version.sha256, message=said), now=now)
+        ending = NegotiationEnding.PROPOSAL_SENT_ANEW
+        await negotiation_ends.end_with(actor, held.lead, proposal, ending, by=Party.SELLER, now=now)
     return proposal
 
 
@@ -346,6 +351,8 @@ async def withdraw(
         await proposal_states.move(actor, held.proposal, version, Move.WITHDRAW, now=now)
         held.version = version
         await leads.tell(ProposalWithdrawn, actor, held.lead, held.facts(reason=why), now=now)
+        ending = NegotiationEnding.PROPOSAL_WITHDRAWN
+        await negotiation_ends.end_with(actor, held.lead, held.proposal, ending, by=Party.SELLER, now=now)
     return held.proposal
 
 
@@ -385,6 +392,8 @@ async def _expire(held: Held, *, now: datetime) -> None:
     await proposal_states.move(actor, held.proposal, version, Move.EXPIRE, now=now)
     held.version = version
     await leads.tell(ProposalExpired, actor, held.lead, held.facts(), now=now)
+    ending = NegotiationEnding.PROPOSAL_EXPIRED
+    await negotiation_ends.end_with(actor, held.lead, held.proposal, ending, by=None, now=now)
 
 
 async def agree(
@@ -393,16 +402,18 @@ async def agree(
     """Make what was agreed on the next version of a held proposal, accepted and for good, and return it.
 
     `columns` are what of the version that was sent is otherwise now, such as `discount_percent` or `terms`; `lines`
-    are all it has, those of the version that was sent by their keys. A draft that somebody worked on ends. Whoever
-    negotiates records it. Raises ProposalStateRefused, TooManyVersions.
+    are all it has, those of the version that was sent by their keys. A draft that somebody worked on is kept before it,
+    as a version that was never sent. Whoever negotiates records it. Raises ProposalStateRefused, TooManyVersions.
     """
-    proposal = held.proposal
+    proposal, draft = held.proposal, held.version
     sent = await proposal_versions.sent(proposal)
     proposal_states.check(actor, sent.state if sent else held.version.state, Move.REVISE)
     assert sent
-    await proposal_states.drop_draft(proposal)
+    if draft.frozen_at is None:
+        await _set_aside(actor, held, draft, now=now)
     held.version = sent
     version = _following(held, now=now)
+    version.number = draft.number + 1
     version.update_from_dict(dict(columns))
     own = proposal_lines.copied(lines)
     version.update_from_dict(proposal_versions.reckoned(version, own))
@@ -412,6 +423,14 @@ async def agree(
     await proposal_states.move(actor, proposal, version, Move.AGREE, now=now, also=_mirror(proposal, version))
     held.version = version
     return version
+
+
+async def _set_aside(actor: Actor, held: Held, draft: ProposalVersion, *, now: datetime) -> None:
+    """Keep a draft for good, as a version that nobody was sent."""
+    await _end_approvals(draft, now=now)
+    lines = await proposal_lines.of(draft.id)
+    await proposal_versions.freeze(held.proposal, draft, lines, held.lead, now=now)
+    await proposal_states.move(actor, held.proposal, draft, Move.SET_ASIDE, now=now)
 
 
 async def locked(actor: Actor, proposal_id: UUID, action: Action, *, expected_version: int | None = None) -> Held:

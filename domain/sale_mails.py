@@ -18,6 +18,7 @@ from models.database import transaction
 from models.deliveries import Channel, DeliveryStatus
 from models.events import Event as EventRow
 from models.leads import LeadContact
+from models.negotiations import NegotiationEnding
 from models.proposal_links import Party, ProposalLink, ProposalQuestion
 from models.proposals import Proposal
 
@@ -31,6 +32,11 @@ def always(event: EventRow) -> bool:
 def by_seller(event: EventRow) -> bool:
     """Say whether the seller did it: customers are not told of what they do themselves."""
     return bool(event.data.get("party") == Party.SELLER)
+
+
+def broken_off_by_seller(event: EventRow) -> bool:
+    """Say whether the seller broke off, rather than sent the proposal anew or withdrew it."""
+    return by_seller(event) and event.data.get("ending") == NegotiationEnding.BROKEN_OFF
 
 
 def not_negotiated(event: EventRow) -> bool:
@@ -64,7 +70,7 @@ MAILINGS: Mapping[str, Mailing] = {
     "negotiation.opened": Mailing("negotiation_opened", NEGOTIATION),
     "negotiation.offer_made": Mailing("negotiation_offer", NEGOTIATION, by_seller),
     "negotiation.agreed": Mailing("negotiation_agreed"),
-    "negotiation.broken_off": Mailing("negotiation_ended", "", by_seller),
+    "negotiation.broken_off": Mailing("negotiation_ended", "", broken_off_by_seller),
     "contract.created": Mailing("contract_ready", CONTRACT),
     "contract.completed": Mailing("contract_signed", CONTRACT),
     "invoice.issued": Mailing("invoice"),

@@ -21,6 +21,18 @@ class NegotiationState(StrEnum):
     BROKEN_OFF = "BROKEN_OFF"
 
 
+class NegotiationEnding(StrEnum):
+    """What a negotiation ended by: either side, or what became of its proposal."""
+
+    AGREED = "AGREED"
+    BROKEN_OFF = "BROKEN_OFF"
+    PROPOSAL_SENT_ANEW = "PROPOSAL_SENT_ANEW"
+    PROPOSAL_WITHDRAWN = "PROPOSAL_WITHDRAWN"
+    PROPOSAL_ACCEPTED = "PROPOSAL_ACCEPTED"
+    PROPOSAL_DECLINED = "PROPOSAL_DECLINED"
+    PROPOSAL_EXPIRED = "PROPOSAL_EXPIRED"
+
+
 class Negotiation(EditableRow):
     """Whose `turn` it is, and until when; `due_at` is when a sweep has to look at it.
 
@@ -58,6 +70,7 @@ class Negotiation(EditableRow):
     most_discount: Decimal | None = fields.DecimalField(max_digits=6, decimal_places=3, null=True)
     walk_away: Decimal | None = fields.DecimalField(max_digits=19, decimal_places=4, null=True)
     reason: str | None = fields.TextField(null=True)
+    ending = fields.CharEnumField(NegotiationEnding, max_length=20, null=True)
     ended_by = fields.CharEnumField(Party, max_length=6, null=True)
     ended_at: datetime | None = fields.DatetimeField(null=True)
     opened_by_id: UUID | None

@@ -13,6 +13,7 @@ from domain.actors import ActorKind
 from domain.errors import NotFound
 from models.negotiations import Negotiation as NegotiationRow
 from models.negotiations import NegotiationComment as NegotiationCommentRow
+from models.negotiations import NegotiationEnding
 from models.negotiations import Offer as OfferRow
 from models.proposal_links import Party
 from schema import ids
@@ -119,7 +120,12 @@ class Agreed(NegotiationEvent):
 class BrokenOff(NegotiationEvent):
     is_type_of = tells("broken_off")
 
-    @strawberry.field(description="Why: plain text.")
+    @strawberry.field(description="What it ended by.")
+    def ending(self) -> NegotiationEnding:
+        message: Any = self
+        return NegotiationEnding(message.event.data["ending"])
+
+    @strawberry.field(description="Why: plain text; null where the proposal ended.")
     def reason(self) -> str | None:
         message: Any = self
         return message.event.data.get("reason")  # type: ignore[no-any-return]

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import strawberry
 
-from domain import agreements, negotiation_comments, negotiation_views, negotiations, offers, preparations
+from domain import agreements, negotiation_comments, negotiation_views, negotiations, offers
+from domain.concessions import Concession
 from domain.negotiating import Buyer
-from domain.offer_terms import FreeTerm, LineChange, TermsChange
+from domain.offer_terms import FreeTerm, LineChange, TermKind, TermsChange
 from domain.preparations import Preparation
 from domain.unset import UNSET
 from models.negotiations import Negotiation as NegotiationRow
@@ -21,7 +22,6 @@ from schema.fields import given, optional, shown
 from schema.inputs import about, expected_version, own_id, unless_null
 from schema.negotiations import Negotiation, Offer
 from schema.public_negotiations import PublicNegotiation, buyer_of, public_negotiation
-from schema.scalars import bad_input
 
 NEGOTIATION = "The negotiation."
 NAME = "Who speaks for the buyer, at most 200 characters; required of whoever acts with a customer's link."
@@ -32,7 +32,20 @@ class ConcessionInput:
     key: str = strawberry.field(description="A key of its own, at most 64 characters.")
     text: str = strawberry.field(description="What it is, at most 500 characters.")
     value: Decimal | None = strawberry.field(
-        default=None, description="What it is worth to the seller, in the proposal's currency."
+        default=None, description="What it is worth to the seller, net, in the proposal's currency."
+    )
+    term: TermKind = strawberry.field(
+        default=TermKind.FREE,
+        description="Which term concedes it: FREE, the free term of its key; PAYMENT or DELIVERY, any words of it, or "
+        "what the next two fields say.",
+    )
+    payment_days: int | None = strawberry.field(
+        default=None,
+        description="Conceded from so many days to pay on; of several that are, the one of the most days counts.",
+    )
+    delivery_on: date | None = strawberry.field(
+        default=None,
+        description="Conceded by delivery on this day or before; of several that are, the one of the first day counts.",
     )
 
 
@@ -98,7 +111,9 @@ class MakeOfferInput(MutationInput):
     negotiation_id: strawberry.ID = strawberry.field(description=NEGOTIATION)
     terms: OfferTermsInput = strawberry.field(description="What is offered.")
     round: int | None = strawberry.field(
-        default=None, description="The round that it answers: if there is a newer one, the offer is refused."
+        default=None,
+        description="The round that it answers, on top of which it says what changes: if there is a newer one, it is "
+        "refused, unless it is this very offer, sent twice.",
     )
     party: Party = strawberry.field(
         default=Party.SELLER,
@@ -161,7 +176,8 @@ def _preparation(input: PreparationFields) -> Preparation:
     parts: dict[str, Any] = {name: given(getattr(input, name)) for name in names}
     concessions = given(input.concessions)
     if concessions is not UNSET and concessions is not None:
-        concessions = [preparations.Concession(key=one.key, text=one.text, value=one.value) for one in concessions]
+        names = ("key", "text", "value", "term", "payment_days", "delivery_on")
+        concessions = [Concession(**{name: getattr(one, name) for name in names}) for one in concessions]
     return Preparation(concessions=concessions, **parts)
 
 
@@ -176,18 +192,22 @@ def _terms(input: OfferTermsInput) -> TermsChange:
 
 
 def _line(input: OfferLineInput) -> LineChange:
-    try:
-        key = UUID(input.key)
-    except ValueError:
-        raise bad_input("The key of a line is a UUID.") from None
     return LineChange(
-        key=key,
+        key=_line_key(input.key),
         quantity=unless_null(input.quantity),
         unit_price=unless_null(input.unit_price),
         discount_percent=given(input.discount_percent),
         discount_amount=given(input.discount_amount),
         chosen=unless_null(input.chosen),
     )
+
+
+def _line_key(value: str) -> UUID | str:
+    """Return the key of a line, which the domain tells at its field where it is none."""
+    try:
+        return UUID(value)
+    except ValueError:
+        return value
 
 
 def _key(value: strawberry.ID) -> UUID:

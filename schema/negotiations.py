@@ -10,10 +10,10 @@ from uuid import UUID
 
 import strawberry
 
-from domain import guard_rails, negotiation_views, offer_diffs, offer_terms, policy
+from domain import concessions, guard_rails, negotiation_views, offer_diffs, offer_terms, policy
 from domain.guard_rails import Rail
 from domain.negotiation_views import Rounds
-from domain.offer_diffs import TermKind
+from domain.offer_terms import TermKind
 from domain.policy import Action
 from domain.words import SOURCE, words
 from engine.pages import Order
@@ -21,7 +21,7 @@ from models.database import read
 from models.leads import Lead as LeadRow
 from models.negotiations import Negotiation as NegotiationRow
 from models.negotiations import NegotiationComment as NegotiationCommentRow
-from models.negotiations import NegotiationState, OfferState
+from models.negotiations import NegotiationEnding, NegotiationState, OfferState
 from models.negotiations import Offer as OfferRow
 from models.proposal_links import Party
 from models.proposals import Proposal as ProposalRow
@@ -54,7 +54,18 @@ described(
     "How a negotiation stands.",
     OPEN="Both sides still negotiate.",
     AGREED="They have agreed: agreedVersion says on what.",
-    BROKEN_OFF="It ended without agreement: reason says why.",
+    BROKEN_OFF="It ended without agreement: ending says by what, and reason why, where a side broke off.",
+)
+described(
+    NegotiationEnding,
+    "What a negotiation ended by.",
+    AGREED="A side agreed to the other's offer.",
+    BROKEN_OFF="A side broke off: reason says why.",
+    PROPOSAL_SENT_ANEW="The seller sent another version of the proposal.",
+    PROPOSAL_WITHDRAWN="The seller withdrew the proposal.",
+    PROPOSAL_ACCEPTED="The buyer accepted the proposal as it was sent.",
+    PROPOSAL_DECLINED="The buyer declined the proposal.",
+    PROPOSAL_EXPIRED="The proposal was valid no longer.",
 )
 described(
     OfferState,
@@ -82,10 +93,12 @@ described(
 described(
     Rail,
     "What an offer can go beyond.",
+    WALK_AWAY="It comes to less than the walk-away, net: nobody agrees to that before the walk-away is changed.",
     FLOOR_PRICE="It comes to less than the floor price, net.",
     FLOOR_MARGIN="Its margin is below the floor, in percent.",
     MOST_DISCOUNT="It is further below list prices than this negotiation allows, in percent.",
-    ROLE_DISCOUNT="It is further below list prices than its maker's role may go, in percent.",
+    ROLE_DISCOUNT="It is further below list prices than a role may go, in percent: its maker's, or ofRole's, which "
+    "would agree to a buyer's.",
     APPROVAL_RULE="It goes beyond a rule of approval of the workspace, further than the proposal did.",
 )
 
@@ -154,46 +167,82 @@ def terms_of(told: Mapping[str, Any], currency: str) -> OfferTerms:
 
 
 @strawberry.type(description="A term in which two offers differ.")
-class TermDifference:
+class PublicTermDifference:
     kind: TermKind = strawberry.field(description="What it is about.")
     line_key: str | None = strawberry.field(description="The line that it is about, where it is about one.")
     label: str = strawberry.field(description="What it is, in words.")
     before: str = strawberry.field(description="What it is in the one offer, in words.")
     after: str = strawberry.field(description="What it is in the other, in words.")
     amount: Money | None = strawberry.field(
-        description="How much more the one would come to with this alone of the other: what it is worth. Null where "
-        "it moves no money."
+        description="How much more the one would come to with this alone of the other: with tax where prices include "
+        "it, else without. Null of what has no price."
     )
 
 
-@strawberry.type(description="How two offers differ.")
-class OfferDiff:
-    terms: list[TermDifference] = strawberry.field(description="Each term in which they differ, in the lines' order.")
+@strawberry.type(description="A term in which two offers differ, with what it is worth to the seller.")
+class TermDifference(PublicTermDifference):
+    worth: Money | None = strawberry.field(
+        description="What this term alone of the other is worth to the seller, net; below 0 where they concede it: "
+        "what it moves of the price, or what the preparation says of a concession. Null where nobody has priced it."
+    )
+
+
+@strawberry.type(description="How two offers differ, as both sides see it.")
+class PublicOfferDiff:
+    terms: list[PublicTermDifference] = strawberry.field(
+        description="Each term in which they differ, in the lines' order."
+    )
     amount: Money = strawberry.field(
         description="How much more the other comes to: with tax where prices include it, else without."
     )
     sentences: list[str] = strawberry.field(description="The same in whole sentences.")
 
 
+@strawberry.type(description="How two offers differ, with what that is worth to the seller.")
+class OfferDiff:
+    terms: list[TermDifference] = strawberry.field(description="Each term in which they differ, in the lines' order.")
+    amount: Money = strawberry.field(
+        description="How much more the other comes to: with tax where prices include it, else without."
+    )
+    worth: Money = strawberry.field(
+        description="How much more the other is worth to the seller, net: what it comes to, less the concessions in it "
+        "that the preparation prices."
+    )
+    sentences: list[str] = strawberry.field(description="The same in whole sentences.")
+
+
 def diff_of(found: offer_diffs.OfferDiff | None, currency: str) -> OfferDiff | None:
-    """Return how two offers differ; null where there is nothing to compare."""
+    """Return how two offers differ, as the seller sees it; null where there is nothing to compare."""
     if found is None:
         return None
     return OfferDiff(
-        terms=[
-            TermDifference(
-                kind=one.kind,
-                line_key=str(one.line_key) if one.line_key else None,
-                label=one.label,
-                before=one.before,
-                after=one.after,
-                amount=_maybe(one.amount, currency),
-            )
-            for one in found.terms
-        ],
+        terms=[TermDifference(**_term(one, currency), worth=_maybe(one.worth, currency)) for one in found.terms],
+        amount=money(found.amount, currency),
+        worth=money(found.worth, currency),
+        sentences=list(found.sentences),
+    )
+
+
+def public_diff_of(found: offer_diffs.OfferDiff | None, currency: str) -> PublicOfferDiff | None:
+    """Return how two offers differ, without what only the seller knows."""
+    if found is None:
+        return None
+    return PublicOfferDiff(
+        terms=[PublicTermDifference(**_term(one, currency)) for one in found.terms],
         amount=money(found.amount, currency),
         sentences=list(found.sentences),
     )
+
+
+def _term(one: offer_diffs.TermDifference, currency: str) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "line_key": str(one.line_key) if one.line_key else None,
+        "label": one.label,
+        "before": one.before,
+        "after": one.after,
+        "amount": _maybe(one.amount, currency),
+    }
 
 
 @strawberry.type(description="A guard rail that an offer goes beyond.")
@@ -201,12 +250,23 @@ class BeyondRail:
     rail: Rail = strawberry.field(description="Which one.")
     limit: Decimal = strawberry.field(description="Its limit: an amount net, or percent.")
     actual: Decimal | None = strawberry.field(description="What the offer has; null where that is not known.")
-    roles: list[Role] = strawberry.field(description="Who of a rule of approval may let it pass.")
+    roles: list[Role] = strawberry.field(description="Members of which roles may let it pass; none of a walk-away.")
+    of_role: Role | None = strawberry.field(description="Whose highest discount it is; null of other rails.")
+    message: str = strawberry.field(description="The same in words.")
 
 
-def _beyond(told: list[dict[str, Any]]) -> list[BeyondRail]:
-    found = guard_rails.load(told)
-    return [BeyondRail(rail=one.rail, limit=one.limit, actual=one.actual, roles=list(one.roles)) for one in found]
+def _beyond(told: list[dict[str, Any]], currency: str) -> list[BeyondRail]:
+    return [
+        BeyondRail(
+            rail=one.rail,
+            limit=one.limit,
+            actual=one.actual,
+            roles=list(one.roles),
+            of_role=one.of_role,
+            message=one.said(currency),
+        )
+        for one in guard_rails.load(told)
+    ]
 
 
 def _margin(net: Decimal, cost: Decimal | None, currency: str) -> Money | None:
@@ -231,7 +291,12 @@ class Offer(Node):
     note: str | None = column("What was said with it: plain text.")
     name: str = column("Who made it, by the name that they gave.")
     respond_by: datetime | None = column("Until when the other side was asked to answer.")
-    beyond: list[BeyondRail] = computed(_beyond, "The guard rails that it goes beyond.", needs=("beyond",))
+    beyond: list[BeyondRail] = computed(
+        _beyond,
+        "The guard rails that it goes beyond, whichever side's it is: as they are now of one that is open or held, "
+        "else as they were then.",
+        needs=("beyond", "currency"),
+    )
     decision: str | None = column("What was said with its approval or rejection.")
     decided_at: datetime | None = column("When it was approved or rejected.")
     created_at: datetime = column("When it was made.")
@@ -261,11 +326,25 @@ class NegotiationComment(Node):
 class Concession:
     key: str = strawberry.field(description="Its key.")
     text: str = strawberry.field(description="What it is.")
-    value: Money | None = strawberry.field(description="What it is worth to the seller.")
+    value: Money | None = strawberry.field(description="What it is worth to the seller, net.")
+    term: TermKind = strawberry.field(description="Which term concedes it: FREE is the free term of its key.")
+    payment_days: int | None = strawberry.field(description="From how many days to pay on; only of PAYMENT.")
+    delivery_on: date | None = strawberry.field(description="By which day of delivery; only of DELIVERY.")
 
 
 def _concessions(told: list[dict[str, Any]], currency: str) -> list[Concession]:
-    return [Concession(key=one["key"], text=one["text"], value=_maybe(one["value"], currency)) for one in told]
+    return [_concession(one, currency) for one in concessions.load(told)]
+
+
+def _concession(one: concessions.Concession, currency: str) -> Concession:
+    return Concession(
+        key=one.key,
+        text=one.text,
+        value=_maybe(one.value, currency),
+        term=one.term,
+        payment_days=one.payment_days,
+        delivery_on=one.delivery_on,
+    )
 
 
 @strawberry.type(
@@ -278,6 +357,11 @@ class NegotiationPosition:
     to_walk_away: Money | None = strawberry.field(description="How far it is above the walk-away; null without one.")
     margin_percent: Decimal | None = strawberry.field(description="Its margin; null where a cost is not known.")
     discount_percent: Decimal = strawberry.field(description="How far it is below list prices.")
+    conceded: list[Concession] = strawberry.field(
+        description="Which concessions of the preparation it makes that the proposal did not."
+    )
+    conceded_value: Money = strawberry.field(description="What those are worth together, as far as they have a price.")
+    worth: Money = strawberry.field(description="What it is worth to the seller: net, less that.")
 
 
 Round = Annotated[int, strawberry.argument(name="from", description="The round that is compared with.")]
@@ -286,12 +370,18 @@ ToRound = Annotated[int, strawberry.argument(description="The round that is comp
 
 async def _diffs(rows: list[Any], info: Info, from_: Round, to: ToRound) -> Sequence[OfferDiff | None]:
     rounds, said = await negotiation_views.rounds_of(rows), words(SOURCE)
-    return [diff_of(rounds[row.id].diff(from_, to, said), rounds[row.id].basis.currency) for row in rows]
+    return [
+        diff_of(rounds[row.id].diff(from_, to, said, _prepared(row)), rounds[row.id].basis.currency) for row in rows
+    ]
 
 
 async def _gaps(rows: list[Any], info: Info) -> Sequence[OfferDiff | None]:
     rounds, said = await negotiation_views.rounds_of(rows), words(SOURCE)
-    return [diff_of(rounds[row.id].gap(said), rounds[row.id].basis.currency) for row in rows]
+    return [diff_of(rounds[row.id].gap(said, _prepared(row)), rounds[row.id].basis.currency) for row in rows]
+
+
+def _prepared(row: Any) -> list[concessions.Concession]:
+    return concessions.load(row.concessions)
 
 
 async def _positions(rows: list[Any], info: Info) -> Sequence[NegotiationPosition]:
@@ -302,6 +392,8 @@ async def _positions(rows: list[Any], info: Info) -> Sequence[NegotiationPositio
 def _position(row: Any, rounds: Rounds) -> NegotiationPosition:
     last, currency = rounds.last, rounds.basis.currency
     totals = rounds.basis.totals(offer_terms.load(last.terms))
+    given = concessions.since(_prepared(row), *map(negotiation_views.terms_of, (rounds.offers[0], last)))
+    value = concessions.worth(given)
 
     def above(limit: Decimal | None) -> Money | None:
         return None if limit is None else money(totals.net - limit, currency)
@@ -313,6 +405,9 @@ def _position(row: Any, rounds: Rounds) -> NegotiationPosition:
         to_walk_away=above(row.walk_away),
         margin_percent=totals.margin_percent,
         discount_percent=totals.reduction_percent,
+        conceded=[_concession(one, currency) for one in given],
+        conceded_value=money(value, currency),
+        worth=money(totals.net - value, currency),
     )
 
 
@@ -363,17 +458,17 @@ class Negotiation(Node):
     position: NegotiationPosition = batch(
         _positions,
         "Where its last offer stands for the seller.",
-        needs=("proposal_version_id", "target", "floor_price", "walk_away"),
+        needs=("proposal_version_id", "target", "floor_price", "walk_away", "concessions"),
     )
     diff: OfferDiff | None = batch(
         _diffs,
         "How two rounds differ, term by term; null where one is none.",
-        needs=("proposal_version_id",),
+        needs=("proposal_version_id", "concessions"),
     )
     gap: OfferDiff | None = batch(
         _gaps,
         "What is left between both sides: from the seller's last offer to the buyer's; null until the buyer made one.",
-        needs=("proposal_version_id",),
+        needs=("proposal_version_id", "concessions"),
     )
     offers: Connection[Offer] = connection(
         "Offer",
@@ -394,7 +489,10 @@ class Negotiation(Node):
         description="What both sides said, the first first.",
     )
     reason: str | None = column("Why it was broken off: plain text, which both sides read.")
-    ended_by: Party | None = column("Who agreed, or broke it off; null while it is open, or where the proposal ended.")
+    ending: NegotiationEnding | None = column("What it ended by; null while it is open.")
+    ended_by: Party | None = column(
+        "Which side's doing that was; null while it is open, and of a proposal that expired."
+    )
     ended_at: datetime | None = column("When it ended.")
     version: int = column("Rises with every edit by a person; offers do not raise it.")
     created_at: datetime = column("When it was opened.")

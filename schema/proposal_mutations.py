@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import strawberry
-from graphql import GraphQLError
 
 from domain import approvals, proposals
 from domain.approvals import RuleDetails
@@ -213,7 +212,7 @@ def lines_of(given_lines: Sequence[ProposalLineInput]) -> list[LineDetails]:
     """Return lines as the domain takes them."""
     return [
         LineDetails(
-            key=_key(line.key, f"lines.{at}.key"),
+            key=_key(line.key),
             product_id=given_id(line.product_id, "Product", field=f"lines.{at}.productId"),
             name=given(line.name),
             description=given(line.description),
@@ -230,12 +229,12 @@ def lines_of(given_lines: Sequence[ProposalLineInput]) -> list[LineDetails]:
     ]
 
 
-def _key(value: str | None, field: str) -> UUID | None:
+def _key(value: str | None) -> UUID | str | None:
+    """Return the key of a line, which the domain tells at its field where it is none."""
     try:
         return None if value is None else UUID(value)
     except ValueError:
-        message = f"{field} is not the key of a line."
-        raise GraphQLError(message, extensions={"code": "BAD_USER_INPUT"}) from None
+        return value
 
 
 def _details(input: CreateProposalInput | UpdateProposalInput) -> ProposalDetails:

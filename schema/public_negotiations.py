@@ -6,20 +6,23 @@ from typing import Annotated
 
 import strawberry
 
-from domain import negotiation_views, proposal_links
+from domain import negotiation_views, policy, proposal_links
 from domain.actors import ActorKind
 from domain.errors import Unauthenticated
 from domain.negotiating import Buyer
 from domain.negotiation_views import Seen
+from domain.proposal_links import customer
 from domain.tokens import EndedLink, InvalidLink
 from domain.words import best_language, words
+from models.leads import Lead
 from models.negotiations import NegotiationComment as NegotiationCommentRow
-from models.negotiations import NegotiationState
+from models.negotiations import NegotiationEnding, NegotiationState
 from models.negotiations import Offer as OfferRow
 from models.proposal_links import Party, ProposalLink
 from schema import ids
 from schema.context import Context, Info
-from schema.negotiations import OfferDiff, OfferTerms, diff_of, money, terms_of
+from schema.live_cursors import cursor as live_cursor
+from schema.negotiations import OfferTerms, PublicOfferDiff, money, public_diff_of, terms_of
 from schema.scalars import CurrencyCode, LanguageTag, Money
 
 
@@ -58,6 +61,10 @@ class PublicNegotiationLine:
 @strawberry.type(description="A negotiation as the buyer finds it by their link.")
 class PublicNegotiation:
     id: strawberry.ID = strawberry.field(description="Its id, by which mutations and negotiationEvents name it.")
+    cursor: str = strawberry.field(
+        description="Where the event log stood before this was read: pass it to negotiationEvents as `after`, with "
+        "this link as the credential, and nothing is missed."
+    )
     state: NegotiationState = strawberry.field(description="How it stands.")
     turn: Party = strawberry.field(description="Whose turn it is.")
     rounds: int = strawberry.field(description="How many offers were made since the proposal, which is round 0.")
@@ -66,15 +73,18 @@ class PublicNegotiation:
     language: LanguageTag = strawberry.field(description="The language of all words.")
     lines: list[PublicNegotiationLine] = strawberry.field(description="What is negotiated about.")
     offers: list[PublicOffer] = strawberry.field(description="The offers that were made, the first first.")
-    changes: OfferDiff | None = strawberry.field(
+    changes: PublicOfferDiff | None = strawberry.field(
         description="How the last offer differs from the one before; null until there are two."
     )
-    gap: OfferDiff | None = strawberry.field(
+    gap: PublicOfferDiff | None = strawberry.field(
         description="What is left between both sides, from the seller's last offer to the buyer's."
     )
     comments: list[PublicComment] = strawberry.field(description="What both sides said last, the first first.")
     reason: str | None = strawberry.field(description="Why it was broken off: plain text.")
-    ended_by: Party | None = strawberry.field(description="Who agreed, or broke it off.")
+    ending: NegotiationEnding | None = strawberry.field(description="What it ended by; null while it is open.")
+    ended_by: Party | None = strawberry.field(
+        description="Which side's doing that was; null while it is open, and of a proposal that expired."
+    )
     ended_at: datetime | None = strawberry.field(description="When it ended.")
 
 
@@ -106,6 +116,7 @@ def public_negotiation(seen: Seen) -> PublicNegotiation:
     last = len(rounds.offers) - 1
     return PublicNegotiation(
         id=ids.encode("Negotiation", row.id),
+        cursor=live_cursor(row.workspace_id, seen.position, policy.scope(customer(seen.link), Lead)),
         state=row.state,
         turn=row.turn,
         rounds=row.rounds,
@@ -123,10 +134,11 @@ def public_negotiation(seen: Seen) -> PublicNegotiation:
             for line in rounds.basis.lines
         ],
         offers=[public_offer(offer) for offer in rounds.offers],
-        changes=diff_of(rounds.diff(last - 1, last, said), row.currency) if last else None,
-        gap=diff_of(rounds.gap(said), row.currency),
+        changes=public_diff_of(rounds.diff(last - 1, last, said), row.currency) if last else None,
+        gap=public_diff_of(rounds.gap(said, company=seen.company), row.currency),
         comments=[public_comment(comment) for comment in seen.comments],
         reason=row.reason,
+        ending=row.ending,
         ended_by=row.ended_by,
         ended_at=row.ended_at,
     )

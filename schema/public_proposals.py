@@ -224,7 +224,7 @@ class DeclineProposalInput(MutationInput):
     proposal_id: strawberry.ID | None = optional("The proposal, of a member who records a customer's answer.")
     name: str | None = optional("The customer's name.")
     sha256: str | None = optional("The SHA-256 of the version that was seen, as acceptProposal takes it.")
-    reason: str | None = optional("Why, at most 2,000 characters.")
+    reason: str | None = optional("Why: required, at most 2,000 characters.")
 
 
 @strawberry.input(description="A question of a customer.")

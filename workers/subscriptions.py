@@ -41,6 +41,7 @@ from domain import (
     moves,
     needs,
     negotiation_comments,
+    negotiation_ends,
     negotiations,
     notifications,
     offers,
@@ -97,7 +98,6 @@ from workers.tasks.following import (
 from workers.tasks.forgetting import forget_what_ended
 from workers.tasks.imports import run_import, write_faults
 from workers.tasks.keys import follow_key_change
-from workers.tasks.negotiations import follow_proposals
 from workers.tasks.notifications import notify
 from workers.tasks.qualification import qualify_all_leads, qualify_leads
 from workers.tasks.scoring import score_all_leads, score_faded_leads, score_leads
@@ -166,9 +166,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     needs.NeedRestored: (score_leads,),
     negotiations.NegotiationOpened: (follow_sale, mail_customer),
     negotiations.NegotiationUpdated: (),
-    negotiations.NegotiationOverdue: (),
     agreements.NegotiationAgreed: (follow_sale, mail_customer, notify),
-    negotiations.NegotiationBrokenOff: (mail_customer, notify),
+    negotiation_ends.NegotiationBrokenOff: (mail_customer, notify),
     negotiation_comments.NegotiationCommented: (),
     offers.NegotiationOfferMade: (mail_customer, notify),
     offers.NegotiationOfferHeld: (notify,),
@@ -310,8 +309,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     proposal_links.ProposalLinkCreated: (),
     proposal_links.ProposalLinkRevoked: (),
     proposal_views.ProposalViewed: (notify,),
-    proposal_answers.ProposalAccepted: (follow_sale, mail_customer, notify, follow_proposals),
-    proposal_answers.ProposalDeclined: (notify, follow_proposals),
+    proposal_answers.ProposalAccepted: (follow_sale, mail_customer, notify),
+    proposal_answers.ProposalDeclined: (notify,),
     proposal_answers.ProposalQuestionAsked: (notify,),
     proposal_answers.ProposalQuestionAnswered: (mail_customer,),
     **dict.fromkeys(survey_answers.ANSWERED.values(), (notify, follow_detractors)),
@@ -337,9 +336,9 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[Task, ...]] = {
     payment_notices.PaymentNoticeDismissed: (),
     proposals.ProposalCreated: (),
     proposals.ProposalUpdated: (),
-    proposals.ProposalSent: (follow_sale, mail_customer, plan_validity_reminder, typeset_ahead, follow_proposals),
-    proposals.ProposalWithdrawn: (follow_proposals,),
-    proposals.ProposalExpired: (notify, follow_proposals),
+    proposals.ProposalSent: (follow_sale, mail_customer, plan_validity_reminder, typeset_ahead),
+    proposals.ProposalWithdrawn: (),
+    proposals.ProposalExpired: (notify,),
     proposals.ProposalDeleted: (),
     approvals.ApprovalRuleCreated: (),
     approvals.ApprovalRuleUpdated: (),

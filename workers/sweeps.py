@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from domain import invoices, lead_reminders, negotiations, proposals, reminders, sale_reminders, survey_dispatches
+from domain import invoices, lead_reminders, proposals, reminders, sale_reminders, survey_dispatches
 from workers import deliveries
 
 SECONDS = 1.0
@@ -31,7 +31,6 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("invoices", invoices.sweep),
     Sweep("proposals", proposals.expire_due),
     Sweep("negotiations", sale_reminders.tell_overdue_negotiations),
-    Sweep("negotiations", negotiations.tell_overdue),
     Sweep("deliveries", deliveries.sweep),
 )
 

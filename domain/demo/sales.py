@@ -48,7 +48,6 @@ RATE = Decimal(19)
 # What reacts to such events, and is not to react to these.
 TASKS = (
     "begin_payment_reminders",
-    "follow_proposals",
     "follow_sale",
     "lay_out_plans",
     "mail_customer",

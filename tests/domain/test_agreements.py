@@ -16,7 +16,7 @@ from domain.errors import DomainError, Required
 from domain.guard_rails import BelowWalkAway
 from domain.negotiating import Buyer, NegotiationOver
 from domain.offer_terms import FreeTerm, LineChange, TermsChange
-from domain.offers import NotYourTurn, OfferOvertaken
+from domain.offers import NotYourTurn, OfferOvertaken, UnknownRound
 from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
 from models.proposal_links import Evidence, EvidenceKind, Party
 from models.proposals import ApprovalKind, ApprovalRule, Proposal, ProposalLine, ProposalState, ProposalVersion
@@ -152,8 +152,11 @@ async def test_nobody_agrees_to_their_own_offer_nor_to_one_that_was_overtaken() 
     with pytest.raises(NotYourTurn, match="buyer's turn"):
         await agreements.agree(here.actor, key, round=0, now=NOW)
     await here.offer(off("2"))
-    with pytest.raises(OfferOvertaken, match="round 1"):
+    with pytest.raises(OfferOvertaken, match=r"The seller \(.+\) has made another offer since, round 1"):
         await agreements.accept(here.buyer, round=0, now=NOW)
+    for made_up in (-1, 2):
+        with pytest.raises(UnknownRound, match=f"no round {made_up}: the last is 1"):
+            await agreements.accept(here.buyer, round=made_up, now=NOW)
     await here.counter(off("9"))
     with pytest.raises(NotYourTurn, match="seller's turn"):
         await agreements.accept(here.buyer, round=2, now=NOW)
@@ -167,7 +170,8 @@ async def test_a_buyers_offer_beyond_the_guard_rails_needs_approval_before_a_rep
     here = await sit_down(rep, floor_price=Decimal(900))
     asked = await here.counter(off("15"))
 
-    with pytest.raises(OfferNeedsApproval, match="Round 1"):
+    said = r"Round 1 goes beyond the floor price of 900 EUR .it comes to 850 EUR net.: .* the role ADMIN or MANAGER has"
+    with pytest.raises(OfferNeedsApproval, match=said):
         await agreements.agree(rep, here.negotiation.id, round=1, now=NOW)
     approved = await offers.approve(admin, asked.id, now=NOW)
     agreed = await agreements.agree(rep, here.negotiation.id, round=1, now=LATER)
@@ -221,8 +225,14 @@ async def test_the_workspaces_rules_of_approval_hold_for_offers_beyond_the_propo
     held = await here.offer(off("6"))
 
     assert within.state is OfferState.OPEN, "a value over 500 was approved with the proposal"
-    assert held.beyond == [{"rail": "APPROVAL_RULE", "limit": "5", "actual": "6", "roles": ["ADMIN"]}]
-    with pytest.raises(offers.NotForYou):
+    [beyond] = held.beyond
+    assert (beyond["rail"], beyond["limit"], beyond["actual"], beyond["roles"]) == (
+        "APPROVAL_RULE",
+        "5",
+        "6",
+        ["ADMIN"],
+    )
+    with pytest.raises(offers.NotForYou, match=r"a discount of 6 %, over 5 %.*the role ADMIN has"):
         await offers.approve(manager, held.id, now=NOW)
     assert (await offers.approve(admin, held.id, now=NOW)).state is OfferState.OPEN
 
@@ -243,17 +253,20 @@ async def test_an_admin_lets_pass_what_a_rule_asks_others_about() -> None:
     assert (await offers.approve(admin, held.id, now=NOW)).state is OfferState.OPEN
 
 
-async def test_a_draft_of_the_next_version_ends_when_both_agree() -> None:
+async def test_a_draft_of_the_next_version_is_kept_when_both_agree() -> None:
     here = await sit_down()
     await proposals.update(here.actor, here.proposal.id, proposals.ProposalDetails(title="Better roof"), now=NOW)
     assert (await Proposal.get(id=here.proposal.id)).state is ProposalState.DRAFT
 
     agreed = await agreements.accept(here.buyer, round=0, now=LATER)
 
-    assert [row.number for row in await ProposalVersion.filter(proposal_id=here.proposal.id).order_by("number")] == [
-        1,
-        2,
+    rows = await ProposalVersion.filter(proposal_id=here.proposal.id).order_by("number")
+    assert [(row.number, row.state, row.title, row.frozen_at is not None) for row in rows] == [
+        (1, ProposalState.SUPERSEDED, "Solar roof", True),
+        (2, ProposalState.SUPERSEDED, "Better roof", True),
+        (3, ProposalState.ACCEPTED, "Solar roof", True),
     ]
+    assert (await Proposal.get(id=here.proposal.id)).state is ProposalState.ACCEPTED
     assert (await ProposalVersion.get(id=agreed.agreed_version_id)).title == "Solar roof"
 
 

@@ -1,24 +1,29 @@
 """Negotiations: prepared by the seller, carried on in turns, ended by whoever is first."""
 
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from domain import negotiation_comments, negotiations, proposals
+from domain import concessions, negotiation_comments, negotiations, proposal_answers, proposals
+from domain.concessions import Concession
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Required, Stale, TooLong
 from domain.negotiating import Buyer, NegotiationOver, NotNegotiable
 from domain.negotiations import NegotiationOpen, RespondByPast
-from domain.preparations import Concession, Preparation, RailsCrossed, TooMuchPrepared
+from domain.offer_terms import TermKind
+from domain.preparations import Preparation, RailsCrossed, TooMuchPrepared
+from domain.proposal_answers import Given
+from domain.proposals import ProposalDetails
 from domain.tokens import EndedLink
 from models.base import uuid7
 from models.leads import Lead
-from models.negotiations import NegotiationState, Offer, OfferState
+from models.negotiations import NegotiationEnding, NegotiationState, Offer, OfferState
 from models.proposal_links import Party, ProposalLink
 from models.proposals import Proposal, ProposalState, ProposalVersion
 from models.users import Role
 from tests.factories import NOW, events, lead, member, seller
-from tests.negotiating import off, sent_proposal, sit_down
+from tests.negotiating import Sitting, off, sent_proposal, sit_down
 
 LATER = NOW + timedelta(hours=1)
 pytestmark = pytest.mark.usefixtures("db")
@@ -39,7 +44,8 @@ async def test_a_negotiation_opens_with_the_proposal_as_its_first_offer() -> Non
     assert (negotiation.state, negotiation.turn, negotiation.rounds) == (NegotiationState.OPEN, Party.BUYER, 0)
     assert (negotiation.respond_by, negotiation.due_at) == (until, until)
     assert negotiation.must_haves == ["Payment within a month"]
-    assert negotiation.concessions == [{"key": "mounting", "text": "Mounting for nothing", "value": "200"}]
+    [kept] = concessions.load(negotiation.concessions)
+    assert (kept.key, kept.text, kept.value) == ("mounting", "Mounting for nothing", Decimal(200))
     [first] = await here.offers()
     assert (first.round, first.party, first.state, first.net) == (0, Party.SELLER, OfferState.OPEN, Decimal(1000))
     told = (await events(here.lead.id))[-1]
@@ -81,7 +87,12 @@ async def test_every_fault_of_a_preparation_is_told_at_once() -> None:
         floor_margin=Decimal(101),
         most_discount=Decimal("0.0001"),
         must_haves=["x" * 501],
-        concessions=[Concession(key="a", text="One"), Concession(key="a", text="")],
+        concessions=[
+            Concession(key="a", text="One"),
+            Concession(key="a", text=""),
+            Concession(key="b", text="Days", payment_days=-1),
+            Concession(key="c", text="Price", term=TermKind.UNIT_PRICE, delivery_on=date(2026, 5, 1)),
+        ],
     )
 
     with pytest.raises(Invalid) as caught:
@@ -95,6 +106,10 @@ async def test_every_fault_of_a_preparation_is_told_at_once() -> None:
         (TooLong, "mustHaves.0"),
         (Malformed, "concessions.1.key"),
         (Required, "concessions.1.text"),
+        (OutOfRange, "concessions.2.paymentDays"),
+        (Malformed, "concessions.2.paymentDays"),
+        (Malformed, "concessions.3.term"),
+        (Malformed, "concessions.3.deliveryOn"),
         (RespondByPast, "respondBy"),
     }
     many = Preparation(must_haves=["x"] * 51)
@@ -148,6 +163,7 @@ async def test_either_side_breaks_off_for_a_reason_which_is_kept() -> None:
         Party.SELLER,
         "Too far apart.",
     )
+    assert by_seller.ending is by_buyer.ending is NegotiationEnding.BROKEN_OFF
     assert (by_buyer.ended_by, by_buyer.reason, by_buyer.ended_at) == (
         Party.BUYER,
         "We have another offer.",
@@ -266,31 +282,51 @@ async def test_a_proposal_that_went_on_without_the_negotiation_is_not_negotiated
     assert await Offer.filter(negotiation_id=here.negotiation.id).count() == 1
 
 
-async def test_what_is_not_answered_in_time_is_told_once() -> None:
-    until = NOW + timedelta(days=2)
-    here = await sit_down(respond_by=until)
-
-    await negotiations.tell_overdue(NOW)
-    await negotiations.tell_overdue(until)
-    await negotiations.tell_overdue(until + timedelta(days=1))
-
-    told = [event for event in await events(here.lead.id) if event.name == "negotiation.overdue"]
-    assert [(event.data["turn"], event.actor["kind"]) for event in told] == [("BUYER", "SYSTEM")]
-    now = await here.now()
-    assert (now.state, now.due_at, now.respond_by) == (NegotiationState.OPEN, None, until)
-    await here.counter(off("5"), now=until + timedelta(days=2))
+async def sent_anew(here: Sitting) -> None:
+    await proposals.update(here.actor, here.proposal.id, ProposalDetails(title="Larger roof"), now=LATER)
+    await proposals.send(here.actor, here.proposal.id, now=LATER)
 
 
-async def test_a_negotiation_ends_with_its_proposal() -> None:
-    here, there = await sit_down(), await sit_down()
+async def withdrawn(here: Sitting) -> None:
     await proposals.withdraw(here.actor, here.proposal.id, now=LATER)
 
-    for _ in range(2):
-        await negotiations.follow_proposals(here.lead.workspace_id, [here.lead.id], now=LATER)
-        await negotiations.follow_proposals(there.lead.workspace_id, [there.lead.id], now=LATER)
+
+async def accepted(here: Sitting) -> None:
+    await proposal_answers.accept(here.link.id, Given(name="Berta", sha256="0" * 64), now=LATER)
+
+
+async def declined(here: Sitting) -> None:
+    await proposal_answers.decline_for(here.actor, here.proposal.id, Given(reason="They called: no."), now=LATER)
+
+
+async def expired(here: Sitting) -> None:
+    await Proposal.filter(id=here.proposal.id).update(due_at=NOW)
+    await proposals.expire_due(LATER)
+
+
+@pytest.mark.parametrize(
+    ("act", "ending", "by", "told"),
+    [
+        (sent_anew, NegotiationEnding.PROPOSAL_SENT_ANEW, Party.SELLER, "the seller sent another version"),
+        (withdrawn, NegotiationEnding.PROPOSAL_WITHDRAWN, Party.SELLER, "the seller withdrew"),
+        (accepted, NegotiationEnding.PROPOSAL_ACCEPTED, Party.BUYER, "the buyer accepted"),
+        (declined, NegotiationEnding.PROPOSAL_DECLINED, Party.BUYER, "the buyer declined"),
+        (expired, NegotiationEnding.PROPOSAL_EXPIRED, None, "the proposal expired"),
+    ],
+)
+async def test_a_negotiation_ends_with_its_proposal_at_once_and_says_why(
+    act: Callable[[Sitting], Awaitable[None]], ending: NegotiationEnding, by: Party | None, told: str
+) -> None:
+    here = await sit_down(respond_by=LATER, floor_price=900)
+    await here.offer(off("20"))
+
+    await act(here)
 
     now = await here.now()
-    assert (now.state, now.ended_at) == (NegotiationState.BROKEN_OFF, LATER)
-    assert [event.name for event in await events(here.lead.id)].count("negotiation.broken_off") == 1
-    assert (await there.now()).state is NegotiationState.OPEN
-    assert now.ended_by is None
+    assert (now.state, now.ending, now.ended_by) == (NegotiationState.BROKEN_OFF, ending, by)
+    assert (now.ended_at, now.reason, now.due_at) == (LATER, None, None)
+    assert {offer.state for offer in await here.offers()} == {OfferState.LAPSED}
+    [event] = [event for event in await events(here.lead.id) if event.name == "negotiation.broken_off"]
+    assert (event.data["ending"], event.data["party"]) == (ending.value, by and by.value)
+    with pytest.raises(NegotiationOver, match=told):
+        await here.offer(off("5"))

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from domain import offer_diffs, offer_terms
 from domain.errors import Faults
-from domain.offer_diffs import TermKind
-from domain.offer_terms import Basis, FreeTerm, LineChange, LineTerms, Terms, TermsChange
+from domain.offer_terms import Basis, FreeTerm, LineChange, LineTerms, TermKind, Terms, TermsChange
 from domain.words import LANGUAGES, words
 from models.base import uuid7
 from models.proposals import ProposalLine, ProposalVersion
@@ -79,7 +78,7 @@ def test_each_changed_term_says_what_it_was_what_it_is_and_what_it_alone_is_wort
         (TermKind.FREE, "Training", "not agreed on", "One day.", None),
     ]
     assert found.amount == Decimal("415.00"), "755 and 500 less 20, instead of 820"
-    assert found.sentences[0] == "Unit price: Panel: €80.00 becomes €75.50. (\N{MINUS SIGN}€45.00)"
+    assert found.sentences[0] == "Unit price: Panel: €80.00 becomes €75.50. (\N{MINUS SIGN}€45.00 without tax)"
     assert found.sentences[5] == "Delivery: not agreed on becomes on 1 May 2026, to the site."
 
 
@@ -100,13 +99,13 @@ def test_the_gap_is_told_in_money_and_in_words() -> None:
 
     assert left.amount == Decimal("-65.60")
     assert left.sentences == (
-        "€65.60 lie between both sides.",
+        "The two offers are €65.60 without tax apart.",
         "Discount on everything: the seller offers 2%, the buyer asks for 10%.",
         "Payment: the seller offers within 14 days, the buyer asks for within 60 days.",
     )
     only_words = offer_diffs.gap(base, seller, offered(base, TermsChange(payment_days=0), seller), EN)
     assert only_words.sentences == (
-        "The price is the same on both sides.",
+        "Both sides agree on the price.",
         "Payment: the seller offers within 14 days, the buyer asks for at once.",
     )
 
@@ -116,6 +115,10 @@ def test_the_amount_is_what_both_speak_of_with_tax_where_prices_include_it() -> 
     before, after = offered(base, TermsChange()), offered(base, TermsChange(discount_amount=Decimal(100)))
 
     assert offer_diffs.diff(base, before, after, EN).amount == Decimal(-100)
+    assert offer_diffs.gap(base, before, after, EN, company="Solar Ltd").sentences == (
+        "The two offers are €100.00 including tax apart.",
+        "Discount on everything: Solar Ltd offers none, you ask for €100.00.",
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,12 +1,13 @@
 """Offers: whole sets of terms in turns, priced, compared, and held where they go beyond the guard rails."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from domain import offers
+from domain import guard_rails, negotiations, offers, policy
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, TooLong
 from domain.guard_rails import BelowWalkAway, Rail
 from domain.negotiations import RespondByPast
@@ -22,9 +23,19 @@ from domain.offer_terms import (
     TwoDiscounts,
     UnknownLine,
 )
-from domain.offers import NotYourTurn, OfferNotHeld, OfferOvertaken, OwnOffer, SameAsOffered, TooManyRounds
+from domain.offers import (
+    NotYourTurn,
+    OfferNotHeld,
+    OfferOvertaken,
+    OwnOffer,
+    SameAsOffered,
+    TooManyRounds,
+    UnknownRound,
+)
+from domain.policy import Action
+from domain.preparations import Preparation
 from models.base import uuid7
-from models.negotiations import Negotiation, OfferState
+from models.negotiations import Negotiation, Offer, OfferState
 from models.proposal_links import Party
 from models.selling import SellingSettings
 from models.users import Role
@@ -105,6 +116,67 @@ async def test_what_a_buyer_says_elsewhere_is_noted_as_theirs() -> None:
     assert (await here.now()).turn is Party.SELLER
 
 
+def said_of(offer: Offer) -> list[tuple[Any, ...]]:
+    return [(one["rail"], one["limit"], one["actual"], one["roles"]) for one in offer.beyond]
+
+
+async def test_a_buyers_offer_tells_the_seller_what_it_is_beyond_and_who_may_let_it_pass() -> None:
+    admin = await seller()
+    await SellingSettings.create(
+        workspace_id=admin.workspace_id, most_discount={"REP": "5", "MANAGER": "40"}, created_at=NOW, updated_at=NOW
+    )
+    here = await sit_down(admin, floor_price=900, floor_margin=35, most_discount=10, walk_away=850)
+
+    asked = await here.counter(off("20"))
+
+    both = ["ADMIN", "MANAGER"]
+    assert said_of(asked) == [
+        ("WALK_AWAY", "850", "800", []),
+        ("FLOOR_PRICE", "900", "800", both),
+        ("FLOOR_MARGIN", "35", "25", both),
+        ("MOST_DISCOUNT", "10", "20", both),
+        ("ROLE_DISCOUNT", "5", "20", both),
+    ]
+    assert [one["of_role"] for one in asked.beyond][-2:] == [None, "REP"]
+    assert (asked.state, asked.round) == (OfferState.OPEN, 1), "it is made all the same"
+    looser = Preparation(walk_away=None, floor_price=None, floor_margin=Decimal(20), most_discount=Decimal(20))
+    await negotiations.update(admin, here.negotiation.id, looser, now=LATER)
+    assert [one["rail"] for one in (await here.offers())[-1].beyond] == ["ROLE_DISCOUNT"], "as the rails are now"
+    assert (
+        tuple(role for role in Role if policy.may(replace(admin, role=role), Action.APPROVE_OFFER, here.lead))
+        == guard_rails.APPROVERS
+    )
+
+
+async def test_only_the_same_terms_in_answer_to_the_same_round_are_a_double_click() -> None:
+    here = await sit_down()
+    wish = TermsChange(discount_percent=Decimal(5), payment_days=60)
+
+    first = await here.counter(wish, round=0)
+    second = await here.counter(wish, round=0, now=LATER)
+
+    assert first.id == second.id
+    for other in (off("5"), off("6"), TermsChange(discount_percent=Decimal(5), payment_days=60, delivery="soon")):
+        with pytest.raises(OfferOvertaken, match=r"The buyer \(Berta Buyer\) has made another offer since, round 1"):
+            await here.counter(other, round=0, now=LATER)
+    await here.offer(off("1"), round=1)
+    with pytest.raises(OfferOvertaken, match=r"The seller \(.+\) has made another offer since, round 2"):
+        await here.counter(wish, round=0, now=LATER)
+    for made_up in (-1, 3):
+        with pytest.raises(UnknownRound, match=f"no round {made_up}: the last is 2"):
+            await here.counter(off("4"), round=made_up)
+    assert (await here.now()).rounds == 2
+
+
+async def test_a_held_offer_sent_twice_is_held_once() -> None:
+    here = await sit_down(floor_price=900)
+
+    held = [await here.offer(off("20"), round=0, now=at) for at in (NOW, LATER)]
+
+    assert held[0].id == held[1].id
+    assert [one.name for one in await events(here.lead.id)].count("negotiation.offer_held") == 1
+
+
 async def test_an_offer_sent_twice_is_one_and_one_of_the_same_terms_is_none() -> None:
     here = await sit_down()
 
@@ -125,6 +197,7 @@ async def test_every_fault_of_an_offer_is_told_at_once() -> None:
             LineChange(key=panel, quantity=Decimal(-1), unit_price=Decimal("1.00001")),
             LineChange(key=panel),
             LineChange(key=key),
+            LineChange(key="nonsense"),
             LineChange(key=await here.line("Mounting"), chosen=False, discount_percent=Decimal("100.1")),
             LineChange(key=await here.line("Battery"), quantity=Decimal("NaN")),
         ],
@@ -144,9 +217,10 @@ async def test_every_fault_of_an_offer_is_told_at_once() -> None:
         (Malformed, "terms.lines.0.unitPrice"),
         (LineGivenTwice, "terms.lines.1.key"),
         (UnknownLine, "terms.lines.2.key"),
-        (LineNotOptional, "terms.lines.3.chosen"),
-        (OutOfRange, "terms.lines.3.discountPercent"),
-        (OutOfRange, "terms.lines.4.quantity"),
+        (UnknownLine, "terms.lines.3.key"),
+        (LineNotOptional, "terms.lines.4.chosen"),
+        (OutOfRange, "terms.lines.4.discountPercent"),
+        (OutOfRange, "terms.lines.5.quantity"),
         (TwoDiscounts, "terms.discountAmount"),
         (OutOfRange, "terms.paymentDays"),
         (TooLong, "terms.delivery"),
@@ -234,11 +308,11 @@ async def test_what_is_just_within_the_guard_rails_is_made() -> None:
 async def test_a_lower_unit_price_is_a_discount_and_a_cost_that_nobody_knows_is_no_margin() -> None:
     here = await sit_down(most_discount=Decimal(5))
     held = await here.offer(await price(here, "Solar panel", "70"))
-    assert held.beyond == [{"rail": "MOST_DISCOUNT", "limit": "5", "actual": "10", "roles": []}]
+    assert said_of(held) == [("MOST_DISCOUNT", "5", "10", ["ADMIN", "MANAGER"])]
 
     here = await sit_down(floor_margin=Decimal(1), knows_cost=False)
     held = await here.offer(off("1"))
-    assert held.beyond == [{"rail": "FLOOR_MARGIN", "limit": "1", "actual": None, "roles": []}]
+    assert said_of(held) == [("FLOOR_MARGIN", "1", None, ["ADMIN", "MANAGER"])]
 
 
 async def test_each_role_has_a_highest_discount() -> None:
@@ -257,7 +331,7 @@ async def test_each_role_has_a_highest_discount() -> None:
 async def test_below_the_walk_away_nobody_offers() -> None:
     here = await sit_down(walk_away=Decimal(900))
 
-    with pytest.raises(BelowWalkAway, match=r"899\.90.*900\.00"):
+    with pytest.raises(BelowWalkAway, match=r"899\.90 EUR.*900\.00 EUR"):
         await here.offer(off("10.01"))
     asked = await here.counter(off("50"))
     assert (asked.state, asked.net) == (OfferState.OPEN, Decimal(500)), "the buyer may ask for anything"

@@ -641,8 +641,10 @@ async def test_what_was_agreed_on_is_the_next_version_for_good() -> None:
         agreed = await proposals.agree(actor, held, {"terms": "Net 60"}, lines, now=LATER)
 
     known = await Proposal.get(id=made.id)
-    first, second = await versions(made)
+    first, aside, second = await versions(made)
     assert (first.state, second.state) == (ProposalState.SUPERSEDED, ProposalState.ACCEPTED)
+    assert seen(aside.state, aside.number, aside.title) == (ProposalState.SUPERSEDED, 2, "Worked on")
+    assert proposal_versions.is_genuine(known, aside, await lines_of(aside.id)), "the draft is kept for good"
     assert seen(second.id, second.terms, second.title, second.total) == (agreed.id, "Net 60", "Solar roof", 101)
     assert seen(known.current_id, known.sent_id, known.total) == (second.id, second.id, 101)
     assert (known.state, known.ended_at, known.title) == (ProposalState.ACCEPTED, LATER, "Solar roof")

@@ -1,6 +1,7 @@
 """Negotiations over HTTP, as a seller's screen and a customer with a link use them."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from httpx import ASGITransport, AsyncClient
 
 from api.app import create_app
 from domain import proposal_links
+from domain.concessions import Concession
+from domain.offer_terms import FreeTerm, TermKind, TermsChange
 from models.negotiations import Negotiation, NegotiationState
 from models.proposal_links import Evidence, EvidenceKind, Party, ProposalLink
 from models.proposals import Proposal, ProposalState
@@ -23,14 +26,14 @@ OPEN = """
 mutation ($input: OpenNegotiationInput!) { openNegotiation(input: $input) {
   userErrors { code field message }
   negotiation { id state turn rounds version target { amount currencyCode } mustHaves floorPrice { amount }
-    concessions { key text value { amount } } viewerCan { negotiate approve }
+    concessions { key text value { amount } term paymentDays } viewerCan { negotiate approve }
     offers { nodes { round party state net { amount } terms { lines { key quantity unitPrice { amount } } } } } }
 } }
 """
 OFFER = """
 mutation ($input: MakeOfferInput!) { makeOffer(input: $input) {
   userErrors { code field message }
-  offer { id round state net { amount } margin { amount } beyond { rail limit actual roles } }
+  offer { id round state net { amount } margin { amount } beyond { rail limit actual roles ofRole message } }
   negotiation { turn rounds respondBy }
   publicNegotiation { id state turn rounds offers { round party name net { amount } note }
     changes { sentences } gap { amount { amount } sentences } }
@@ -59,6 +62,7 @@ query ($token: String) { publicNegotiation(token: $token) {
   id state turn rounds respondBy currencyCode language lines { key name unit taxRate optional }
   offers { round party name note sha256 total { amount } terms { discountPercent } }
   changes { terms { label before after amount { amount } } } gap { sentences } comments { text } reason endedBy endedAt
+  ending cursor
 } }
 """
 
@@ -107,7 +111,9 @@ async def test_a_seller_opens_a_negotiation_and_sees_all_of_it() -> None:
     found = payload["negotiation"]
     assert (found["state"], found["turn"], found["rounds"]) == ("OPEN", "BUYER", 0)
     assert (found["target"], found["floorPrice"]) == ({"amount": "950", "currencyCode": "EUR"}, {"amount": "900"})
-    assert found["concessions"] == [{"key": "m", "text": "Mounting for nothing", "value": {"amount": "200"}}]
+    assert found["concessions"] == [
+        {"key": "m", "text": "Mounting for nothing", "value": {"amount": "200"}, "term": "FREE", "paymentDays": None}
+    ]
     assert found["viewerCan"] == {"negotiate": True, "approve": True}
     [first] = found["offers"]["nodes"]
     assert (first["round"], first["party"], first["net"]) == (0, "SELLER", {"amount": "1000"})
@@ -139,11 +145,20 @@ async def test_the_whole_way_from_offer_to_agreement() -> None:
     assert (asked["userErrors"], asked["offer"], asked["negotiation"]) == ([], None, None)
     assert (public["turn"], public["rounds"]) == ("SELLER", 1)
     assert public["changes"]["sentences"] == [
-        "Einzelpreis: Solar panel: statt 80,00\xa0€ nun 70,00\xa0€. (−100,00\xa0€)"
+        "Einzelpreis: Solar panel: statt 80,00\xa0€ nun 70,00\xa0€. (−100,00\xa0€ ohne Steuer)"
     ]
     assert public["gap"]["amount"] == {"amount": "-100"}
     assert (held["offer"]["state"], held["offer"]["round"]) == ("HELD", None)
-    assert held["offer"]["beyond"] == [{"rail": "FLOOR_PRICE", "limit": "900", "actual": "810", "roles": []}]
+    assert held["offer"]["beyond"] == [
+        {
+            "rail": "FLOOR_PRICE",
+            "limit": "900",
+            "actual": "810",
+            "roles": ["ADMIN", "MANAGER"],
+            "ofRole": None,
+            "message": "the floor price of 900 EUR (it comes to 810 EUR net)",
+        }
+    ]
     assert (made["offer"]["state"], made["offer"]["net"], made["offer"]["margin"]) == (
         "OPEN",
         {"amount": "950"},
@@ -193,7 +208,7 @@ async def test_the_seller_reads_differences_what_is_left_and_where_they_stand() 
     }
     assert negotiation["none"] is None
     assert negotiation["gap"]["sentences"] == [
-        "€150.00 lie between both sides.",
+        "The two offers are €150.00 without tax apart.",
         "Discount on everything: the seller offers 5%, the buyer asks for 20%.",
     ]
     assert negotiation["position"] == {
@@ -206,6 +221,56 @@ async def test_the_seller_reads_differences_what_is_left_and_where_they_stand() 
     assert found["proposal"] == {"negotiation": {"rounds": 2}, "negotiations": {"totalCount": 1}}
     assert found["lead"]["negotiations"]["nodes"] == [{"rounds": 2, "gap": {"amount": {"amount": "-150"}}}]
     assert found["negotiations"] == {"totalCount": 1}
+
+
+async def test_the_seller_reads_what_concessions_are_worth_one_by_one_and_together() -> None:
+    here = await sit_down(
+        concessions=[
+            Concession(key="sixty", text="60 days", value=Decimal(120), term=TermKind.PAYMENT, payment_days=60),
+            Concession(key="training", text="Training", value=Decimal(300)),
+        ]
+    )
+    training = FreeTerm(key="training", label="Training", text="A day.")
+    await here.counter(TermsChange(discount_percent=Decimal(10), payment_days=60, free=[training]))
+    await here.offer(TermsChange(discount_percent=Decimal(4), free=[]))
+
+    found = await ask(
+        here.actor,
+        """query ($id: ID!) { negotiation(id: $id) {
+              diff(from: 0, to: 1) { worth { amount } terms { kind worth { amount } } }
+              gap { worth { amount } }
+              position { worth { amount } concededValue { amount } conceded { key value { amount } } }
+           } }""",
+        id=key_of(here),
+    )
+
+    assert found["negotiation"] == {
+        "diff": {
+            "worth": {"amount": "-520"},
+            "terms": [
+                {"kind": "DISCOUNT", "worth": {"amount": "-100"}},
+                {"kind": "PAYMENT", "worth": {"amount": "-120"}},
+                {"kind": "FREE", "worth": {"amount": "-300"}},
+            ],
+        },
+        "gap": {"worth": {"amount": "-360"}},
+        "position": {
+            "worth": {"amount": "840"},
+            "concededValue": {"amount": "120"},
+            "conceded": [{"key": "sixty", "value": {"amount": "120"}}],
+        },
+    }
+
+
+async def test_a_key_that_no_line_has_is_told_at_its_field() -> None:
+    here = await sit_down()
+    line = {"key": "nonsense", "quantity": "1"}
+
+    refused = await told(here.link, OFFER, negotiationId=key_of(here), name="Berta", terms={"lines": [line]})
+
+    assert [(one["code"], one["field"]) for one in refused["userErrors"]] == [
+        ("UNKNOWN_LINE", ["terms", "lines", "0", "key"])
+    ]
 
 
 async def test_a_held_offer_is_approved_or_rejected() -> None:
@@ -250,10 +315,13 @@ async def test_a_link_needs_a_name_and_its_own_negotiation() -> None:
 
     nameless = await told(here.link, AGREE, negotiationId=key_of(here), round=0)
     foreign = await told(here.link, AGREE, negotiationId=key_of(there), round=0, name="Berta")
-    overtaken = await told(here.link, AGREE, negotiationId=key_of(here), round=3, name="Berta")
+    made_up = await told(here.link, AGREE, negotiationId=key_of(here), round=3, name="Berta")
+    await here.offer(off("1"))
+    overtaken = await told(here.link, AGREE, negotiationId=key_of(here), round=0, name="Berta")
 
     assert [(one["code"], one["field"]) for one in nameless["userErrors"]] == [("REQUIRED", ["name"])]
     assert [one["code"] for one in foreign["userErrors"]] == ["ENDED_LINK"]
+    assert [one["code"] for one in made_up["userErrors"]] == ["UNKNOWN_ROUND"]
     assert [one["code"] for one in overtaken["userErrors"]] == ["OFFER_OVERTAKEN"]
 
 
@@ -286,8 +354,9 @@ async def secretive() -> Sitting:
         floor_margin="37.5",
         most_discount="12.25",
         must_haves=["Never without"],
+        concessions=[Concession(key="longer", text="Only we know", value=Decimal(1098), term=TermKind.PAYMENT)],
     )
-    await here.counter(off("30"))
+    await here.counter(TermsChange(discount_percent=Decimal(30), payment="In halves"))
     await here.offer(off("20"), note="Too cheap", respond_by=NOW + timedelta(days=1))
     return here
 
@@ -302,8 +371,12 @@ async def test_what_only_the_seller_knows_never_reaches_the_buyer() -> None:
         await by_link(here.link, COMMENT, input={"negotiationId": key, "text": "Hello", "name": "Berta"}),
         await by_link(here.link, OFFER, input={"negotiationId": key, "terms": {}, "name": "Berta"}),
         await by_link(here.link, AGREE, input={"negotiationId": key, "round": 9, "name": "Berta"}),
+        await by_link(here.link, "{ publicNegotiation { gap { worth { amount } } } }"),
+        await by_link(here.link, "{ publicNegotiation { changes { terms { worth { amount } } } } }"),
         await by_link(here.link, '{ __type(name: "PublicNegotiation") { fields { name } } }'),
     ]
+    for refused in heard[5:7]:
+        assert "Cannot query field 'worth'" in refused["errors"][0]["message"]
 
     for one in heard:
         assert not [secret for secret in SECRETS if secret in str(one)], one

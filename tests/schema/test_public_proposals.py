@@ -119,7 +119,7 @@ async def test_accepting_by_a_link_takes_what_was_seen_and_is_seen_by_members() 
     missing = await by_link(token, ACCEPT, input={"name": "Ada"})
     assert missing["data"]["acceptProposal"]["userErrors"] == [{"code": "REQUIRED", "field": ["sha256"]}]
     old = await by_link(token, ACCEPT, input={"name": "Ada", "sha256": "0" * 64})
-    assert old["data"]["acceptProposal"]["userErrors"] == [{"code": "PROPOSAL_CHANGED", "field": ["sha256"]}]
+    assert old["data"]["acceptProposal"]["userErrors"] == [{"code": "NO_SUCH_VERSION", "field": ["sha256"]}]
     said = {"name": "Ada Lovelace", "sha256": seen["sha256"], "options": [key]}
     for _ in range(2):
         done = (await by_link(token, ACCEPT, input=said))["data"]["acceptProposal"]
