@@ -6,7 +6,7 @@ is now and nothing was sent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.refusals import Refusal
 from domain import (
     agreements,
     inputs,
+    local_times,
     negotiation_comments,
     negotiation_views,
     negotiations,
@@ -26,12 +27,14 @@ from domain import (
     offers,
     proposal_links,
 )
-from domain.errors import DomainError, Invalid, Malformed, RateLimited, Required, TooLong
+from domain.errors import DomainError, Invalid, Malformed, OutOfRange, RateLimited, Required, TooLong
 from domain.negotiating import Buyer, NegotiationOver, NotNegotiable
+from domain.negotiation_comments import TooManyRemarks
 from domain.negotiation_views import Seen
+from domain.negotiations import RespondByPast
 from domain.offer_diffs import MINUS, Telling
 from domain.offer_terms import FreeTerm, LineChange, LineTerms, OfferEmpty, Terms, TermsChange
-from domain.offers import NotYourTurn, OfferOvertaken, SameAsOffered
+from domain.offers import NotYourTurn, OfferOvertaken, SameAsOffered, TooManyRounds, UnknownRound
 from domain.tokens import EndedLink, InvalidLink
 from domain.unset import UNSET
 from domain.words import Words, best_accepted, best_language, words
@@ -44,8 +47,8 @@ from models.workspaces import Workspace
 COST = 100
 MOST_FIELDS = 5_000
 HIDDEN = {"X-Robots-Tag": "noindex, nofollow"}
-OVERTAKEN = (OfferOvertaken, NotYourTurn, NegotiationOver, NotNegotiable)
-FREE_KEY = "wish"
+OVERTAKEN = (OfferOvertaken, UnknownRound, NotYourTurn, NegotiationOver, NotNegotiable)
+FREE_KEY, NUMBER = "wish", "a number"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -95,10 +98,9 @@ async def _posted(seen: Seen, buyer: Buyer, fields: Mapping[str, str], said: Wor
     form = fields.get("form", "")
     try:
         await _do(form, seen, buyer, fields, said, now)
-    except OVERTAKEN:
+    except OVERTAKEN as error:
         again = await negotiation_views.seen(seen.link)
-        notice = said("The negotiation has gone on since you opened this page, and nothing was sent.")
-        return await _shown(again, said, notice=notice, status=409)
+        return await _shown(again, said, notice=_since(again, error, said), status=409)
     except (InvalidLink, EndedLink):
         raise
     except DomainError as error:
@@ -113,14 +115,37 @@ async def _do(form: str, seen: Seen, buyer: Buyer, fields: Mapping[str, str], sa
             await agreements.accept(buyer, round=_round(fields), negotiation_id=key, now=now)
         case "offer":
             change = _change(seen, fields, said)
+            answer: dict[str, Any] = {"round": _round(fields), "respond_by": await _until(seen, fields)}
             note = fields.get("note", "").replace("\r\n", "\n")
-            await offers.counter(buyer, change, note=note, round=_round(fields), negotiation_id=key, now=now)
+            await offers.counter(buyer, change, note=note, negotiation_id=key, now=now, **answer)
         case "comment":
             await negotiation_comments.remark(buyer, text, negotiation_id=key, now=now)
         case "leave":
             await negotiations.leave(buyer, text, negotiation_id=key, now=now)
         case _:
             raise Refusal(400, "The form is not known.")
+
+
+def _since(seen: Seen, error: DomainError, said: Words) -> str:
+    """Return what has happened since the customer saw the page."""
+    if seen.negotiation.state is not NegotiationState.OPEN or not isinstance(error, OfferOvertaken):
+        return said("This negotiation has moved on since you opened the page, so nothing was sent.")
+    if seen.rounds.last.party is Party.SELLER:
+        return said(
+            "%(company)s has made a new offer since you opened the page, so nothing was sent.", company=seen.company
+        )
+    return said("%(name)s has already answered with another offer, so nothing was sent.", name=seen.rounds.last.name)
+
+
+async def _until(seen: Seen, fields: Mapping[str, str]) -> datetime | None:
+    """Return the end of the day, where the seller is, by which the customer asks for an answer."""
+    if not fields.get("respond"):
+        return None
+    day = inputs.iso_day(fields["respond"])
+    if day is None or not MINYEAR < day.year < MAXYEAR:
+        raise Malformed(field="respond", what="a day")
+    home = await Workspace.get(id=seen.negotiation.workspace_id)
+    return local_times.end_of(day, home.time_zone)
 
 
 def _round(fields: Mapping[str, str]) -> int:
@@ -139,7 +164,7 @@ def _change(seen: Seen, fields: Mapping[str, str], said: Words) -> TermsChange:
         try:
             return parse_decimal(given, locale=said.locale)
         except (NumberFormatError, ValueError):
-            faults.append(Malformed(field=name, what="a number"))
+            faults.append(Malformed(field=name, what=NUMBER))
             return None
 
     terms = offer_terms.load(seen.rounds.last.terms)
@@ -195,12 +220,18 @@ def _faults(form: str, error: DomainError, said: Words) -> dict[str, str]:
     return {f"{form}-{_place(fault)}": _fault(fault, said) for fault in faults}
 
 
+MOST_DECIMALS = {"quantity": 4, "unitPrice": 4, "discountPercent": 3}
+
+
 PLACES = {
     "quantity": "quantity",
     "unitPrice": "price",
     "discountPercent": "percent",
     "deliveryOn": "day",
     "paymentDays": "days",
+    "respondBy": "respond",
+    "lines": "quantity0",
+    "terms": "note",
 }
 
 
@@ -211,22 +242,45 @@ def _place(fault: DomainError) -> str:
         return f"{name}{path[2]}"
     if path[:2] == ("terms", "free"):
         return "wish" if path[-1] in ("key", "label") else "wish_text"
-    return "note" if name in ("terms", "lines") else name
+    return name
 
 
 def _fault(fault: DomainError, said: Words) -> str:
+    name = fault.field[-1] if fault.field else ""
     match fault:
-        case Required() if fault.field == ("name",):
-            return said("Write your name.")
+        case Required() if name == "name":
+            return said("Please enter your name.")
         case Required():
-            return said("Write a few words.")
+            return said("Please write a few words.")
         case TooLong():
             return said("Use at most %(limit)s characters.", limit=fault.facts["limit"])
         case SameAsOffered():
-            return said("This is what you are offered: agree to it above.")
+            return said("This is exactly what you are offered: you can agree to it above.")
         case OfferEmpty():
-            return said("Nothing is left of this offer.")
-    return said("This cannot be taken: write another number or text.")
+            return said("Please keep at least one item.")
+        case RespondByPast():
+            return said("Please choose a day that is not over yet.")
+        case TooManyRounds() | TooManyRemarks():
+            return said("This negotiation has become very long: please agree, or end it.")
+    if name in ("deliveryOn", "day", "respond", "respondBy"):
+        return said("Please choose a day.")
+    return _number_fault(fault, name, said)
+
+
+def _number_fault(fault: DomainError, name: str, said: Words) -> str:
+    """Return what is wrong with a number, or with what cannot be taken as a text."""
+    match fault:
+        case OutOfRange():
+            least, most = (said.number(Decimal(fault.facts[end])) for end in ("least", "most"))
+            return said("Please enter a number from %(least)s to %(most)s.", least=least, most=most)
+        case Malformed() if name in MOST_DECIMALS:
+            return said("Please enter a number with at most %(places)s decimals.", places=MOST_DECIMALS[name])
+        case Malformed() if fault.facts["what"] == NUMBER:
+            example = said.number(Decimal("12.5"))
+            return said("Please enter a number, such as %(example)s.", example=example)
+        case Malformed() if name == "days":
+            return said("Please enter a whole number of days.")
+    return said("Please write this in another way.")
 
 
 # What is shown
@@ -265,6 +319,7 @@ async def _shown(
         is_agreed=row.state is NegotiationState.AGREED,
         my_turn=row.turn is Party.BUYER,
         by_me=row.ended_by is Party.BUYER,
+        ending=row.ending.value if row.ending else "",
         until=said.moment(row.respond_by, home.time_zone) if row.respond_by else "",
         ended=said.moment(row.ended_at, home.time_zone) if row.ended_at else "",
         total=told.rounded(last.total),
@@ -364,6 +419,7 @@ def _inputs(seen: Seen, told: Telling, fields: Mapping[str, str] | None) -> dict
         "wish": value("wish", ""),
         "wish_text": value("wish_text", ""),
         "note": value("note", ""),
+        "respond": value("respond", ""),
     }
 
 

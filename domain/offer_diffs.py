@@ -243,32 +243,25 @@ class Telling:
 
     def sentence(self, one: TermDifference) -> str:
         """Return a difference between two rounds as a sentence."""
-        told = self.said("%(term)s: %(before)s becomes %(after)s.", term=one.label, before=one.before, after=one.after)
-        return f"{told} ({self.taxed(self.signed(one.amount))})" if one.amount else told
+        facts = {"term": one.label, "before": one.before, "after": one.after}
+        if not one.amount:
+            return self.said("%(term)s: now %(after)s (before: %(before)s).", **facts)
+        amount = self.taxed(self.signed(one.amount))
+        return self.said("%(term)s: now %(after)s (before: %(before)s), %(amount)s.", amount=amount, **facts)
 
     def apart(self, one: TermDifference, company: str | None) -> str:
         """Return what is left between both sides' last offers as a sentence."""
+        facts = {"term": one.label, "seller": one.before, "buyer": one.after}
         if company is not None:
-            return self.said(
-                "%(term)s: %(company)s offers %(seller)s, you ask for %(buyer)s.",
-                term=one.label,
-                company=company,
-                seller=one.before,
-                buyer=one.after,
-            )
-        return self.said(
-            "%(term)s: the seller offers %(seller)s, the buyer asks for %(buyer)s.",
-            term=one.label,
-            seller=one.before,
-            buyer=one.after,
-        )
+            return self.said("%(term)s (%(company)s: %(seller)s; you: %(buyer)s)", company=company, **facts)
+        return self.said("%(term)s (seller: %(seller)s; buyer: %(buyer)s)", **facts)
 
     def headline(self, left: OfferDiff) -> str:
         if not left.terms:
             return self.said("Both sides offer the same.")
         if not left.amount:
-            return self.said("Both sides agree on the price.")
-        return self.said("The two offers are %(amount)s apart.", amount=self.taxed(self.rounded(abs(left.amount))))
+            return self.said("Both offers come to the same price.")
+        return self.said("The two offers differ by %(amount)s.", amount=self.taxed(self.rounded(abs(left.amount))))
 
     def taxed(self, amount: str) -> str:
         """Return an amount that both sides speak of, and whether tax is in it."""

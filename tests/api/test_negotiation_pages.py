@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 
 import httpx
 import pytest
 from playwright.async_api import Browser
 
-from domain import agreements, negotiations, proposal_links
+from domain import agreements, local_times, negotiations, proposal_links
 from models.negotiations import NegotiationComment, NegotiationState, OfferState
 from models.proposal_links import Evidence, EvidenceKind, ProposalLink
+from models.workspaces import Workspace
 from tests.api import browser
 from tests.factories import NOW
 from tests.negotiating import Sitting, off, sit_down
@@ -59,6 +61,7 @@ async def test_a_customer_counters_comments_and_agrees(visitor: httpx.AsyncClien
         "price2": "500",
     }
     offer = {"form": "offer", "round": "0", "name": "Berta", "days": "30", "wish": "Schulung", "wish_text": "Ein Tag"}
+    offer["respond"] = "2099-05-01"
 
     sent = await visitor.post(path_of(here), data=offer | numbers)
     said = await visitor.post(path_of(here), data={"form": "comment", "name": "Berta", "text": "Geht das?"})
@@ -68,12 +71,14 @@ async def test_a_customer_counters_comments_and_agrees(visitor: httpx.AsyncClien
     assert [one.status_code for one in (sent, said, agreed)] == [303, 303, 303], sent.text
     made = next(offer for offer in await here.offers() if offer.round == 1)
     assert (made.net, made.name, made.terms["payment_days"]) == (Decimal(755), "Berta", 30)
+    home = await Workspace.get(id=here.lead.workspace_id)
+    assert made.respond_by == local_times.end_of(date(2099, 5, 1), home.time_zone)
     assert made.terms["free"] == [{"key": "wish1", "label": "Schulung", "text": "Ein Tag"}]
     assert (await NegotiationComment.get(negotiation_id=here.negotiation.id)).text == "Geht das?"
     assert (await here.now()).state is NegotiationState.AGREED
     evidence = await Evidence.get(proposal_id=here.proposal.id, kind=EvidenceKind.ACCEPTED)
     assert (evidence.name, evidence.address) == ("Berta", "127.0.0.1")
-    assert "Beide Seiten" in (await visitor.get(path_of(here))).text
+    assert "Sie haben sich am" in (await visitor.get(path_of(here))).text
 
 
 async def test_what_is_wrong_is_told_by_its_field_and_nothing_is_lost(visitor: httpx.AsyncClient) -> None:
@@ -92,6 +97,38 @@ async def test_what_is_wrong_is_told_by_its_field_and_nothing_is_lost(visitor: h
     assert (await here.now()).rounds == 0
 
 
+# A field, what is written in it, and what is told by it.
+WRONG = (
+    ("quantity0", "viel", "Bitte geben Sie eine Zahl ein, zum Beispiel 12,5."),
+    ("quantity1", "-1", "Bitte geben Sie eine Zahl von 0 bis 99.999.999.999,9999 ein."),
+    ("quantity1", "1,00001", "Bitte geben Sie eine Zahl mit höchstens 4 Nachkommastellen ein."),
+    ("price0", "-1", "Bitte geben Sie eine Zahl von 0 bis"),
+    ("price2", "0,00001", "Bitte geben Sie eine Zahl mit höchstens 4 Nachkommastellen ein."),
+    ("percent1", "101", "Bitte geben Sie eine Zahl von 0 bis 100 ein."),
+    ("percent", "5,0001", "Bitte geben Sie eine Zahl mit höchstens 3 Nachkommastellen ein."),
+    ("percent", "NaN", "Bitte geben Sie eine Zahl"),
+    ("days", "-3", "Bitte geben Sie eine Zahl von 0 bis 3.650 ein."),
+    ("days", "1,5", "Bitte geben Sie eine ganze Zahl von Tagen ein."),
+    ("day", "morgen", "Bitte wählen Sie einen Tag."),
+    ("day", "0001-01-01", "Bitte wählen Sie einen Tag."),
+    ("respond", "0001-01-01", "Bitte wählen Sie einen Tag."),
+    ("respond", "2020-01-01", "Bitte wählen Sie einen Tag, der noch nicht vorbei ist."),
+    ("wish_text", "ohne Titel", "Bitte schreiben Sie ein paar Worte."),
+)
+
+
+async def test_what_is_wrong_with_a_number_or_a_day_is_told_by_it(visitor: httpx.AsyncClient) -> None:
+    here = await sit_down()
+
+    for name, value, told in WRONG:
+        answer = await visitor.post(path_of(here), data={"form": "offer", "round": "0", "name": "Berta", name: value})
+        at = "wish" if name == "wish_text" else name
+        assert answer.status_code == 422
+        assert f'<p class="fault" id="offer-{at}-fault">{told}' in answer.text, (name, value)
+        assert f'aria-describedby="offer-{at}-fault"' in answer.text
+    assert (await here.now()).rounds == 0
+
+
 async def test_who_was_overtaken_is_told_what_happened(visitor: httpx.AsyncClient) -> None:
     here = await sit_down()
     await here.offer(off("1"))
@@ -101,6 +138,7 @@ async def test_who_was_overtaken_is_told_what_happened(visitor: httpx.AsyncClien
     over = await visitor.post(path_of(here), data={"form": "comment", "name": "Berta", "text": "Schade"})
 
     assert (old.status_code, over.status_code) == (409, 409)
+    assert "hat ein neues Angebot gemacht" in old.text
     assert "nichts gesendet" in old.text
     assert "Zu weit." in over.text
     assert [offer.state for offer in await here.offers()] == [OfferState.REVISED, OfferState.LAPSED]

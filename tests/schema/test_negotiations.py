@@ -145,7 +145,7 @@ async def test_the_whole_way_from_offer_to_agreement() -> None:
     assert (asked["userErrors"], asked["offer"], asked["negotiation"]) == ([], None, None)
     assert (public["turn"], public["rounds"]) == ("SELLER", 1)
     assert public["changes"]["sentences"] == [
-        "Einzelpreis: Solar panel: statt 80,00\xa0€ nun 70,00\xa0€. (−100,00\xa0€ ohne Steuer)"
+        "Einzelpreis: Solar panel: jetzt 70,00\xa0€ (vorher: 80,00\xa0€), −100,00\xa0€ ohne Steuer."
     ]
     assert public["gap"]["amount"] == {"amount": "-100"}
     assert (held["offer"]["state"], held["offer"]["round"]) == ("HELD", None)
@@ -208,8 +208,8 @@ async def test_the_seller_reads_differences_what_is_left_and_where_they_stand() 
     }
     assert negotiation["none"] is None
     assert negotiation["gap"]["sentences"] == [
-        "The two offers are €150.00 without tax apart.",
-        "Discount on everything: the seller offers 5%, the buyer asks for 20%.",
+        "The two offers differ by €150.00 without tax.",
+        "Discount on everything (seller: 5%; buyer: 20%)",
     ]
     assert negotiation["position"] == {
         "offerRound": 2,
