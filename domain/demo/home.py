@@ -1,7 +1,7 @@
 """The workspace of a demo before its first lead: people and teams, pipelines, catalogues, exchange rates."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ import orjson
 
 from domain import catalog, criteria, stages
 from domain.actors import Actor, ActorKind
+from domain.campaigns import CampaignCreated
 from domain.catalog import LostReasonCreated, SourceCreated, TagCreated
 from domain.competitors import CompetitorCreated
 from domain.criteria import Preset, QualificationCriterionCreated
@@ -127,6 +128,7 @@ class Home:
     qualifiers: tuple[Person, ...]
     ways: tuple[Way, ...]
     sources: tuple[tuple[UUID, SourceKind], ...]
+    campaigns: Mapping[SourceKind, Sequence[tuple[date, UUID]]]
     lost_reasons: tuple[UUID, ...]
     tags: tuple[UUID, ...]
     wares: tuple[Ware, ...]
@@ -187,6 +189,7 @@ class _Furnishing:
             competitors=self._competitors(),
             plan=self._plan(),
             survey=self._survey(),
+            campaigns=self._campaigns(),
         )
 
     def _happened(self, event: type[Event], subject_id: UUID, data: dict[str, Any]) -> None:
@@ -272,6 +275,26 @@ class _Furnishing:
             key = self._entry("source", SourceCreated, {"name": name, "kind": kind.value})
             made.append((key, kind))
         return tuple(made)
+
+    def _campaigns(self) -> dict[SourceKind, list[tuple[date, UUID]]]:
+        """Make campaigns from month to month; return those that brought leads of a source, each with its first day."""
+        made: dict[SourceKind, list[tuple[date, UUID]]] = {}
+        for day in _months(self.began.date(), self.now.date()):
+            for name, kind, source, months, days, cost in words.CAMPAIGNS:
+                if day.month in months:
+                    key = self.rows.keys.take()
+                    columns = {
+                        "name": f"{name} {day:%m/%Y}",
+                        "kind": kind.value,
+                        "starts_on": day,
+                        "ends_on": day + timedelta(days=days - 1),
+                        "cost": Decimal(cost),
+                        "cost_currency": BASE,
+                    }
+                    self.rows.put("campaign", key, *columns.values(), *self.stamps)
+                    self._happened(CampaignCreated, key, fresh(columns))
+                    made.setdefault(source, []).append((day, key))
+        return made
 
     def _lost_reasons(self) -> tuple[UUID, ...]:
         names = catalog.DEFAULT_LOST_REASONS

@@ -36,6 +36,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "requirements", *STAMPS,
     ),
     "source": ("id", "workspace_id", "name", "kind", *STAMPS),
+    "campaign": (
+        "id", "workspace_id", "name", "kind", "starts_on", "ends_on", "cost", "cost_currency", *STAMPS,
+    ),
     "lost_reason": ("id", "workspace_id", "name", *STAMPS),
     "tag": ("id", "workspace_id", "name", "color", *STAMPS),
     "product": (
@@ -71,11 +74,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "phone_normalised", "language", "relationship", "owner_id", "custom", *STAMPS,
     ),
     "lead": (
-        "id", "workspace_id", "title", "description", "pipeline_id", "stage_id", "rank", "status", "lifecycle", "value",
-        "currency", "closing_rate", "probability", "score", "grade", "engagement", "score_factors", "scored_at",
-        "owner_id", "company_id", "product_id", "source_id", "lost_reason_id", "close_note", "expected_close_date",
-        "engaged_at", "stage_entered_at", "first_activity_at", "last_activity_at", "first_response_seconds", "touches",
-        "closed_at", "custom", "next_follow_up_at", *STAMPS,
+        "id", "workspace_id", "title", "description", "pipeline_id", "stage_id", "rank", "status", "lifecycle",
+        "value", "currency", "closing_rate", "probability", "score", "grade", "engagement", "score_factors",
+        "scored_at", "owner_id", "company_id", "product_id", "source_id", "campaign_id", "lost_reason_id",
+        "close_note", "expected_close_date", "engaged_at", "stage_entered_at", "first_activity_at", "last_activity_at",
+        "first_response_seconds", "touches", "closed_at", "custom", "next_follow_up_at", *STAMPS,
     ),
     "lead_contact": ("id", "workspace_id", "lead_id", "contact_id", "role", "is_primary", "created_at"),
     "lead_tag": ("id", "workspace_id", "lead_id", "tag_id"),

@@ -110,6 +110,7 @@ class Story:
         self.key = rows.keys.take()
         self.way: Way = self.home.ways[self.chance.random() < CHANNEL]
         self.source_id, self.source = pick(history.sources)
+        self.campaign_id = self._campaign(at)
         self.ware = pick(history.wares)
         self.steps = self._walk(at, owner)
         self.last = self.steps[-1]
@@ -127,6 +128,11 @@ class Story:
         if self.last.status is WON:
             return 2
         return int(self.last.status is OPEN and self.last.stage.kind is not StageKind.PROSPECT)
+
+    def _campaign(self, at: datetime) -> UUID | None:
+        """Return the last campaign that brought leads of this source before somebody asked."""
+        known = self.home.campaigns.get(self.source, ())
+        return next((key for day, key in reversed(known) if day <= at.date()), None)
 
     def meet(self, people: Sequence[Mapping[str, Any]]) -> None:
         """Decide what was said and found out, with people of whom this is known; the first is the primary contact."""
@@ -182,6 +188,7 @@ class Story:
             last.stage.probability if closed_at is None else Decimal(won), assessed.score, assessed.grade.value,
             assessed.engagement, assessed.factors_json, self.seen_at,
             self.owner.user_id if self.owner else None, self.buyer.company_id, self.ware.id, self.source_id,
+            self.campaign_id,
             self.history.pick(self.home.lost_reasons) if last.status is LOST else None,
             self._maybe(0.25, words.NOTES) if closed_at else None, self.expected, self.engaged_at, self.entered_at,
             *talks.touched.columns.values(), closed_at, self._custom(), care.next_follow_up_at, len(self.steps),

@@ -1,6 +1,8 @@
 """What names, titles and texts of a demo are made of."""
 
 from models.activities import ActivityDirection, ActivityKind
+from models.campaigns import CampaignKind
+from models.catalog import SourceKind
 from models.custom_fields import CustomFieldType
 from models.follow_ups import FollowUpKind
 from models.needs import NeedKind
@@ -169,6 +171,14 @@ COMPETITORS = (
     ("Nordlicht Technik", "Strong in the north", "Long delivery times"),
     ("Voltaire Energie", "Offers leasing", "No visits on site"),
     ("GreenRoof Group", "Known by everybody", "Subcontractors do the work"),
+)
+# What campaigns are called, of what kind and source they are, in which months they begin, for how long, at what cost.
+CAMPAIGNS: tuple[tuple[str, CampaignKind, SourceKind, tuple[int, ...], int, str], ...] = (
+    ("Newsletter on subsidies", CampaignKind.EMAIL, SourceKind.CAMPAIGN, (1, 4, 7, 10), 7, "800"),
+    ("Webinar on heat pumps", CampaignKind.WEBINAR, SourceKind.CAMPAIGN, (2, 5, 8, 11), 1, "1500"),
+    ("Letters to housing associations", CampaignKind.DIRECT_MAIL, SourceKind.CAMPAIGN, (3, 6, 9, 12), 14, "2600"),
+    ("Stand at the energy fair", CampaignKind.TRADE_SHOW, SourceKind.TRADE_SHOW, (3, 9), 4, "18000"),
+    ("Advertisements on social media", CampaignKind.SOCIAL, SourceKind.SOCIAL, (1, 4, 7, 10), 60, "4000"),
 )
 # What is to be done next, and what it came to.
 TO_DOS: tuple[tuple[FollowUpKind, str], ...] = (

@@ -243,7 +243,19 @@ async def test_transitions_lead_from_stage_to_stage(demo: Filled) -> None:
 
 
 async def test_every_event_has_its_subject_and_every_subject_its_event(demo: Filled) -> None:
-    for table in ("company", "contact", "need", "team", "stage", "pipeline", "source", "product", "tag", "lead"):
+    for table in (
+        "company",
+        "contact",
+        "need",
+        "team",
+        "stage",
+        "pipeline",
+        "source",
+        "campaign",
+        "product",
+        "tag",
+        "lead",
+    ):
         kind = f"{table}.{'captured' if table == 'lead' else 'created'}"
         [row] = await get_connection("default").execute_query_dict(
             f"SELECT count(*) AS missing FROM (SELECT id FROM {table} WHERE workspace_id = $1) AS subject"

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from domain import closings, hand_overs, leads, moves
+from domain import campaigns, closings, hand_overs, leads, moves
+from domain.campaigns import CampaignDetails
 from domain.errors import DomainError, Forbidden
 from domain.imports.errors import StageContradictsStatus, UnknownImportStage, UnknownPipeline
 from domain.leads import LeadDetails, live_columns
 from domain.money import Money
+from models.campaigns import Campaign
 from models.catalog import LostReason
 from models.companies import Company, Relationship
 from models.events import Event
@@ -350,6 +352,31 @@ async def test_products_are_found_by_their_synonyms(db: str, tmp_path: Path) -> 
     row = await taken(actor, tmp_path, line(product="GTXPro"), line(id="2", product=" gtx  PRO"))
     assert counts(row) == (2, 0, 0, 0)
     assert {(await lead_of(actor, key)).product_id for key in "12"} == {product.id}
+
+
+async def test_campaigns_are_found_by_name_or_made_and_change_with_the_file(db: str, tmp_path: Path) -> None:
+    actor = await seller()
+    known = await campaigns.create(actor, CampaignDetails(name="Spring fair"), now=NOW)
+    gone = await campaigns.create(actor, CampaignDetails(name="Letters"), now=NOW)
+    await campaigns.archive(actor, gone.id, now=NOW)
+    made = {"fields": {**MAPPING["fields"], "campaign": {"column": "product", "missing": "create"}}}
+    del made["fields"]["product"]
+    found = {"fields": {**made["fields"], "campaign": {"column": "product"}}}
+
+    def rows(*names: str) -> Path:
+        lines = [line(id=str(number), product=name) for number, name in enumerate(names)]
+        return written(tmp_path, [HEADER, *lines])
+
+    refused = await take(actor, ImportKind.LEADS, rows("Letters", " spring  FAIR"), MAPPING | found)
+    first = await take(actor, ImportKind.LEADS, rows("Letters", "Spring fair", "Webinar"), MAPPING | made)
+    again = await take(actor, ImportKind.LEADS, rows("Letters", "webinar", "Webinar"), MAPPING | made)
+
+    assert await faults(refused) == [(2, "product", "Letters", "There is no campaign of this name.")]
+    assert [counts(one) for one in (refused, first, again)] == [(1, 0, 0, 1), (2, 0, 1, 0), (0, 1, 2, 0)]
+    names = {row.id: row.name for row in await Campaign.filter(workspace_id=actor.workspace_id, archived_at=None)}
+    assert sorted(names.values()) == ["Letters", "Spring fair", "Webinar"] and names[known.id] == "Spring fair"
+    brought = [(await lead_of(actor, str(number))).campaign_id for number in range(3)]
+    assert [names[key] for key in brought if key] == ["Letters", "Webinar", "Webinar"]
 
 
 def staged(target: Any) -> dict[str, Any]:
