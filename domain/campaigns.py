@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from tortoise.queryset import QuerySet
+
 from domain import edits, inputs, money, policy, removals
 from domain.actors import Actor
 from domain.errors import Conflict, DomainError, Faults, NotFound
@@ -178,16 +180,9 @@ async def add_members(
     Who has answered stays so. Raises NotFound (campaign, contacts), Forbidden, Conflict where it is archived,
     TooManyMembers.
     """
-    wanted = _each_once(contact_ids)
     async with transaction():
         row = await _locked(actor, campaign_id, field="campaignId")
-        known = policy.visible(actor, Contact).filter(id__in=wanted, deleted_at=None)
-        lacking = set(wanted) - set(await known.values_list("id", flat=True))
-        faults = Faults()
-        for at, key in enumerate(contact_ids):
-            if key in lacking:
-                faults.add(NotFound(noun="contact", field=f"contactIds.{at}"))
-        faults.raise_any()
+        wanted = await _people(contact_ids, policy.visible(actor, Contact).filter(deleted_at=None))
         keys = [uuid7() for _ in wanted]
         added = await connected().fetch(ADD, [row.workspace_id, row.id, status.value, now, keys, wanted])
         if added:
@@ -199,11 +194,11 @@ async def add_members(
 async def remove_members(actor: Actor, campaign_id: UUID, contact_ids: Sequence[UUID], *, now: datetime) -> Campaign:
     """Take people out of a campaign, deleted ones as well; who is no member stays none: no edit of it.
 
-    Raises NotFound, Forbidden, Conflict where it is archived, TooManyMembers.
+    Raises NotFound (campaign, contacts), Forbidden, Conflict where it is archived, TooManyMembers.
     """
-    wanted = _each_once(contact_ids)
     async with transaction():
         row = await _locked(actor, campaign_id, field="campaignId")
+        wanted = await _people(contact_ids, policy.visible(actor, Contact))
         gone = await connected().fetch(REMOVE, [row.id, wanted])
         if gone:
             facts = {"contact_ids": [member["contact_id"] for member in gone]}
@@ -211,10 +206,18 @@ async def remove_members(actor: Actor, campaign_id: UUID, contact_ids: Sequence[
     return row
 
 
-def _each_once(contact_ids: Sequence[UUID]) -> list[UUID]:
+async def _people(contact_ids: Sequence[UUID], known: QuerySet[Contact]) -> list[UUID]:
+    """Return the keys of people, each once; raises TooManyMembers, and NotFound for each who is not `known`."""
     if len(contact_ids) > MOST_AT_ONCE:
         raise TooManyMembers(limit=MOST_AT_ONCE, count=len(contact_ids), field="contactIds")
-    return sorted(set(contact_ids))
+    wanted = sorted(set(contact_ids))
+    found = {row.id for row in await known.filter(id__in=wanted).only("id")}
+    faults = Faults()
+    for at, key in enumerate(contact_ids):
+        if key not in found:
+            faults.add(NotFound(noun="contact", field=f"contactIds.{at}"))
+    faults.raise_any()
+    return wanted
 
 
 async def _locked(

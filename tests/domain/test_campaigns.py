@@ -185,6 +185,8 @@ async def test_nobody_is_added_with_somebody_who_does_not_exist(monkeypatch: pyt
         ("NOT_FOUND", ("contactIds", "1")),
         ("NOT_FOUND", ("contactIds", "2")),
     ]
+    with pytest.raises(NotFound):
+        await campaigns.remove_members(actor, row.id, [ben.id, foreign.id], now=NOW)
     with pytest.raises(TooManyMembers):
         await campaigns.add_members(actor, row.id, [ann.id] * 4, status=INVITED, now=NOW)
     await campaigns.archive(actor, row.id, now=NOW)
