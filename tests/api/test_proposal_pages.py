@@ -380,7 +380,7 @@ async def test_hostile_names_and_texts_are_text(client: Client) -> None:
         ("fr", "Accepter cette proposition", "22\u202f730,49\xa0€"),
         ("es", "Aceptar esta propuesta", "22.730,49\xa0€"),
         ("it", "Accetta questa proposta", "22.730,49\xa0€"),
-        ("nl", "Dit voorstel accepteren", "€\xa022.730,49"),
+        ("nl", "Deze offerte accepteren", "€\xa022.730,49"),
         ("pt", "Aceitar esta proposta", "€\xa022.730,49"),
         ("en-US", "Accept this proposal", "€22,730.49"),
     ],
