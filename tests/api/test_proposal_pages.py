@@ -474,7 +474,7 @@ async def test_a_proposal_is_declined_with_a_reason(server: str, chromium: Brows
         assert await faults(page) == []
         await kept(page, f"proposal-de-{size}")
         await page.get_by_text("Stattdessen ablehnen").click()
-        await page.get_by_label("Was gab den Ausschlag?").fill("Zu teuer.")
+        await page.get_by_label("Was hat den Ausschlag gegeben?").fill("Zu teuer.")
         await page.get_by_role("button", name="Ablehnen", exact=True).click()
         await page.get_by_role("heading", name="Sie haben dieses Angebot abgelehnt.").wait_for()
         assert await faults(page) == []
