@@ -134,7 +134,7 @@ class _Crowd:
         await self._remind(leads)
         days = [NOW.date() + timedelta(number) for number in range(MANY)]
         await _made([Holiday(**self._row(number), day=day, name="Off") for number, day in enumerate(days)])
-        await self._take_part(campaigns, contacts)
+        await self._take_part(campaigns, contacts[: MANY * FEW])
         await self._compete(leads, rivals, products)
         await self._attach((leads, companies, contacts), users)
         await self._settings(users, teams)
