@@ -5,7 +5,7 @@ import os
 import shlex
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from domain.actors import Actor
 from domain.errors import DomainError
 from domain.imports.operators import operator
 from domain.score_models import Learning, ModelDetails
+from domain.score_trainings import TrainingEnded
 from domain.scoring.fields import CUSTOM
 from embedded.errors import StartFailed
 from models.database import close_database, open_database
@@ -96,7 +97,9 @@ async def train(
         try:
             run = await _waited(run, database_url, console)
         except asyncio.CancelledError:
-            await score_trainings.cancel(actor, run.id, now=_now())
+            with suppress(TrainingEnded):
+                await score_trainings.cancel(actor, run.id, now=_now())
+                console.print("The training is cancelled: nothing of it is kept.")
             raise
         if run.state is not TrainingState.DONE:
             why = run.failure["message"] if run.failure else f"The training was {run.state.lower()}."

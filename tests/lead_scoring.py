@@ -22,6 +22,8 @@ PLANTED: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
 NOISE = 12
 NEAR_CONSTANT = ("Magazine", "Newspaper", "Do Not Call", "Digital Advertisement", "Newsletter")
 CONSTANT = ("Get Updates", "Pay by Cheque")
+# Written once people knew more.
+HINDSIGHT = "Verdict"
 OUTCOME = "Converted"
 
 
@@ -37,6 +39,7 @@ def header() -> list[str]:
         *NEAR_CONSTANT,
         *CONSTANT,
         "Remarks",
+        HINDSIGHT,
         OUTCOME,
     ]
 
@@ -62,6 +65,7 @@ def _row(number: int, dice: random.Random) -> list[str]:
     cells += ["No" for _ in CONSTANT]
     cells.append(f"remark {dice.randrange(10**6)}" if dice.random() < 0.5 else "")
     won = dice.random() < 1 / (1 + math.exp(-odds))
+    cells.append(SELECT if dice.random() < 0.1 else "High" if won == (dice.random() < 0.9) else "Worst")
     return [*cells, "Yes" if won else "No"]
 
 
@@ -71,34 +75,9 @@ def write(path: Path, count: int, *, seed: int = 1) -> None:
         csv.writer(file).writerows([header(), *rows(count, seed=seed)])
 
 
-def key_of(column: str) -> str:
-    """Return the key of the custom field that a column becomes."""
-    return column.lower().replace(" ", "_")
-
-
-def mapping() -> str:
-    """Return the mapping by which the file is imported: what nobody knows of becomes custom fields as it is."""
-    own = [name for name in header() if name not in ("Prospect ID", OUTCOME)]
-    fields = "\n".join(f'  "custom:{key_of(name)}": "{name}"' for name in own)
-    return f"""
-system: public
-external_id: Prospect ID
-fields:
-  title: Prospect ID
-  stage:
-    column: {OUTCOME}
-    values:
-      "Yes": {{stage: Won, status: WON, from: Qualified}}
-      "No": {{stage: Qualified, status: LOST}}
-  closed_at: {{constant: "2024-06-30"}}
-{fields}
-"""
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--rows", type=int, default=5000)
     asked = parser.parse_args()
     write(asked.file, asked.rows)
-    asked.file.with_suffix(".yaml").write_text(mapping())

@@ -2,15 +2,18 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from domain import score_lists
+from api import exports
+from domain import api_keys, score_lists
 from domain.actors import Actor
 from models.leads import Grade, Lead
 from models.users import Role
+from settings import settings
 from tests import factories
 from tests.api.serving import Client
 
@@ -66,3 +69,19 @@ async def test_leads_of_other_workspaces_and_deleted_ones_are_not_given(client: 
 async def test_who_is_not_signed_in_is_given_nothing(client: Client) -> None:
     answer = await client.http.get(PATH)
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+
+
+async def test_who_sees_no_leads_is_refused_and_who_asks_too_often_is_told_when(
+    client: Client, monkeypatch: Any
+) -> None:
+    admin = await factories.seller()
+    made = await api_keys.create(admin, name="Catalog", scopes=["product:read"], now=datetime.now(UTC))
+    answer = await client.http.get(PATH, headers={"Authorization": f"Bearer {made.secret}"})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
+    # One export is all that somebody has saved up for.
+    monkeypatch.setattr(exports, "COST", settings().budget)
+    token = await factories.bearer(admin)
+    assert await exported(client, token) == []
+    answer = await client.http.get(PATH, headers={"Authorization": token})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (429, "RATE_LIMITED")
+    assert 0 < int(answer.headers["retry-after"]) <= 60

@@ -1,19 +1,21 @@
 """`salescycle score` as a person types it."""
 
 import csv
+import signal
 from pathlib import Path
 
 import pytest
 
 from domain.scoring.rescoring import rescore
 from models.leads import Lead
-from models.scoring import ScoreModelVersion, ScoreVersionState
+from models.scoring import ScoreModelVersion, ScoreTraining, ScoreVersionState, TrainingState
 from models.workspaces import Workspace
 from schema import ids
 from settings import settings
 from tests.cli.running import SECONDS, refused, salescycle
 from tests.domain.test_rescoring import LEARNED, use
 from tests.factories import NOW, lead, seller
+from tests.workers.conftest import until
 from tests.workers.test_trainings import history
 
 pytestmark = pytest.mark.usefixtures("clean_db")
@@ -44,6 +46,23 @@ async def test_a_training_is_waited_for_and_told_with_its_intervals(clean_db: st
     assert f"Brier score {quality['brier']:.4f}, against {quality['brier_of_rate']:.4f}" in output
     assert "It learned from 400 closed leads" in output and "On the newest 80" in output
     assert "nearly all leads say the same" in output
+
+
+async def test_a_training_that_is_interrupted_is_cancelled_and_says_so(clean_db: str) -> None:
+    await history(await seller(), count=200)
+    process = salescycle("score", "train", env=environment(clean_db))
+
+    async def asked() -> ScoreTraining | None:
+        return await ScoreTraining.first()
+
+    assert await until(asked, seconds=SECONDS)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130 and "Traceback" not in output, output
+    assert "The training is cancelled: nothing of it is kept." in output
+    run = await ScoreTraining.get()
+    assert (run.state, run.failure) == (TrainingState.CANCELLED, None)
+    assert not await ScoreModelVersion.all().exists()
 
 
 async def test_a_preview_tells_of_rules_without_a_model_of_ones_own(clean_db: str) -> None:

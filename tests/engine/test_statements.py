@@ -56,6 +56,7 @@ WITHIN_AN_ANSWER = {
     *("OfferDiff.terms", "OfferTerms.free", "OfferTerms.lines"),
     *("ScoreModelPreview.deciles", "ScoreModelPreview.problems", "ScoreRuleGroup.rules", "ScoreRules.groups"),
     *("ScoreQuality.calibration", "ScoreQuality.deciles", "ScoreReport.compared", "ScoreReport.dropped"),
+    "ScoreReport.suspected",
     *("ProposalDiff.changes", "ProposalDiff.lines", "ProposalLineDifference.changes"),
     *("SurveyResults.groups", "SurveyResultGroup.distribution", "SurveyTotals.distribution"),
 }
