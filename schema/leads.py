@@ -263,7 +263,10 @@ class Lead(Node):
     score: int | None = column("How promising it is, 0 to 100; null until it is scored.")
     grade: Grade | None = column("The score in four classes.")
     score_factors: list[ScoreFactor] = computed(
-        score_factors, "What raised and lowered the score.", needs=("score_factors",)
+        score_factors,
+        "What raised and lowered the score. Scores and factors of all leads come as CSV from GET /export/scores.csv, "
+        "over HTTP with the same token.",
+        needs=("score_factors",),
     )
     engagement: int | None = column(
         "How engaged it is, 1 (most) to 4, beside the grade of how well it fits; null where no model of the "

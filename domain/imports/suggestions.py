@@ -40,6 +40,7 @@ CALLED: Mapping[str, tuple[str, ...]] = {
     ),
     "company": ("company", "company name", "account", "account name", "organisation", "organization"),
     "source": ("source", "lead source"),
+    "campaign": ("campaign", "campaign name", "lead campaign"),
     "product": ("product", "product name"),
     "owner": ("owner", "lead owner", "deal owner", "owner name", "sales agent", "sales rep", "assigned to"),
     "value": ("value", "amount", "deal value", "deal amount", "deal size", "opportunity amount"),
@@ -63,7 +64,7 @@ OF_TYPE = {
     "expected_close_date": CustomFieldType.DATE,
 }
 # Names that are made where they are unknown; where a column holds too many of them, it holds something else.
-NAMED = ("source", "product")
+NAMED = ("source", "campaign", "product")
 IDS = frozenset({"id", "uuid", "guid", "number", "no", "nr", "key", "ref", "reference"})
 NO_IDS = frozenset({"phone", "mobile", "tel", "telephone", "fax"})
 # What a column of outcomes is called, where its cells say no more than yes and no.
@@ -219,7 +220,8 @@ def _named(looks: Iterable[Look]) -> dict[str, Look]:
         look = next((by_name[name] for name in names if name in by_name), None)
         if look is None or (fills in OF_TYPE and look.guess.type is not OF_TYPE[fills]):
             continue
-        if (fills not in NAMED or len(look.seen) <= MOST_NAMES) and look not in found.values():
+        is_name = fills not in NAMED or (len(look.seen) <= MOST_NAMES and look.guess.type is CustomFieldType.TEXT)
+        if is_name and look not in found.values():
             found[fills] = look
     return found
 

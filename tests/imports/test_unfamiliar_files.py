@@ -1,5 +1,6 @@
 """Files that nobody has prepared: a mapping is suggested, and columns that mean nothing here become custom fields."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from models.imports import ImportKind, ImportStatus
 from models.leads import Lead, LeadStatus
 from models.users import Role
 from tests.factories import NOW, custom_field, member
-from tests.imports.importing import counts, faults, mapping, seller, take, text_of, written
+from tests.imports.importing import ROOT, counts, faults, mapping, seller, take, text_of, written
 
 TODAY = NOW.date().isoformat()
 N, D, Y, T = CustomFieldType.NUMBER, CustomFieldType.DATE, CustomFieldType.YES_NO, CustomFieldType.TEXT
@@ -59,10 +60,18 @@ def test_a_public_set_suggests_how_it_is_taken(tmp_path: Path) -> None:
     assert parse(found, kind=ImportKind.LEADS).others
 
 
+def test_the_documentation_shows_what_its_file_suggests(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "scoring.md").read_text()
+    [file] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    [shown] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert imports.suggest(written(tmp_path, file), ImportKind.LEADS, name="leads.csv", now=NOW) == shown
+
+
 @pytest.mark.parametrize(
     ("header", "cells", "status"),
     [
         (["poutcome", "y"], [["success", "yes"], ["failure", "no"], ["unknown", "no"]], {"yes": "WON", "no": "LOST"}),
+        (["campaign", "y"], [["1", "yes"], ["2", "no"]], {"yes": "WON", "no": "LOST"}),
         (["Is won?", "x"], [["T", "1"], ["f", "0"]], {"T": "WON", "f": "LOST"}),
         (["How it went", "y"], [["Closed Won", "1"], ["CLOSED_LOST", "0"], ["Talking", "1"]],
          {"Closed Won": "WON", "CLOSED_LOST": "LOST", "Talking": "OPEN"}),
@@ -76,7 +85,7 @@ def test_outcomes_are_known_by_their_words_or_their_name(
 ) -> None:
     fields = suggested(tmp_path, [header, *cells]).get("fields", {})
     assert fields.get("status", {}).get("values") == status
-    assert ("closed_at" in fields) is (status is not None)
+    assert ("closed_at" in fields) is (status is not None) and "campaign" not in fields
 
 
 def test_dates_names_and_amounts_are_known_by_what_columns_are_called(tmp_path: Path) -> None:
