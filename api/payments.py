@@ -22,6 +22,16 @@ LARGEST_BODY = 64 * 1024
 COST = 10
 ADAPTER: PaymentAdapter = StandardPayments()
 STATUS: dict[type[DomainError], int] = {UnknownInvoice: 404, PaymentDiffers: 409}
+# What the message calls the inputs of a payment.
+FIELDS = {
+    "amount": "data.amount",
+    "amount.amount": "data.amount",
+    "amount.currencyCode": "data.currency",
+    "receivedOn": "data.receivedOn",
+    "method": "data.method",
+    "reference": "data.reference",
+    "invoiceId": "data.invoice",
+}
 
 log = structlog.get_logger("payments")
 
@@ -61,6 +71,8 @@ async def take(request: Request) -> Response:
         return _answer(400, "BAD_USER_INPUT", str(error))
     except DomainError as error:
         fault = error.faults[0] if isinstance(error, Invalid) else error
+        if (told_as := FIELDS.get(".".join(fault.field or ()))) is not None:
+            fault.call(told_as)
         return _answer(STATUS.get(type(fault), 422), fault.code, fault.message)
     return JSONResponse({"code": "RECORDED", "payment": str(payment.id)}, 200, headers={"Cache-Control": "no-store"})
 

@@ -21,6 +21,7 @@ from domain.document_formats import Formats, formats
 from domain.errors import DomainError, Invalid, RateLimited, Required, TooLong
 from domain.proposal_answers import (
     Given,
+    NoSuchVersion,
     ProposalAlreadyAccepted,
     ProposalAlreadyDeclined,
     ProposalChanged,
@@ -45,6 +46,7 @@ LOGO_HEADERS = {
 }
 # Browsers that load a page before anybody asks for it say so in one of these.
 PREFETCHES = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+OVERTAKEN = (ProposalChanged, NoSuchVersion, ProposalAlreadyAccepted, ProposalAlreadyDeclined, ProposalExpired)
 OVER = (InvalidLink, EndedLink, ProposalWithdrawn, RateLimited)
 
 
@@ -215,7 +217,7 @@ async def _not_answered(
     found: Opened, error: DomainError, form: str, fields: Mapping[str, str], told: Formats, *, now: datetime
 ) -> Response:
     """Show how it stands by now to whom somebody else was faster, and what is wrong to all others."""
-    if isinstance(error, ProposalChanged | ProposalAlreadyAccepted | ProposalAlreadyDeclined | ProposalExpired):
+    if isinstance(error, OVERTAKEN):
         assert found.link
         again = await public_proposals.by_id(found.link.id, now=now)
         return shown(again, formats(again.language), notice=_overtaken(error, told), status=409)

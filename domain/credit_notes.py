@@ -18,7 +18,6 @@ from domain.shares import RateSum, written
 from models.database import transaction
 from models.invoices import Invoice, InvoiceKind, InvoiceState
 from models.leads import Lead
-from models.proposals import Proposal
 from models.selling import NumberedKind
 from models.workspaces import Workspace
 
@@ -93,9 +92,8 @@ async def credit(
             rates, kept = _taken(faults, row, left, amount, lines, is_first=not notes)
             faults.raise_any()
             home = await Workspace.get(id=actor.workspace_id)
-            proposal = await Proposal.get_or_none(id=row.proposal_id) if row.proposal_id else None
             note = _note(actor, row, key, rates, kept, reason=why or "", is_whole=not notes and rates == left, now=now)
-            note.parties = await agreed.parties(lead, proposal.contact_id if proposal else None)
+            note.parties = await agreed.parties(lead, await invoices.contact_of(row))
             credited = row.credited + note.total
             columns = invoices.standing(row, paid=row.paid, credited=credited, time_zone=home.time_zone, now=now)
             await _write(actor, lead, row, note, columns, home=home, now=now)
@@ -113,9 +111,9 @@ def _taken(
 ) -> tuple[Sequence[RateSum], list[dict[str, Any]]]:
     """Return what is credited at each rate, and the lines that say so."""
     if amount is not None:
-        wanted = invoices.paid_in(faults, amount, row.currency, field="amount")
-        _check(faults, wanted, shares.total_of(left), row.currency, field="amount")
+        wanted = _check(faults, amount, shares.total_of(left), row.currency, field="amount")
         faults.raise_any()
+        assert wanted is not None
         rates = shares.part(left, wanted, currency=row.currency)
     elif lines:
         return _by_lines(faults, row, left, lines)
@@ -135,12 +133,12 @@ def _by_lines(
     for place, line in enumerate(lines):
         field = f"lines.{place}"
         name = inputs.name(faults, line.name, field=f"{field}.name")
-        wanted = invoices.paid_in(faults, line.amount, row.currency, field=f"{field}.amount")
         known = rest.get(line.tax_rate)
         if known is None:
             faults.add(NoSuchRate(rate=written(line.tax_rate), field=f"{field}.taxRate"))
             continue
-        if not _check(faults, wanted, known.total, row.currency, field=f"{field}.amount", rate=line.tax_rate):
+        wanted = _check(faults, line.amount, known.total, row.currency, field=f"{field}.amount", rate=line.tax_rate)
+        if wanted is None:
             continue
         part = shares.part([known], wanted, currency=row.currency)
         [rest[line.tax_rate]] = shares.less([known], part)
@@ -160,16 +158,20 @@ def _by_lines(
 
 
 def _check(
-    faults: Faults, wanted: Decimal, left: Decimal, currency: str, *, field: str, rate: Decimal | None = None
-) -> bool:
-    if wanted <= 0:
+    faults: Faults, given: Money, left: Decimal, currency: str, *, field: str, rate: Decimal | None = None
+) -> Decimal | None:
+    """Check what is to be credited of what is left, and return it; None where it is at fault."""
+    wanted = invoices.paid_in(faults, given, currency, field=field)
+    if wanted is None:
+        return None
+    if wanted == 0:
         faults.add(NothingToCredit(field=field))
-        return False
+        return None
     if wanted > left:
         at = "" if rate is None else f" at {written(rate)} %"
         faults.add(CreditTooHigh(left=written(left), amount=written(wanted), currency=currency, rate=at, field=field))
-        return False
-    return True
+        return None
+    return wanted
 
 
 def _note(
@@ -193,6 +195,7 @@ def _note(
         proposal_id=row.proposal_id,
         proposal_version_id=row.proposal_version_id,
         contract_id=row.contract_id,
+        contact_id=row.contact_id,
         credits_id=row.id,
         kind=InvoiceKind.CREDIT_NOTE,
         state=InvoiceState.ISSUED,

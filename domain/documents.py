@@ -96,9 +96,9 @@ def is_draft(document: Document) -> bool:
     return document.key.startswith("draft:")
 
 
-def url(kind: DocumentKind, key: UUID, *, now: datetime) -> str:
+def url(kind: DocumentKind, key: UUID, *, lasts: timedelta = files.LINK_LASTS, now: datetime) -> str:
     """Return where the document about something can be fetched for a while, by whoever has the link."""
-    token = files.token(PURPOSES[kind], key, until=now + files.LINK_LASTS)
+    token = files.token(PURPOSES[kind], key, until=now + lasts)
     return f"{settings().public_url.rstrip('/')}/documents/{kind.lower()}/{token}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -32,16 +33,18 @@ from domain.events import Event, record
 from domain.money import Money
 from domain.policy import Action
 from domain.pricing import Discount, Line, Totals
+from domain.proposal_lines import DiscountTooHigh
 from domain.shares import RateSum, Share, written
 from models import rows
 from models.base import uuid7
+from models.contacts import Contact
 from models.contracts import Contract, ContractState
 from models.database import transaction
 from models.invoices import Invoice, InvoiceKind, InvoiceState
-from models.leads import Lead
+from models.leads import Lead, LeadContact
 from models.postgres import connected
 from models.proposals import Proposal, ProposalVersion
-from models.selling import NumberedKind, Rounding
+from models.selling import NumberedKind, Rounding, SellingSettings
 from models.workspaces import Workspace
 
 UNIQUE = {"invoice_pkey": "id"}
@@ -125,6 +128,10 @@ class TooManyInstalments(DomainError):
     """A plan has 2 to {limit} instalments, not {count}."""
 
 
+class InstalmentsFall(DomainError):
+    """{field} is before {day}, that of the instalment before: give them in their order."""
+
+
 class OneShare(DomainError):
     """An instalment is a percentage or an amount, not both."""
 
@@ -187,6 +194,7 @@ class InvoiceDetails:
     currency: str | None = None
     tax_inclusive: bool | None = None
     due_on: date | None = None
+    contact_id: UUID | None = None
     lines: Sequence[FreeLine] = ()
     instalments: Sequence[Instalment] = ()
 
@@ -204,7 +212,7 @@ class _Owed:
     totals: Totals
     lines: Sequence[dict[str, Any]]
     left: Sequence[RateSum]
-    contact_id: UUID | None = None
+    contact_id: UUID | None
     columns: dict[str, UUID]
 
     @property
@@ -239,15 +247,18 @@ async def issue(
             home = await Workspace.get(id=actor.workspace_id)
             selling = await selling_settings.of(actor.workspace_id)
             today = local_times.day_of(now, home.time_zone)
+            named = await edits.referred(faults, actor, Contact, details.contact_id, field="contactId")
             if found is not None:
                 _forbid_lines(faults, details)
                 owed = await _owed(faults, found, contract, details)
             else:
-                owed = _free(faults, lead, details, home=home, selling=selling)
+                owed = _free(faults, lead, named or await _primary(lead), details, home=home, selling=selling)
             plan = _plan(faults, owed, details, today=today, payment_days=selling.payment_days)
             faults.raise_any()
             # Until here nothing is locked but the lead and what is invoiced.
             made = [_row(actor, lead, owed, part, place, plan, home=home, now=now) for place, part in enumerate(plan)]
+            for row in made:
+                row.contact_id = details.contact_id
             made[0].id = key
             parties = await agreed.parties(lead, owed.contact_id)
             await _write(actor, lead, made, parties=parties, today=today, home=home, now=now)
@@ -317,7 +328,7 @@ async def _owed(faults: Faults, found: Agreed, contract: Contract | None, detail
         totals=found.totals,
         lines=[_agreed_line(line, told.net) for line, told in zip(found.lines, found.totals.lines, strict=True)],
         left=left,
-        contact_id=found.proposal.contact_id,
+        contact_id=details.contact_id or found.proposal.contact_id,
         columns=columns,
     )
 
@@ -350,7 +361,20 @@ def line_of(**facts: Any) -> dict[str, Any]:
     }
 
 
-def _free(faults: Faults, lead: Lead, details: InvoiceDetails, *, home: Workspace, selling: Any) -> _Owed:
+async def _primary(lead: Lead) -> Contact | None:
+    found = await LeadContact.filter(lead_id=lead.id, is_primary=True).first()
+    return await Contact.get_or_none(id=found.contact_id, deleted_at=None) if found else None
+
+
+def _free(
+    faults: Faults,
+    lead: Lead,
+    contact: Contact | None,
+    details: InvoiceDetails,
+    *,
+    home: Workspace,
+    selling: SellingSettings,
+) -> _Owed:
     """Return what free lines come to."""
     currency = inputs.currency(faults, details.currency, field="currency", default=home.base_currency)
     inclusive = selling.tax_inclusive if details.tax_inclusive is None else details.tax_inclusive
@@ -358,7 +382,8 @@ def _free(faults: Faults, lead: Lead, details: InvoiceDetails, *, home: Workspac
         faults.add(TooManyInvoiceLines(limit=MOST_LINES, count=len(details.lines), field="lines"))
     names = [_checked_line(faults, line, f"lines.{place}", currency) for place, line in enumerate(details.lines)]
     title = _title(faults, details)
-    language = inputs.language(faults, details.language, field="language") or home.locale
+    language = inputs.language(faults, details.language, field="language")
+    language = language or (contact and contact.language) or home.locale
     terms = inputs.text(faults, details.terms, field="terms")
     faults.raise_any()
     priced = [
@@ -397,6 +422,7 @@ def _free(faults: Faults, lead: Lead, details: InvoiceDetails, *, home: Workspac
         totals=totals,
         lines=lines,
         left=tuple(RateSum(one.rate, one.net, one.tax) for one in totals.rates),
+        contact_id=details.contact_id,
         columns={},
     )
 
@@ -410,10 +436,18 @@ def _checked_line(faults: Faults, line: FreeLine, field: str, currency: str) -> 
         ("discount_amount", line.discount_amount, inputs.MOST_MONEY),
         ("tax_rate", line.tax_rate, HUNDRED),
     )
-    for name, value, most in ranges:
-        check_amount(faults, value, field=f"{field}.{edits.camel(name)}", most=most)
+    checked = {
+        name: check_amount(faults, value, field=f"{field}.{edits.camel(name)}", most=most)
+        for name, value, most in ranges
+    }
+    off, quantity, price = (checked[name] for name in ("discount_amount", "quantity", "unit_price"))
     if line.discount_percent is not None and line.discount_amount is not None:
         faults.add(OneDiscountOfLine(field=f"{field}.discountAmount"))
+    elif off is not None:
+        money.whole_units(faults, off, currency, field=f"{field}.discountAmount")
+        if quantity is not None and price is not None and off > quantity * price:
+            whole = written(quantity * price)
+            faults.add(DiscountTooHigh(amount=whole, currency=currency, field=f"{field}.discountAmount"))
     return (
         inputs.name(faults, line.name, field=f"{field}.name"),
         inputs.text(faults, line.description, field=f"{field}.description"),
@@ -421,10 +455,13 @@ def _checked_line(faults: Faults, line: FreeLine, field: str, currency: str) -> 
     )
 
 
-def check_amount(faults: Faults, value: Decimal | None, *, field: str, most: Decimal) -> None:
+def check_amount(faults: Faults, value: Decimal | None, *, field: str, most: Decimal) -> Decimal | None:
     """Check a number that is not negative, of four decimals at most."""
-    if inputs.money(faults, value, field=field) is not None and value is not None and value > most:
+    checked = inputs.money(faults, value, field=field)
+    if checked is not None and checked > most:
         faults.add(OutOfRange(field=field, least=0, most=most))
+        return None
+    return checked
 
 
 # Its parts
@@ -452,6 +489,8 @@ def _plan(faults: Faults, owed: _Owed, details: InvoiceDetails, *, today: date, 
         _share(faults, one, f"instalments.{place}", owed.currency) for place, one in enumerate(details.instalments)
     ]
     faults.raise_any()
+    _check_order(faults, dated)
+    faults.raise_any()
     left, parts = owed.left, []
     amounts = shares.amounts(total, given, currency=owed.currency, rounding=owed.rounding)
     for amount, (issue_on, due_on) in zip(amounts, dated, strict=True):
@@ -459,6 +498,15 @@ def _plan(faults: Faults, owed: _Owed, details: InvoiceDetails, *, today: date, 
         left = shares.less(left, rates)
         parts.append(_Part(rates, issue_on, due_on))
     return parts
+
+
+def _check_order(faults: Faults, dated: Sequence[tuple[date, date]]) -> None:
+    """Check that instalments are issued and due one after the other, or on the same day."""
+    for place, ((issued, due), (issue_on, due_on)) in enumerate(pairwise(dated), 1):
+        if due_on < due:
+            faults.add(InstalmentsFall(day=due.isoformat(), field=f"instalments.{place}.dueOn"))
+        elif issue_on < issued:
+            faults.add(InstalmentsFall(day=issued.isoformat(), field=f"instalments.{place}.issueOn"))
 
 
 def _check_day(faults: Faults, day: date | None, today: date, *, field: str) -> None:
@@ -489,14 +537,17 @@ def _share(faults: Faults, one: Instalment, field: str, currency: str) -> Share:
     return Share(one.percent, amount)
 
 
-def paid_in(faults: Faults, given: Money, currency: str, *, field: str) -> Decimal:
-    """Check an amount of a currency that can be paid in it, and return it."""
-    checked = money.check(faults, given, field=field)
-    if checked is None:
-        return Decimal(0)
-    if checked.currency != currency:
-        faults.add(OtherCurrency(given=checked.currency, currency=currency, field=f"{field}.currencyCode"))
-    return money.whole_units(faults, checked.amount, currency, field=f"{field}.amount")
+def paid_in(faults: Faults, given: Money, currency: str, *, field: str) -> Decimal | None:
+    """Check an amount of a currency that can be paid in it, and return it; None where it is at fault."""
+    found = Faults()
+    checked = money.check(found, given, field=field)
+    if checked is not None and checked.currency in inputs.currencies() and checked.currency != currency:
+        found.add(OtherCurrency(given=checked.currency, currency=currency, field=f"{field}.currencyCode"))
+    elif checked is not None:
+        money.whole_units(found, checked.amount, currency, field=f"{field}.amount")
+    for fault in found:
+        faults.add(fault)
+    return None if checked is None or any(found) else checked.amount
 
 
 # Its rows
@@ -693,8 +744,7 @@ async def _issue_planned(
     actor: Actor, lead: Lead, row: Invoice, *, home: Workspace, now: datetime, by_person: bool
 ) -> None:
     """Issue a locked invoice that was planned."""
-    proposal = await Proposal.get_or_none(id=row.proposal_id) if row.proposal_id else None
-    parties = await agreed.parties(lead, proposal.contact_id if proposal else None)
+    parties = await agreed.parties(lead, await contact_of(row))
     tag_ids = await leads.tags_of(lead.id)
     told = leads.facts(leads.live_columns(lead, tag_ids), lead, tag_ids)
     today = local_times.day_of(now, home.time_zone)
@@ -704,6 +754,13 @@ async def _issue_planned(
     else:
         await edits.write(row, columns)
     await record(InvoiceIssued(actor, lead.id, told | facts(row)), now=now)
+
+
+async def contact_of(row: Invoice) -> UUID | None:
+    """Return whom an invoice names, else for whom its proposal is."""
+    if row.contact_id is not None or row.proposal_id is None:
+        return row.contact_id
+    return (await Proposal.get(id=row.proposal_id)).contact_id
 
 
 async def locked(

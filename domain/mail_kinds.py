@@ -17,13 +17,15 @@ class MailKind:
     """`sample` has an example of every fact: templates are tried and previewed with them.
 
     `account`: somebody asked for it just now and cannot do without, so it goes to suppressed addresses as well, and
-    cannot be unsubscribed from.
+    cannot be unsubscribed from. `essential`: a seller sends it on purpose, or it answers what its reader did; whoever
+    unsubscribed gets it as well, and no link to unsubscribe stands below it, but no address gets it where nobody is.
     """
 
     name: str
     about: str
     sample: Mapping[str, Any]
     account: bool = False
+    essential: bool = False
 
 
 def _reminder(title: str, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +128,7 @@ KINDS: Mapping[str, MailKind] = {
             },
         ),
         *(
-            MailKind(name, about, _sale(**more))
+            MailKind(name, about, _sale(**more), essential=name not in {"proposal_ending", "payment_reminder"})
             for name, about, more in (
                 (
                     "proposal",
@@ -156,6 +158,11 @@ KINDS: Mapping[str, MailKind] = {
                 ("contract_signed", "Both sides have signed a contract.", {}),
                 ("invoice", "An invoice is issued.", {"due_on": SOON.date(), "bank": "DE02 1203 0000 0000 2020 51"}),
                 (
+                    "credit_note",
+                    "An invoice is credited, whole or in part.",
+                    {"invoice": "INV-2026-0042", "message": "One panel was returned."},
+                ),
+                (
                     "payment_reminder",
                     "An invoice is overdue.",
                     {
@@ -171,3 +178,4 @@ KINDS: Mapping[str, MailKind] = {
     )
 }
 ACCOUNT = frozenset(name for name, kind in KINDS.items() if kind.account)
+UNENDING = ACCOUNT | frozenset(name for name, kind in KINDS.items() if kind.essential)

@@ -17,7 +17,7 @@ from domain import edits, locks, own_words, policy
 from domain.actors import NONE, Actor
 from domain.errors import DomainError, Faults, Forbidden, Malformed, Required, Stale
 from domain.events import Event, record
-from domain.mail_kinds import KINDS, MailKind
+from domain.mail_kinds import KINDS, UNENDING, MailKind
 from domain.policy import Action
 from domain.words import LANGUAGES, filters, reads_from_the_right, words
 from models.base import uuid7
@@ -170,7 +170,7 @@ def problems(kind: MailKind, source: Source) -> list[DomainError]:
 
 def preview(kind: MailKind, language: str, source: Source | None) -> Text:
     """Return a mail of this kind with example facts."""
-    link = None if kind.account else "https://crm.example/unsubscribe/t0ken"
+    link = None if kind.name in UNENDING else "https://crm.example/unsubscribe/t0ken"
     if source is None:
         return shipped(kind.name, kind.sample, language=language, unsubscribe_link=link)
     return own(source, kind.sample, language=language, unsubscribe_link=link)

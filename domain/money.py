@@ -37,7 +37,7 @@ def quantize(amount: Decimal, currency: str) -> Decimal:
 
 
 def whole_units(faults: Faults, amount: Decimal, currency: str, *, field: str) -> Decimal:
-    """Check that an amount can be paid: it has no part of a currency's minor unit."""
+    """Check that an amount can be paid: it has no part of a currency's minor unit. Prices of one may be finer."""
     if currency in inputs.currencies() and amount.is_finite() and amount != amount.quantize(minor_unit(currency)):
         faults.add(Malformed(field=field, what=f"an amount that can be paid in {currency}"))
     return amount

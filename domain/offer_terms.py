@@ -16,8 +16,9 @@ import orjson
 
 from domain import inputs, pricing, proposal_lines
 from domain.errors import DomainError, Faults, Malformed, OutOfRange
-from domain.money import quantize
+from domain.money import quantize, whole_units
 from domain.pricing import Line, Totals
+from domain.proposal_lines import DiscountTooHigh
 from domain.unset import UNSET, Unset
 from models.proposals import ProposalLine, ProposalVersion
 
@@ -213,13 +214,23 @@ def first_terms(basis: Basis, *, payment_days: int | None) -> Terms:
 
 def changed(faults: Faults, basis: Basis, before: Terms, change: TermsChange, *, field: str = "terms") -> Terms:
     """Check what an offer says and return it as a whole set of terms, filled from the round before."""
-    return replace(
+    terms = replace(
         before,
         lines=_lines(faults, basis, before, change.lines, field=f"{field}.lines"),
-        **_off(faults, before, change, field=field),
+        **_off(faults, basis, before, change, field=field),
         **_words(faults, before, change, field=field),
         free=before.free if isinstance(change.free, Unset) else _free(faults, change.free, field=f"{field}.free"),
     )
+    if change.discount_amount is not UNSET and not any(faults):
+        _check_discount(faults, basis, terms, field=f"{field}.discountAmount")
+    return terms
+
+
+def _check_discount(faults: Faults, basis: Basis, terms: Terms, *, field: str) -> None:
+    """Check that a discount on the whole is no more than all lines and options come to."""
+    whole = basis.totals(replace(terms, lines=tuple(replace(line, chosen=True) for line in terms.lines))).subtotal
+    if terms.discount_amount is not None and terms.discount_amount > whole:
+        faults.add(DiscountTooHigh(amount=whole, currency=basis.currency, field=field))
 
 
 def _lines(
@@ -235,22 +246,28 @@ def _lines(
             faults.add(LineGivenTwice(name=line.name, field=f"{path}.key"))
         else:
             seen.add(line.key)
-            lines[line.key] = _line_terms(faults, line, lines[line.key], change, field=path)
+            lines[line.key] = _line_terms(faults, basis, line, lines[line.key], change, field=path)
     return tuple(lines[line.key] for line in before.lines)
 
 
-def _line_terms(faults: Faults, line: ProposalLine, before: LineTerms, change: LineChange, *, field: str) -> LineTerms:
+def _line_terms(
+    faults: Faults, basis: Basis, line: ProposalLine, before: LineTerms, change: LineChange, *, field: str
+) -> LineTerms:
     if change.chosen is False and not line.optional:
         faults.add(LineNotOptional(name=line.name, field=f"{field}.chosen"))
     price = None if isinstance(change.unit_price, Unset) else change.unit_price
     price = inputs.money(faults, price, field=f"{field}.unitPrice")
-    return LineTerms(
+    terms = LineTerms(
         key=line.key,
         quantity=_quantity(faults, change.quantity, before.quantity, f"{field}.quantity"),
         unit_price=before.unit_price if price is None else _plain(price),
-        **_off(faults, before, change, field=field),
+        **_off(faults, basis, before, change, field=field),
         chosen=before.chosen if isinstance(change.chosen, Unset) else change.chosen,
     )
+    whole = terms.quantity * terms.unit_price
+    if change.discount_amount is not UNSET and terms.discount_amount is not None and terms.discount_amount > whole:
+        faults.add(DiscountTooHigh(amount=_plain(whole), currency=basis.currency, field=f"{field}.discountAmount"))
+    return terms
 
 
 def _quantity(faults: Faults, value: Decimal | Unset, before: Decimal, field: str) -> Decimal:
@@ -278,14 +295,19 @@ def percent(faults: Faults, value: Decimal | None, *, field: str, least: int = 0
     return _plain(value)
 
 
-def _off(faults: Faults, before: LineTerms | Terms, change: LineChange | TermsChange, *, field: str) -> dict[str, Any]:
+def _off(
+    faults: Faults, basis: Basis, before: LineTerms | Terms, change: LineChange | TermsChange, *, field: str
+) -> dict[str, Any]:
     """Return a discount as columns: the one that is given takes the place of the other."""
     share, amount = change.discount_percent, change.discount_amount
     found: dict[str, Any] = {"discount_percent": before.discount_percent, "discount_amount": before.discount_amount}
     if not isinstance(share, Unset):
         found["discount_percent"] = percent(faults, share, field=f"{field}.discountPercent") or None
     if not isinstance(amount, Unset):
-        found["discount_amount"] = _plain_or_none(inputs.money(faults, amount, field=f"{field}.discountAmount"))
+        checked = inputs.money(faults, amount, field=f"{field}.discountAmount")
+        if checked is not None:
+            whole_units(faults, checked, basis.currency, field=f"{field}.discountAmount")
+        found["discount_amount"] = _plain_or_none(checked)
     if found["discount_percent"] and found["discount_amount"]:
         if isinstance(share, Unset):
             found["discount_percent"] = None

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, invoices, leads, local_times, money, policy
+from domain import edits, inputs, invoices, leads, local_times, policy
 from domain.actors import Actor
 from domain.errors import AlreadyExists, DomainError, Faults, NotFound, OutOfRange, Required
 from domain.events import Event
-from domain.invoices import InvoiceStateRefused, OtherCurrency
+from domain.invoices import InvoiceStateRefused
 from domain.money import Money
 from domain.policy import Action
 from domain.shares import written
@@ -165,12 +165,11 @@ def refuse_unpayable(row: Invoice) -> None:
 def _amount(faults: Faults, row: Invoice, given: Money) -> Decimal:
     """Check an amount, which may be negative."""
     sign = given.amount.is_finite() and given.amount < 0
-    checked = money.check(faults, Money(-given.amount if sign else given.amount, given.currency), field="amount")
-    if checked is None:
+    amount = invoices.paid_in(
+        faults, Money(-given.amount if sign else given.amount, given.currency), row.currency, field="amount"
+    )
+    if amount is None:
         return Decimal(1)
-    if checked.currency != row.currency and not list(faults):
-        faults.add(OtherCurrency(given=checked.currency, currency=row.currency, field="amount.currencyCode"))
-    amount = money.whole_units(faults, checked.amount, row.currency, field="amount.amount")
     if amount == 0:
         faults.add(NothingPaid(field="amount"))
     return -amount if sign else amount

@@ -30,7 +30,7 @@ from domain.pricing import Totals
 from domain.proposal_links import ProposalNotSent
 from domain.proposal_states import Move
 from domain.public_proposals import ProposalWithdrawn, PublicState
-from domain.tokens import EndedLink
+from domain.tokens import EndedLink, LinkRevoked
 from models.base import uuid7
 from models.database import transaction
 from models.leads import Lead
@@ -144,7 +144,7 @@ class _Held:
 async def accept(link_id: UUID, given: Given, *, now: datetime) -> Evidence:
     """Accept the version that somebody with a link saw; the same once more is accepted once.
 
-    Raises InvalidLink, EndedLink, ProposalWithdrawn, ProposalChanged, ProposalAlreadyAccepted,
+    Raises InvalidLink, EndedLink, ProposalWithdrawn, ProposalChanged, NoSuchVersion, ProposalAlreadyAccepted,
     ProposalAlreadyDeclined, ProposalExpired, and faults of the input.
     """
     async with transaction():
@@ -264,7 +264,9 @@ async def _by_link(link_id: UUID, *, now: datetime) -> _Held:
         raise EndedLink from gone
     # Somebody may have revoked it meanwhile.
     link = await policy.locked(page, ProposalLink, link_id)
-    if link.revoked_at is not None or proposal.sent_id is None:
+    if link.revoked_at is not None:
+        raise LinkRevoked
+    if proposal.sent_id is None:
         raise EndedLink
     version = await policy.locked(page, ProposalVersion, proposal.sent_id)
     if version.state is ProposalState.WITHDRAWN:

@@ -83,6 +83,10 @@ class DiscountTooHigh(DomainError):
     """The discount is more than the {amount} {currency} that it is of."""
 
 
+class LinesBelowDiscount(DomainError):
+    """The lines come to {amount} {currency}, less than the discount of {discount} on the whole: lower that first."""
+
+
 class SameLineTwice(DomainError):
     """{field} stands at another line, too: leave it out for a new line."""
 
@@ -213,7 +217,10 @@ def check_discount(
     if given.percent is not None and given.amount is not None:
         faults.add(OneDiscount(field=field))
     percent = inputs.percent(faults, given.percent, field=f"{field}.percent")
-    return percent, amount_in(faults, given.amount, currency=currency, field=f"{field}.amount")
+    amount = amount_in(faults, given.amount, currency=currency, field=f"{field}.amount")
+    if amount is not None:
+        money.whole_units(faults, amount, currency, field=f"{field}.amount.amount")
+    return percent, amount
 
 
 def amount_in(faults: Faults, given: Money | None, *, currency: str, field: str) -> Decimal | None:

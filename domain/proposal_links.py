@@ -14,7 +14,7 @@ from domain.actors import Actor, ActorKind, system
 from domain.errors import DomainError, Faults, NotFound, OutOfRange
 from domain.events import Event
 from domain.policy import Action
-from domain.tokens import EndedLink, InvalidLink, Kind
+from domain.tokens import EndedLink, InvalidLink, Kind, LinkExpired, LinkRevoked
 from models.base import uuid7
 from models.contacts import Contact
 from models.database import read, transaction
@@ -32,9 +32,17 @@ ID_BYTES, UNTIL_BYTES = 16, 6
 LIVE = """
 SELECT DISTINCT ON (l.proposal_id) l.proposal_id, l.id FROM proposal_link l
 JOIN proposal p ON p.id = l.proposal_id
-WHERE l.proposal_id = ANY($1::uuid[]) AND l.workspace_id = $2 AND p.sent_id IS NOT NULL
+JOIN proposal_version v ON v.id = p.sent_id AND v.state <> 'WITHDRAWN'
+WHERE l.proposal_id = ANY($1::uuid[]) AND l.workspace_id = $2
     AND l.revoked_at IS NULL AND (l.expires_at IS NULL OR l.expires_at > $3)
 ORDER BY l.proposal_id, l.contact_id IS NOT DISTINCT FROM p.contact_id DESC, l.created_at DESC, l.id DESC
+"""
+OPENING = """
+SELECT l.id FROM proposal_link l
+JOIN proposal p ON p.id = l.proposal_id
+JOIN proposal_version v ON v.id = p.sent_id AND v.state <> 'WITHDRAWN'
+WHERE l.id = ANY($1::uuid[]) AND l.workspace_id = $2 AND l.revoked_at IS NULL
+    AND (l.expires_at IS NULL OR l.expires_at > $3)
 """
 
 
@@ -170,18 +178,25 @@ async def live_of(workspace_id: UUID, proposal_ids: Sequence[UUID], *, now: date
     return {row["proposal_id"]: row["id"] for row in await read(LIVE, list(proposal_ids), workspace_id, now)}
 
 
+async def opening_of(workspace_id: UUID, link_ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
+    """Return those of some links that open their proposal."""
+    return {row["id"] for row in await read(OPENING, list(link_ids), workspace_id, now)}
+
+
 async def verified(token: str, *, now: datetime) -> ProposalLink:
     """Return the link of a token. Raises InvalidLink for one that nobody made, EndedLink for what has ended."""
     return await opening(tokens.verify(Kind.PROPOSAL, token), now=now)
 
 
 async def opening(link_id: UUID, *, now: datetime) -> ProposalLink:
-    """Return a link that opens its proposal. Raises InvalidLink, EndedLink."""
+    """Return a link that opens its proposal. Raises InvalidLink, and as EndedLink LinkRevoked and LinkExpired."""
     link = await ProposalLink.get_or_none(id=link_id)
     if link is None:
         raise InvalidLink
-    if not is_live(link, now=now):
-        raise EndedLink
+    if link.revoked_at is not None:
+        raise LinkRevoked
+    if link.expires_at is not None and link.expires_at <= now:
+        raise LinkExpired(day=link.expires_at.date().isoformat())
     return link
 
 

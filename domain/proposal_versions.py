@@ -14,7 +14,7 @@ import orjson
 from domain import edits, inputs, pricing, proposal_lines, selling_settings
 from domain.errors import DomainError, Faults
 from domain.pricing import Totals
-from domain.proposal_lines import AmountTooLarge
+from domain.proposal_lines import AmountTooLarge, DiscountTooHigh, LinesBelowDiscount
 from models import rows
 from models.base import uuid7
 from models.companies import Company
@@ -96,12 +96,25 @@ def amounts(found: Totals) -> dict[str, Any]:
     return {name: getattr(found, name) for name in AMOUNTS if name != "taxes"} | {"taxes": taxes}
 
 
-def check_amounts(faults: Faults, version: ProposalVersion, lines: Sequence[ProposalLine], *, field: str) -> None:
-    """Check that what lines come to can be kept."""
+def check_amounts(
+    faults: Faults, version: ProposalVersion, lines: Sequence[ProposalLine], *, discount_given: bool
+) -> None:
+    """Check that what lines come to can be kept, and that the discount on the whole is no more than that.
+
+    Options that the customer leaves out may take them below it: then what is left goes off.
+    """
     found = totals(version, lines, everything=True)
     known = (found.subtotal, found.total, found.cost or 0, *(line.before for line in found.lines))
     if max(known) > inputs.MOST_MONEY:
-        faults.add(AmountTooLarge(most=inputs.MOST_MONEY, currency=version.currency, field=field))
+        faults.add(AmountTooLarge(most=inputs.MOST_MONEY, currency=version.currency, field="lines"))
+    off = version.discount_amount
+    if off is None or not lines or off <= found.subtotal:
+        return
+    facts = {"amount": found.subtotal, "currency": version.currency}
+    if discount_given:
+        faults.add(DiscountTooHigh(**facts, field="discount.amount"))
+    else:
+        faults.add(LinesBelowDiscount(**facts, discount=format(off.normalize(), "f"), field="lines"))
 
 
 async def current(proposal: Proposal) -> ProposalVersion:

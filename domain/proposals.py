@@ -197,7 +197,7 @@ async def create(
             made = await proposal_lines.check(faults, actor, lines, currency=code, tax_rate=settings.tax_rate)
             faults.raise_any()
             _apply(proposal, version, columns)
-            proposal_versions.check_amounts(faults, version, made, field="lines")
+            proposal_versions.check_amounts(faults, version, made, discount_given=True)
             faults.raise_any()
             version.update_from_dict(proposal_versions.reckoned(version, made))
             proposal.created_by_id = actor.user_id
@@ -239,6 +239,9 @@ async def update(
         lines = await proposal_lines.of(version.id)
         draft = await _draft(actor, held, lines, now=now)
         _apply(proposal, draft, columns)
+        if details.discount is not UNSET:
+            proposal_versions.check_amounts(faults, draft, lines, discount_given=True)
+            faults.raise_any()
         await _write(actor, held, draft, lines, list(columns), now=now)
         await leads.tell(ProposalUpdated, actor, held.lead, held.facts(changes=changed), now=now)
     return proposal
@@ -267,7 +270,7 @@ async def set_lines(
             faults, actor, lines, currency=version.currency, tax_rate=held.settings.tax_rate, known=known
         )
         faults.raise_any()
-        proposal_versions.check_amounts(faults, version, made, field="lines")
+        proposal_versions.check_amounts(faults, version, made, discount_given=False)
         faults.raise_any()
         if [(line.key, *proposal_lines.said(line)) for line in known] == [
             (line.key, *proposal_lines.said(line)) for line in made

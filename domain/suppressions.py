@@ -19,11 +19,12 @@ from models.deliveries import Delivery, Suppression, SuppressionReason
 from models.workspaces import Workspace
 
 NOTE_LIMIT = 1_000
-# Whoever suppresses an address that is suppressed already changes nothing, but is told of the row that says so.
+# Whoever suppresses an address that is suppressed already changes nothing, but is told of the row that says so. What
+# its owner said stands beside what others say, since either may be taken back.
 ADD = """
 INSERT INTO suppression (id, workspace_id, email_normalised, kind, reason, note, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (workspace_id, email_normalised, coalesce(kind, '')) DO NOTHING
+ON CONFLICT (workspace_id, email_normalised, coalesce(kind, ''), (reason = 'UNSUBSCRIBED')) DO NOTHING
 RETURNING id
 """
 THOSE_OF = """
@@ -31,7 +32,15 @@ SELECT s.workspace_id, s.email_normalised, s.kind, s.reason
 FROM unnest($1::uuid[], $2::text[]) AS asked(workspace_id, email)
 JOIN suppression s ON s.workspace_id = asked.workspace_id AND s.email_normalised = asked.email
 """
+WHY = {
+    SuppressionReason.BOUNCED: "bounced",
+    SuppressionReason.COMPLAINED: "complained",
+    SuppressionReason.MANUAL: "was suppressed by hand",
+    SuppressionReason.UNSUBSCRIBED: "unsubscribed",
+}
 Address = tuple[UUID, str]
+# What is suppressed of an address: which kind (None is all), and why.
+Suppressed = frozenset[tuple[str | None, SuppressionReason]]
 
 
 class AddressSuppressed(Event):
@@ -120,14 +129,29 @@ async def resubscribe(token: str, *, now: datetime) -> None:
             await _remove(_holder(delivery), row, now=now)
 
 
-async def known(addresses: Iterable[Address]) -> dict[Address, dict[str | None, SuppressionReason]]:
-    """Return what of workspaces and addresses, as `key_of` says them, is suppressed: kind (or None for all) and why."""
+async def known(addresses: Iterable[Address]) -> dict[Address, Suppressed]:
+    """Return what of workspaces and addresses, as `key_of` says them, is suppressed."""
     asked = sorted(set(addresses), key=str)
-    found: dict[Address, dict[str | None, SuppressionReason]] = {}
+    found: dict[Address, Suppressed] = {}
     for row in await read(THOSE_OF, [one[0] for one in asked], [one[1] for one in asked]):
-        reasons = found.setdefault((row["workspace_id"], row["email_normalised"]), {})
-        reasons[row["kind"]] = SuppressionReason(row["reason"])
+        key = row["workspace_id"], row["email_normalised"]
+        found[key] = found.get(key, frozenset()) | {(row["kind"], SuppressionReason(row["reason"]))}
     return found
+
+
+def why_not(kind: str, suppressed: Suppressed) -> str | None:
+    """Return why a mail of this kind does not go to an address; None where it does.
+
+    Whoever unsubscribed gets what is essential nevertheless, unless they ended that kind itself.
+    """
+    if KINDS[kind].account:
+        return None
+    reasons = {
+        reason
+        for of, reason in suppressed
+        if of == kind or (of is None and not (reason is SuppressionReason.UNSUBSCRIBED and KINDS[kind].essential))
+    }
+    return next((f"This address {WHY[reason]}." for reason in WHY if reason in reasons), None)
 
 
 def key_of(address: str) -> str:
@@ -166,7 +190,9 @@ async def _add(
     values = [uuid7(), actor.workspace_id, email, kind, reason.value, note, now]
     async with joined() as running:
         added = await running.fetch(ADD, values)
-        row = await Suppression.get(workspace_id=actor.workspace_id, email_normalised=email, kind=kind)
+        found = Suppression.filter(workspace_id=actor.workspace_id, email_normalised=email, kind=kind)
+        own = SuppressionReason.UNSUBSCRIBED
+        row = await (found.filter(reason=own) if reason is own else found.exclude(reason=own)).get()
         if added:
             facts = {"email": email, "kind": kind, "reason": reason}
             await record(AddressSuppressed(actor, row.id, facts), now=now)

@@ -28,7 +28,15 @@ class InvalidLink(DomainError):
 
 
 class EndedLink(DomainError):
-    """This link was used already or is too old: ask for a new one."""
+    """This link leads nowhere any more: it was used, or has ended. Ask for a new one."""
+
+
+class LinkExpired(EndedLink):
+    """This link has ended on {day}: ask whoever sent it for a new one."""
+
+
+class LinkRevoked(EndedLink):
+    """This link was revoked by whoever made it: ask them for a new one."""
 
 
 class SecretKeyMissing(Exception):

@@ -9,6 +9,7 @@ from uuid import UUID
 from tortoise import fields
 
 from models.base import EditableRow, WorkspaceRow
+from models.contacts import Contact
 from models.contracts import Contract
 from models.leads import Lead
 from models.proposals import Proposal, ProposalVersion
@@ -35,8 +36,9 @@ class Invoice(EditableRow):
     What it says never changes once it has a number: a trigger sees to that. `lines` and `taxes` are as a proposal's
     version has them (`subtotal` less `discount` is `net`, or `total` where `tax_inclusive`), `parties` as they were
     when it was issued. `balance` is what is still open, less than nothing where too much was paid, and nothing of one
-    that has no number. A credit note takes from the invoice that it `credits`, for a `reason`. `due_at` is when a
-    sweep has to look at it: to issue a planned one, to find one overdue.
+    that has no number. `contact` is whom it goes to, where somebody was named. A credit note takes from the invoice
+    that it `credits`, for a `reason`. `due_at` is when a sweep has to look at it: to issue a planned one, to find one
+    overdue.
     """
 
     lead_id: UUID
@@ -59,6 +61,10 @@ class Invoice(EditableRow):
     credits_id: UUID | None
     credits: "fields.ForeignKeyNullableRelation[Invoice]" = fields.ForeignKeyField(
         "models.Invoice", related_name="credit_notes", null=True, on_delete=fields.RESTRICT
+    )
+    contact_id: UUID | None
+    contact: fields.ForeignKeyNullableRelation[Contact] = fields.ForeignKeyField(
+        "models.Contact", related_name=False, null=True, db_constraint=False, on_delete=fields.NO_ACTION
     )
     kind = fields.CharEnumField(InvoiceKind, max_length=11, default=InvoiceKind.INVOICE)
     state = fields.CharEnumField(InvoiceState, max_length=14)

@@ -66,6 +66,9 @@ ABOUT = {
     "response_id": "SurveyResponse",
     "hand_over_id": "HandOver",
     "request_id": "MoveRequest",
+    "payment_id": "Payment",
+    "invoice_id": "Invoice",
+    "contract_id": "Contract",
     "negotiation_id": "Negotiation",
     "proposal_id": "Proposal",
 }
@@ -141,11 +144,15 @@ def event_changes(data: dict[str, Any]) -> list[Change]:
     ]
 
 
-def about(subject_type: str, subject_id: UUID, data: dict[str, Any]) -> str | None:
-    """Return the global id of what hangs on a subject and an event tells of; None where it tells of itself."""
+def about(subject_type: str, subject_id: UUID, name: str, data: dict[str, Any]) -> str | None:
+    """Return the global id of what hangs on a subject and an event tells of; None where it tells of itself.
+
+    Of several that it names, that is what it is called by: of `invoice.paid` the invoice, not its contract.
+    """
     if noun := SUBJECTS.get(subject_type):
         return ids.encode(noun, subject_id)
-    return next((ids.encode(noun, UUID(data[fact])) for fact, noun in ABOUT.items() if data.get(fact)), None)
+    facts = (f"{name.partition('.')[0]}_id", *ABOUT)
+    return next((ids.encode(ABOUT[fact], UUID(data[fact])) for fact in facts if fact in ABOUT and data.get(fact)), None)
 
 
 def event_links(subject_type: str, subject_id: UUID, data: dict[str, Any]) -> EventLinks:
@@ -200,9 +207,10 @@ class HistoryEntry:
     changes: list[Change] = computed(event_changes, "What changed.", needs=("data",))
     about_id: strawberry.ID | None = computed(
         about,
-        "The comment, activity, file, follow-up, survey, answer, referral, need, hand-over, asked move, bulk or import "
-        "that it is about, deleted ones included; null where it is about nothing but the object itself.",
-        needs=("subject_type", "subject_id", "data"),
+        "The comment, activity, file, follow-up, survey, answer, referral, need, hand-over, asked move, proposal, "
+        "negotiation, contract, invoice, payment, bulk or import that it is about, deleted ones included; null where "
+        "it is about nothing but the object itself.",
+        needs=("subject_type", "subject_id", "name", "data"),
     )
     links: EventLinks = computed(
         event_links,
@@ -212,6 +220,12 @@ class HistoryEntry:
     unmet_requirements: list[UserError] = computed(
         lambda data: user_errors(data.get("unmet")),
         "What stood against a move that did not follow, where it tells of one (lead.move_held); else empty.",
+        needs=("data",),
+    )
+    reason: str | None = computed(
+        lambda data: data.get("reason"),
+        "Why, in words, where somebody said so: of what was withdrawn or credited, and why a customer was not mailed "
+        "(customer.not_mailed).",
         needs=("data",),
     )
     instead_of_id: strawberry.ID | None = computed(

@@ -62,6 +62,10 @@ class IssueInvoiceInput(MutationInput):
     tax_inclusive: bool | None = strawberry.field(
         default=None, description="Whether prices of lines bear their tax; null: as the workspace sells."
     )
+    contact_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Who gets it; null: for whom the proposal is, else the lead's primary contact.",
+    )
     instalments: list[InstalmentInput] | None = strawberry.field(
         default=None, description="The parts that it is paid in, 2 to 120; null: whole."
     )
@@ -156,6 +160,7 @@ def _details(input: IssueInvoiceInput) -> InvoiceDetails:
         currency=input.currency,
         tax_inclusive=input.tax_inclusive,
         due_on=input.due_on,
+        contact_id=_key(input.contact_id, "Contact", "contactId"),
         lines=[_line(line) for line in input.lines or ()],
         instalments=[
             Instalment(percent=one.percent, amount=amount_of(one.amount), due_on=one.due_on, issue_on=one.issue_on)

@@ -12,6 +12,7 @@ from domain import invoices, policy
 from domain.policy import Action
 from engine.conditions import All, Compare, Op
 from engine.pages import Order
+from models.contacts import Contact as ContactRow
 from models.contracts import Contract as ContractRow
 from models.documents import DocumentKind
 from models.invoices import Invoice as InvoiceRow
@@ -54,6 +55,7 @@ from schema.proposals import (
 from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
+    from schema.contacts import Contact
     from schema.leads import Lead, LeadFilter
     from schema.payment_providers import PaymentProvider
     from schema.proposals import Proposal
@@ -245,6 +247,11 @@ class Invoice(Node):
         default=FIRST,
         plain=True,
         description="What was paid and went back, the first first.",
+    )
+    contact: Annotated["Contact", strawberry.lazy("schema.contacts")] | None = relation(
+        ContactRow,
+        "Who gets it, where somebody was named; else it is for whom its proposal is, or the lead's primary contact.",
+        by="contact_id",
     )
     created_by: Annotated["User", strawberry.lazy("schema.users")] | None = relation(
         UserRow, "Who made it.", by="created_by_id"

@@ -74,6 +74,7 @@ described(
     CONTRACT_SIGNED="A contract of theirs was signed.",
     INVOICE_PAID="An invoice of theirs is paid.",
     INVOICE_OVERDUE="An invoice of theirs is overdue.",
+    CUSTOMER_NOT_MAILED="A customer of theirs could not be mailed of their sale; the event says why.",
     TRAINING_ENDED="A training of a score model that they asked for has ended.",
     SCORE_DRIFTED="Leads have moved from those that a learned score model knows, or it foretells worse than it did.",
     REMINDER="Something that they are to do is due.",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from schema.context import Info
 from schema.enums import described
 from schema.fields import batch, column, computed, noun, relation
 from schema.nodes import Node
-from schema.scalars import URL
+from schema.scalars import URL, CurrencyCode, Money
 
 if TYPE_CHECKING:
     from schema.contacts import Contact
@@ -37,6 +36,7 @@ VIEWS = """
 SELECT proposal_id, count(*) AS number, max(viewed_at) AS last FROM proposal_view
 WHERE workspace_id = $1 AND proposal_id = ANY($2::uuid[]) GROUP BY proposal_id
 """
+CURRENCIES = "SELECT id, currency FROM proposal_version WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
 
 described(Party, "A side of a contract or proposal.", SELLER="Who sells.", BUYER="Who buys.")
 described(
@@ -51,8 +51,11 @@ described(
 
 async def _urls(rows: list[Any], info: Info) -> list[str | None]:
     """Return where links lead that open their proposal, to who may share it."""
-    may, now = policy.may_own(info.context.actor, Action.SHARE_PROPOSAL), info.context.now
-    return [proposal_links.url_of(row.id) if may and proposal_links.is_live(row, now=now) else None for row in rows]
+    actor = info.context.actor
+    if not policy.may_own(actor, Action.SHARE_PROPOSAL):
+        return [None] * len(rows)
+    found = await proposal_links.opening_of(actor.workspace_id, [row.id for row in rows], now=info.context.now)
+    return [proposal_links.url_of(row.id) if row.id in found else None for row in rows]
 
 
 @noun(ProposalLinkRow, description="A customer's link to a proposal: whoever has it can read and answer that.")
@@ -60,7 +63,6 @@ class ProposalLink(Node):
     url: URL | None = batch(
         _urls,
         "Where it leads; null where it opens nothing any more, and for those who may not share proposals.",
-        needs=("revoked_at", "expires_at"),
     )
     created_at: datetime = column("When it was made.")
     expires_at: datetime | None = column("When it ends.")
@@ -118,6 +120,12 @@ def _options(facts: Mapping[str, Any]) -> list[str]:
     return list(facts.get("options") or ())
 
 
+async def _totals(rows: list[Any], info: Info) -> list[Money]:
+    found = await read(CURRENCIES, info.context.actor.workspace_id, list({row.version_id for row in rows}))
+    currencies = {row["id"]: row["currency"] for row in found}
+    return [Money(amount=row.total, currency_code=CurrencyCode(currencies[row.version_id])) for row in rows]
+
+
 @noun(EvidenceRow, description="Who said what to which version: written once, and never changed.")
 class Evidence(Node):
     kind: EvidenceKind = column("What they said.")
@@ -127,7 +135,7 @@ class Evidence(Node):
     address: str | None = column("From which network address.")
     user_agent: str | None = column("With which browser: plain text.")
     sha256: str = column("The SHA-256 of the version that they saw.")
-    total: Decimal = column("What it came to with the options that they took, in the version's currency.")
+    total: Money = batch(_totals, "What it came to with the options that they took.", needs=("total", "version_id"))
     options: list[str] = computed(_options, "The keys of the optional lines that they took.", needs=("facts",))
     consent: str | None = computed(_consent, "What they read above the button.", needs=("facts",))
     reason: str | None = computed(_reason, "Why they declined: plain text.", needs=("facts",))
@@ -206,8 +214,8 @@ def evidence() -> Any:
 def public_url() -> Any:
     return batch(
         public_urls,
-        "Where the customer reaches it; null until it is sent, where no link lives, and for those who may not share "
-        "it. Look at it yourself by previewUrl, which counts no view.",
+        "Where the customer reaches it, to be passed on to them; null until it is sent, once it is withdrawn, where no "
+        "link lives, and for those who may not share it. Look at it yourself by previewUrl, which counts no view.",
     )
 
 

@@ -16,8 +16,8 @@ from domain.actors import ActorKind
 from domain.errors import Malformed, Required, Unauthenticated
 from domain.pricing import Totals
 from domain.proposal_answers import Given
-from domain.public_proposals import Opened, ProposalWithdrawn, PublicState
-from domain.tokens import EndedLink, InvalidLink, Kind
+from domain.public_proposals import Opened, PublicState
+from domain.tokens import Kind
 from models.proposals import Proposal as ProposalRow
 from models.proposals import ProposalLine as ProposalLineRow
 from schema import ids
@@ -312,7 +312,8 @@ def _by_member(info: Info, input: AcceptProposalInput | DeclineProposalInput) ->
 class PublicProposalQueries:
     @strawberry.field(
         description="A proposal by its link's token, without sign-in: the version that was sent last. Null for a token "
-        "that opens nothing. Opening it leaves no trace: viewProposal counts that somebody looked."
+        "that opens nothing, and an error says why: INVALID_LINK, LINK_EXPIRED, LINK_REVOKED, ENDED_LINK, "
+        "PROPOSAL_WITHDRAWN. Opening it leaves no trace: viewProposal counts that somebody looked."
     )
     async def public_proposal(
         self,
@@ -328,10 +329,7 @@ class PublicProposalQueries:
             ),
         ] = None,
     ) -> PublicProposal | None:
-        try:
-            found = await public_proposals.by_id(link_of(info, token), now=info.context.now)
-        except (InvalidLink, EndedLink, ProposalWithdrawn):
-            return None
+        found = await public_proposals.by_id(link_of(info, token), now=info.context.now)
         return shown_proposal(found, _keys(options))
 
 

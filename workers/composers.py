@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain import reminders
 from models.deliveries import Channel
-from workers import account_mails, letters, pushes, reminder_messages, sale_mails, survey_mails
+from workers import account_mails, invoice_mails, letters, pushes, reminder_messages, sale_mails, survey_mails
 from workers.messages import Composer, Due, Sender
 
 COMPOSERS: Mapping[str, Composer] = {
@@ -16,6 +16,7 @@ COMPOSERS: Mapping[str, Composer] = {
     reminders.DIGEST: reminder_messages.compose_digests,
     "survey": survey_mails.compose_surveys,
     **dict.fromkeys(sale_mails.FACTS, sale_mails.compose),
+    **dict.fromkeys(invoice_mails.FACTS, invoice_mails.compose),
 }
 SENDERS: Mapping[Channel, Sender] = {Channel.MAIL: letters.send, Channel.PUSH: pushes.send}
 # What is asked for all of a batch together, of what was composed, before any of it is handed over.

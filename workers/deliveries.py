@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from adapters.sending import Deferred, Refused, Unavailable
-from domain import suppressions
+from domain import sale_mails, suppressions
 from models.base import uuid7
 from models.deliveries import Channel, DeliveryStatus
 from workers import ledger
@@ -217,7 +217,15 @@ class Batch:
                 self._outcomes = outcomes + self._outcomes
                 raise
             for one in outcomes:
-                self.open.pop(one.id, None)
+                row = self.open.pop(one.id, None)
+                if row is not None and one.status is DeliveryStatus.FAILED and row.kind in sale_mails.AWAITED:
+                    await self._told_in_vain(row, one.reason or "")
+
+    async def _told_in_vain(self, row: Due, reason: str) -> None:
+        """Tell the seller that a customer's mail has failed."""
+        with suppress(*LOST):
+            event_id = UUID(row.data["event_id"])
+            await sale_mails.not_taken(row.workspace_id, row.kind, event_id, reason=reason, now=self.now)
 
     def _tell(self, *outcomes: Outcome) -> None:
         self._outcomes += outcomes

@@ -11,22 +11,14 @@ import structlog
 from adapters import mail
 from adapters.mail import Recipient
 from domain import mail_templates, suppressions, tokens
-from domain.mail_kinds import KINDS
+from domain.mail_kinds import UNENDING
 from domain.mail_templates import Source, Text
 from domain.tokens import Kind
 from domain.words import best_language
-from models.deliveries import SuppressionReason
 from settings import settings
 from workers.messages import Due, Letter, Skip
 
 log = structlog.get_logger(__name__)
-
-WHY = {
-    SuppressionReason.UNSUBSCRIBED: "unsubscribed",
-    SuppressionReason.BOUNCED: "bounced",
-    SuppressionReason.COMPLAINED: "complained",
-    SuppressionReason.MANUAL: "was suppressed by hand",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,7 @@ async def prepare(rows: Sequence[Due], made: Mapping[UUID, Any]) -> dict[UUID, A
     ready: dict[UUID, Any] = dict(made)
     for row in rows:
         if row.id in letters:
-            why = None if KINDS[row.kind].account else _why_not(row, known.get(asked[row.id], {}))
+            why = suppressions.why_not(row.kind, known.get(asked[row.id], frozenset()))
             letter, language = letters[row.id], best_language(*letters[row.id].languages)
             words = own.get((row.workspace_id, row.kind, language))
             ready[row.id] = Skip(why) if why else Ready(letter, letter.email, language, words)
@@ -60,7 +52,7 @@ async def prepare(rows: Sequence[Due], made: Mapping[UUID, Any]) -> dict[UUID, A
 async def send(row: Due, ready: Ready) -> str | None:
     """Write a letter and hand it to the mail server; return what is to be said of that in the ledger."""
     letter = ready.letter
-    unsubscribe = None if KINDS[row.kind].account else unsubscribe_link(row.id)
+    unsubscribe = None if row.kind in UNENDING else unsubscribe_link(row.id)
     text, note = _words(row, ready, unsubscribe)
     to = Recipient(letter.email, letter.name)
     now = datetime.now(UTC)
@@ -99,8 +91,3 @@ def _words(row: Due, ready: Ready, unsubscribe: str | None) -> tuple[Text, str |
 def unsubscribe_link(delivery_id: UUID) -> str:
     """Return where whoever got a mail can end such mails."""
     return f"{settings().public_url.rstrip('/')}/unsubscribe/{tokens.sign(Kind.UNSUBSCRIBE, delivery_id)}"
-
-
-def _why_not(row: Due, known: Mapping[str | None, SuppressionReason]) -> str | None:
-    reason = known.get(None) or known.get(row.kind)
-    return reason and f"This address {WHY[reason]}."

@@ -1,34 +1,27 @@
-"""Mails to customers of what becomes of their sale, with the link that is theirs; none of what no longer holds."""
+"""Mails to customers of proposals, negotiations and contracts, with the link that is theirs; none of what is over."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from adapters import files
-from adapters.mail import Attached, Recipient
-from domain import documents, proposal_links, sale_mails, selling_settings
+from adapters.mail import Recipient
+from domain import proposal_links, sale_mails, selling_settings
 from domain.words import Words, best_language, words
 from models.contacts import Contact
 from models.contracts import Contract, ContractState
-from models.documents import DocumentKind
 from models.events import Event
-from models.invoices import Invoice, Payment
-from models.leads import Lead
 from models.negotiations import Negotiation, NegotiationState, Offer
 from models.proposal_links import Evidence, Party, ProposalLink, ProposalQuestion
 from models.proposals import Proposal, ProposalState, ProposalVersion
 from models.selling import SellingSettings
 from models.users import User
 from models.workspaces import Workspace
-from workers.messages import Composed, Due, Later, Letter, Skip
+from workers.invoice_mails import people_of, sender_of
+from workers.messages import Composed, Due, Letter, Skip
 
 OPEN = (ProposalState.SENT, ProposalState.VIEWED)
-INVOICE, MOST_ATTACHED = "invoice", 5_000_000
-PAUSE, WAITS = timedelta(seconds=2), timedelta(minutes=2)
-UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 # What events name, by the fact that is its key.
 NAMED: Mapping[str, type[Any]] = {
     "question_id": ProposalQuestion,
@@ -36,8 +29,6 @@ NAMED: Mapping[str, type[Any]] = {
     "negotiation_id": Negotiation,
     "offer_id": Offer,
     "contract_id": Contract,
-    "invoice_id": Invoice,
-    "payment_id": Payment,
 }
 
 
@@ -78,12 +69,12 @@ class Told:
         """Return the row that the event names by this fact."""
         return self.known.named[UUID(self.event.data[fact])]
 
-    def money(self, amount: Any, currency: str | None = None) -> str:
-        return self.said.money(amount, currency or self.version.currency)
+    def money(self, amount: Any) -> str:
+        return self.said.money(amount, self.version.currency)
 
 
 async def compose(rows: Sequence[Due], now: datetime) -> Composed:
-    """Compose what customers are told, but not what was answered, withdrawn or paid meanwhile."""
+    """Compose what customers are told, but not what was answered or withdrawn meanwhile."""
     known = await _known(rows)
     made: dict[UUID, Any] = {}
     for row in rows:
@@ -105,11 +96,7 @@ async def compose(rows: Sequence[Due], now: datetime) -> Composed:
         if over := over or OVER.get(row.kind, _never)(told):
             made[row.id] = Skip(over)
             continue
-        sender = _sender(told)
-        bill = await _bill(row, told, now) if row.kind == INVOICE else None
-        if isinstance(bill, Later):
-            made[row.id] = bill
-            continue
+        sender = sender_of(event, known.owners, known.users)
         made[row.id] = Letter(
             row.address,
             _common(told, person, link, sender) | FACTS[row.kind](told),
@@ -117,21 +104,8 @@ async def compose(rows: Sequence[Due], now: datetime) -> Composed:
             languages=languages,
             time_zone=home.time_zone,
             reply_to=Recipient(sender.email, sender.name) if sender and sender.email else None,
-            files=[bill] if bill else [],
         )
     return made
-
-
-async def _bill(row: Due, told: Told, now: datetime) -> Attached | Later | None:
-    """Return an invoice as PDF; it is waited for a little, and the mail goes without it where none comes."""
-    invoice = told.of("invoice_id")
-    document = await documents.wanted(DocumentKind.INVOICE, invoice.id, now=now)
-    file = await documents.file_of(document) if document else None
-    if file is not None and file.size <= MOST_ATTACHED:
-        name = UNFIT.sub("-", invoice.number or "invoice")
-        return Attached(f"{name}.pdf", "application/pdf", await files.whole(file))
-    is_coming = document is not None and file is None and document.failure is None
-    return Later(now + PAUSE, "The PDF is being made.") if is_coming and now - row.created_at < WAITS else None
 
 
 async def _known(rows: Sequence[Due]) -> Known:
@@ -140,8 +114,7 @@ async def _known(rows: Sequence[Due]) -> Known:
     versions = {_version_of(event, proposals[key]) for event, key in _pairs(events, proposals)}
     homes = await Workspace.in_bulk({row.workspace_id for row in rows}, "id")
     links = await ProposalLink.filter(proposal_id__in=list(proposals)).order_by("created_at", "id")
-    owners = dict(await Lead.filter(id__in=[one.lead_id for one in proposals.values()]).values_list("id", "owner_id"))
-    people = {UUID(key) for event in events.values() if (key := event.actor.get("user"))} | set(owners.values())
+    owners, users = await people_of(events)
     known = Known(
         events=events,
         proposals=proposals,
@@ -151,7 +124,7 @@ async def _known(rows: Sequence[Due]) -> Known:
         homes=homes,
         settings={key: await selling_settings.of(key) for key in homes},
         owners=owners,
-        users=await User.in_bulk(people - {None}, "id"),
+        users=users,
     )
     for fact, noun in NAMED.items():
         keys = {UUID(event.data[fact]) for event in events.values() if event.data.get(fact)}
@@ -172,13 +145,6 @@ def _version_of(event: Event, proposal: Proposal) -> UUID:
     key = UUID(named) if named else proposal.sent_id or proposal.current_id
     assert key
     return key
-
-
-def _sender(told: Told) -> User | None:
-    """Return who did it, else the owner of the lead."""
-    by = told.event.actor.get("user")
-    key = UUID(by) if by else told.known.owners.get(told.proposal.lead_id)
-    return told.known.users.get(key) if key else None
 
 
 def _common(told: Told, person: Contact, link: ProposalLink, sender: User | None) -> dict[str, Any]:
@@ -237,29 +203,6 @@ def _contract(told: Told) -> dict[str, Any]:
     return {"number": contract.number, "title": contract.title, "total": told.money(contract.total)}
 
 
-def _invoice(told: Told) -> dict[str, Any]:
-    invoice = told.of("invoice_id")
-    return {
-        "number": invoice.number,
-        "title": invoice.title,
-        "total": told.money(invoice.total, invoice.currency),
-        "due_on": invoice.due_on,
-        "bank": told.settings.seller.get("bank"),
-    }
-
-
-def _reminded(told: Told) -> dict[str, Any]:
-    invoice = told.of("invoice_id")
-    balance = told.money(invoice.balance, invoice.currency)
-    return _invoice(told) | {"balance": balance, "reminder": told.event.data["reminder"]}
-
-
-def _received(told: Told) -> dict[str, Any]:
-    invoice, payment = told.of("invoice_id"), told.of("payment_id")
-    open_still = told.money(invoice.balance, invoice.currency) if invoice.balance > 0 else None
-    return _invoice(told) | {"amount": told.money(payment.amount, payment.currency), "balance": open_still}
-
-
 FACTS: Mapping[str, Callable[[Told], dict[str, Any]]] = {
     "proposal": _proposal,
     "proposal_ending": _ending,
@@ -271,9 +214,6 @@ FACTS: Mapping[str, Callable[[Told], dict[str, Any]]] = {
     "negotiation_ended": _ended,
     "contract_ready": _contract,
     "contract_signed": _contract,
-    "invoice": _invoice,
-    "payment_reminder": _reminded,
-    "payment_received": _received,
 }
 
 
@@ -301,10 +241,6 @@ def _nothing_to_sign(told: Told) -> str | None:
     return None if waits else "The contract was signed or cancelled."
 
 
-def _not_owed(told: Told) -> str | None:
-    return None if told.of("invoice_id").balance > 0 else "The invoice is paid."
-
-
 # Why a mail is not sent any more.
 OVER: Mapping[str, Callable[[Told], str | None]] = {
     "proposal": _no_longer_offered,
@@ -312,5 +248,4 @@ OVER: Mapping[str, Callable[[Told], str | None]] = {
     "negotiation_opened": _not_their_turn,
     "negotiation_offer": _not_their_turn,
     "contract_ready": _nothing_to_sign,
-    "payment_reminder": _not_owed,
 }

@@ -11,13 +11,15 @@ from tortoise.connection import get_connection
 
 from domain import credit_notes, invoices, leads, number_series, selling_settings
 from domain.agreed import ProposalNotAccepted
-from domain.errors import AlreadyExists, Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
+from domain.credit_notes import NothingToCredit
+from domain.errors import AlreadyExists, DomainError, Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
 from domain.invoices import (
     AgreedAlready,
     ContractNotSigned,
     DueByInstalment,
     FreeLine,
     Instalment,
+    InstalmentsFall,
     InvoicedAlready,
     InvoiceDetails,
     InvoiceStateRefused,
@@ -31,7 +33,7 @@ from domain.invoices import (
     TooManyInvoiceLines,
 )
 from domain.money import Money
-from domain.proposal_lines import Discount
+from domain.proposal_lines import Discount, DiscountTooHigh
 from domain.selling_settings import SellerDetails, SellingDetails
 from domain.shares import InstalmentsDiffer, InstalmentTooSmall, rates_of, total_of
 from models.base import uuid7
@@ -323,6 +325,7 @@ async def test_a_proposal_is_invoiced_in_parts_and_then_no_more() -> None:
         ([Instalment(amount=eur("1.001"), due_on=TODAY), Instalment(due_on=TODAY)], Malformed),
         ([Instalment(amount=eur("1"), due_on=TODAY - DAY), Instalment(due_on=TODAY)], OutOfRange),
         ([Instalment(amount=eur("1"), due_on=TODAY, issue_on=TODAY + DAY), Instalment(due_on=TODAY)], OutOfRange),
+        ([Instalment(percent=Decimal(50), due_on=TODAY + DAY), Instalment(due_on=TODAY)], InstalmentsFall),
     ],
 )
 async def test_bad_plans_are_refused(plan: list[Instalment], error: type[Exception]) -> None:
@@ -492,3 +495,36 @@ async def test_who_may_issue_and_cancel() -> None:
             await attempt
     with pytest.raises(AlreadyExists):
         await invoices.issue(admin, Source(proposal_id=proposal.id), InvoiceDetails(), id=row.id, now=NOW)
+
+
+async def test_discounts_of_free_lines_and_who_gets_them_are_checked() -> None:
+    actor = await seller()
+    row = await lead(actor)
+    lines = [
+        FreeLine(name="A", unit_price=Decimal(10), discount_amount=Decimal("0.5")),
+        FreeLine(name="B", unit_price=Decimal(10), discount_amount=Decimal(11)),
+    ]
+    details = InvoiceDetails(currency="JPY", lines=lines, contact_id=uuid7())
+    with pytest.raises(Invalid) as caught:
+        await invoices.issue(actor, Source(lead_id=row.id), details, now=NOW)
+    assert {".".join(fault.field or ()): type(fault) for fault in caught.value.faults} == {
+        "contactId": NotFound,
+        "lines.0.discountAmount": Malformed,
+        "lines.1.discountAmount": DiscountTooHigh,
+    }
+
+
+@pytest.mark.parametrize(
+    ("amount", "error", "field"),
+    [
+        ("-1", OutOfRange, "amount.amount"),
+        ("0", NothingToCredit, "amount"),
+        ("0.001", Malformed, "amount.amount"),
+    ],
+)
+async def test_what_is_wrong_with_a_credit_is_told_once(amount: str, error: type[DomainError], field: str) -> None:
+    actor = await seller()
+    row = await invoice(actor)
+    with pytest.raises(error) as caught:
+        await credit_notes.credit(actor, row.id, reason="Returned", amount=eur(amount), now=NOW)
+    assert ".".join(caught.value.field or ()) == field

@@ -34,6 +34,7 @@ from domain.offers import (
 )
 from domain.policy import Action
 from domain.preparations import Preparation
+from domain.proposal_lines import DiscountTooHigh
 from models.base import uuid7
 from models.negotiations import Negotiation, Offer, OfferState
 from models.proposal_links import Party
@@ -434,3 +435,20 @@ async def test_rounds_have_an_end() -> None:
 
     with pytest.raises(TooManyRounds):
         await here.counter(off("5"))
+
+
+async def test_discounts_by_amount_are_whole_and_no_more_than_what_they_are_of() -> None:
+    here = await sit_down()
+    panel = await here.line("Solar panel")
+    for change, error, field in (
+        (TermsChange(discount_amount=Decimal("0.001")), Malformed, "terms.discountAmount"),
+        (TermsChange(discount_amount=Decimal(99_999)), DiscountTooHigh, "terms.discountAmount"),
+        (
+            TermsChange(lines=[LineChange(key=panel, quantity=Decimal(1), discount_amount=Decimal(99_999))]),
+            DiscountTooHigh,
+            "terms.lines.0.discountAmount",
+        ),
+    ):
+        with pytest.raises(error) as caught:
+            await here.counter(change)
+        assert ".".join(caught.value.field or ()) == field

@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from domain import leads, needs, products, proposal_lines, proposal_states, proposal_versions, proposals
 from domain.actors import Actor
-from domain.errors import AlreadyExists, Forbidden, Invalid, NotFound, OutOfRange, Required, Stale
+from domain.errors import AlreadyExists, Forbidden, Invalid, Malformed, NotFound, OutOfRange, Required, Stale
 from domain.leads import Archived
 from domain.money import Money
 from domain.needs import NeedDetails
@@ -23,6 +23,7 @@ from domain.proposal_lines import (
     Discount,
     DiscountTooHigh,
     LineDetails,
+    LinesBelowDiscount,
     MixedCurrencies,
     OneDiscount,
     SameLineTwice,
@@ -168,6 +169,7 @@ async def test_every_fault_of_lines_is_told_with_its_place() -> None:
                 line(quantity=Decimal(-1)),
                 line(discount=Discount(percent=Decimal("100.5"))),
                 line(discount=Discount(amount=eur("100.01"))),
+                line(discount=Discount(amount=eur("0.005"))),
                 line(discount=Discount(percent=Decimal(1), amount=eur("1"))),
                 LineDetails(name="Dollars", unit_price=Money(Decimal(1), "USD")),
                 LineDetails(product_id=uuid7()),
@@ -187,21 +189,54 @@ async def test_every_fault_of_lines_is_told_with_its_place() -> None:
         "lines.0.quantity": OutOfRange,
         "lines.1.discount.percent": OutOfRange,
         "lines.2.discount.amount": DiscountTooHigh,
-        "lines.3.discount": OneDiscount,
-        "lines.4.unitPrice": MixedCurrencies,
-        "lines.5.productId": NotFound,
-        "lines.5.name": Required,
-        "lines.5.unitPrice": Required,
-        "lines.6.productId": Archived,
-        "lines.7.unitPrice": MixedCurrencies,
-        "lines.8.name": Required,
-        "lines.8.unitPrice.amount": OutOfRange,
-        "lines.9.taxRate": found["lines.9.taxRate"],
-        "lines.11.key": SameLineTwice,
-        "lines.12.name": Required,
-        "lines.12.unitPrice": Required,
+        "lines.3.discount.amount.amount": Malformed,
+        "lines.4.discount": OneDiscount,
+        "lines.5.unitPrice": MixedCurrencies,
+        "lines.6.productId": NotFound,
+        "lines.6.name": Required,
+        "lines.6.unitPrice": Required,
+        "lines.7.productId": Archived,
+        "lines.8.unitPrice": MixedCurrencies,
+        "lines.9.name": Required,
+        "lines.9.unitPrice.amount": OutOfRange,
+        "lines.10.taxRate": found["lines.10.taxRate"],
+        "lines.12.key": SameLineTwice,
+        "lines.13.name": Required,
+        "lines.13.unitPrice": Required,
     }
     assert (await Proposal.get(id=made.id)).version == 1
+
+
+async def test_a_discount_on_the_whole_is_no_more_than_all_lines_and_options() -> None:
+    actor = await seller()
+    lines = [line(), line(optional=True, chosen=False)]
+    more = ProposalDetails(discount=Discount(amount=eur("200.01")))
+    with pytest.raises(DiscountTooHigh) as caught:
+        await proposals.create(actor, (await lead(actor)).id, more, currency="EUR", lines=lines, now=NOW)
+    assert (caught.value.field, caught.value.facts["amount"]) == (("discount", "amount"), Decimal(200))
+    made = await draft(actor)
+    await proposals.set_lines(actor, made.id, lines, now=NOW)
+    with pytest.raises(DiscountTooHigh):
+        await proposals.update(actor, made.id, more, now=NOW)
+    fits = ProposalDetails(discount=Discount(amount=eur("150")))
+    found = await proposals.update(actor, made.id, fits, now=NOW)
+    version = await proposal_versions.current(found)
+    assert (version.discount_amount, version.discount, version.total) == (Decimal(150), Decimal(100), 0), "left out"
+    with pytest.raises(LinesBelowDiscount) as refused:
+        await proposals.set_lines(actor, made.id, [line()], now=NOW)
+    assert refused.value.field == ("lines",) and "150" in refused.value.message
+    assert (await Proposal.get(id=made.id)).version == found.version
+
+
+async def test_amounts_are_whole_in_their_currency_and_prices_of_one_may_be_finer() -> None:
+    actor = await seller()
+    yen = [LineDetails(name="Screw", quantity=Decimal(1000), unit_price=Money(Decimal("0.5"), "JPY"))]
+    half = ProposalDetails(discount=Discount(amount=Money(Decimal("0.5"), "JPY")))
+    with pytest.raises(Malformed) as caught:
+        await proposals.create(actor, (await lead(actor)).id, half, currency="JPY", lines=yen, now=NOW)
+    assert caught.value.field == ("discount", "amount", "amount")
+    made = await proposals.create(actor, (await lead(actor)).id, ProposalDetails(), currency="JPY", lines=yen, now=NOW)
+    assert made.net == Decimal(500)
 
 
 async def test_a_thousand_lines_are_taken_and_one_more_is_refused() -> None:

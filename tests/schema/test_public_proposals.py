@@ -7,12 +7,13 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from api.app import create_app
-from domain import proposal_links, tokens
+from domain import proposal_links, proposals, tokens
 from domain.tokens import Kind
 from models.base import uuid7
 from models.proposal_links import Evidence, ProposalLink, ProposalView
 from models.proposals import Proposal, ProposalLine
 from models.users import Role
+from schema import ids
 from tests.factories import member, seller
 from tests.proposing import BROWSER, link_to, offered, roof, sections, sent_of
 from tests.schema.asking import ask, gid
@@ -36,7 +37,7 @@ VIEW = "mutation ($input: ViewProposalInput!) { viewProposal(input: $input) { pu
 SEEN = """query ($id: ID!) { proposal(id: $id) { publicUrl previewUrl viewsCount lastViewedAt
   links { nodes { id url contact { name } createdBy { id } } } views { nodes { address proposalVersion { number } } }
   questions { nodes { id text answer answeredBy { id } } }
-  evidence { nodes { kind party name sha256 options consent link { id } } } } }"""
+  evidence { nodes { kind party name sha256 total { amount currencyCode } options consent link { id } } } } }"""
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -52,6 +53,12 @@ async def by_link(bearer: str | None, document: str, /, **variables: Any) -> dic
 def codes(data: dict[str, Any]) -> list[str]:
     """Return the codes of the user errors of all payloads of an answer."""
     return [error["code"] for payload in data.values() for error in payload["userErrors"]]
+
+
+def code_of(told: dict[str, Any]) -> str:
+    """Return the code of the one error of an answer."""
+    [error] = told["errors"]
+    return str(error["extensions"]["code"])
 
 
 async def out(**details: Any) -> tuple[Any, Proposal, str]:
@@ -98,18 +105,35 @@ async def test_a_link_signs_in_to_its_proposal_and_to_nothing_else() -> None:
 async def test_tokens_that_open_nothing_tell_nothing() -> None:
     actor, proposal, token = await out()
     for guessed in ("x", "a" * 64, token[:-4] + "AAAA", tokens.sign(Kind.SURVEY, uuid7())):
-        assert (await by_link(None, PUBLIC, token=guessed))["data"] == {"publicProposal": None}
+        told = await by_link(None, PUBLIC, token=guessed)
+        assert told["data"] == {"publicProposal": None} and code_of(told) == "INVALID_LINK"
         refused = await by_link(None, ACCEPT, input={"token": guessed, "name": "Ada", "sha256": "0" * 64})
         assert refused["data"]["acceptProposal"]["userErrors"] == [{"code": "INVALID_LINK", "field": None}]
     assert (await by_link(None, PUBLIC))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     await proposal_links.revoke(actor, (await link_to(proposal)).id, now=datetime.now(UTC))
-    assert (await by_link(None, PUBLIC, token=token))["data"] == {"publicProposal": None}
+    told = await by_link(None, PUBLIC, token=token)
+    assert told["data"] == {"publicProposal": None} and code_of(told) == "LINK_REVOKED"
     assert (await by_link(token, PUBLIC))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     for document, more in ((ACCEPT, {"sha256": "0" * 64}), (ASK, {"text": "Why?"})):
         ended = await by_link(None, document, input={"token": token, "name": "Ada", **more})
         assert [error["code"] for payload in ended["data"].values() for error in payload["userErrors"]] == [
-            "ENDED_LINK"
+            "LINK_REVOKED"
         ]
+
+
+async def test_what_has_ended_says_how() -> None:
+    actor, proposal, token = await out()
+    url = "query ($id: ID!) { proposal(id: $id) { publicUrl previewUrl links { nodes { url } } } }"
+    key = {"id": ids.encode("Proposal", proposal.id)}
+    await ProposalLink.filter(proposal_id=proposal.id).update(expires_at=datetime(2026, 3, 1, tzinfo=UTC))
+    told = await by_link(None, PUBLIC, token=token)
+    assert code_of(told) == "LINK_EXPIRED" and "2026-03-01" in told["errors"][0]["message"]
+    await ProposalLink.filter(proposal_id=proposal.id).update(expires_at=None)
+    assert token in (await ask(actor, url, **key))["proposal"]["publicUrl"]
+    await proposals.withdraw(actor, proposal.id, now=datetime.now(UTC))
+    assert code_of(await by_link(None, PUBLIC, token=token)) == "PROPOSAL_WITHDRAWN"
+    found = (await ask(actor, url, **key))["proposal"]
+    assert (found["publicUrl"], found["links"]["nodes"]) == (None, [{"url": None}]) and found["previewUrl"]
 
 
 async def test_accepting_by_a_link_takes_what_was_seen_and_is_seen_by_members() -> None:
@@ -143,6 +167,7 @@ async def test_accepting_by_a_link_takes_what_was_seen_and_is_seen_by_members() 
             "party": "BUYER",
             "name": "Ada Lovelace",
             "sha256": seen["sha256"],
+            "total": {"amount": "22302.09", "currencyCode": "EUR"},
             "options": [key],
             "consent": None,
             "link": {"id": gid("ProposalLink", (await link_to(proposal)).id)},

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from adapters import mail
 from domain import (
     contracts,
+    credit_notes,
     documents,
     invoices,
     payments,
@@ -26,20 +28,20 @@ from domain import (
 from domain.actors import Actor
 from domain.captures import Capture, NewContact, capture
 from domain.contracts import Signing
-from domain.invoices import InvoiceDetails, Source
+from domain.invoices import FreeLine, InvoiceDetails, Source
 from domain.leads import LeadDetails
 from domain.proposals import ProposalDetails
 from domain.selling_settings import SellerDetails, SellingDetails
 from models.contacts import Contact
 from models.database import transaction
-from models.deliveries import Delivery, DeliveryStatus
+from models.deliveries import Delivery, DeliveryStatus, Suppression, SuppressionReason
 from models.documents import DocumentKind
 from models.events import Event, Job
 from models.leads import Lead
 from models.proposals import Proposal
 from models.users import User
 from settings import Settings
-from tests import closing
+from tests import closing, factories
 from tests.adapters.letterbox import Letterbox, open_letterbox, text_of
 from tests.factories import NOW, seller, upload
 from tests.negotiating import off, sit_down
@@ -145,6 +147,7 @@ class TestProposals:
         await offered(actor, line(), lead=await customer(actor, email=None, name="Nobody"))
         gone = await offered(actor, line(), lead=await customer(actor, email="gone@example.com"))
         await offered(actor, line(), lead=await customer(actor, email="no@example.com"))
+        await offered(actor, line(), lead=await factories.lead(actor))
         await suppressions.suppress(actor, email="no@example.com", now=NOW)
         await tell(actor)
         await proposal_links.revoke(actor, (await link_to(gone)).id, now=NOW)
@@ -154,7 +157,11 @@ class TestProposals:
             "The contact has no email address.",
             "The customer's link was revoked.",
             "This address was suppressed by hand.",
+            sale_mails.NOBODY,
         }
+        told = {event.data["reason"]: event.data for event in await happened(actor, "customer.not_mailed")}
+        assert told.keys() == set(await reasons(actor)) - {sale_mails.REVOKED}, "one was revoked after it was asked for"
+        assert {(data["kind"], data["by_id"]) for data in told.values()} == {("proposal", str(actor.user_id))}
 
     async def test_whose_link_was_revoked_is_told_nothing_more_until_they_are_sent_something(
         self, letterbox: Letterbox
@@ -276,6 +283,75 @@ class TestClosing:
         [attached] = got.iter_attachments()
         assert (attached.get_filename(), attached.get_content()) == (f"{invoice.number}.pdf", b"%PDF-1.7 and so on")
         assert f"invoice {invoice.number}" in text_of(got)
+
+    async def test_an_invoice_of_free_lines_goes_to_whom_it_names_or_the_primary_contact(
+        self, letterbox: Letterbox
+    ) -> None:
+        actor = await seller()
+        row = await customer(actor, language="de")
+        await customer(actor, language="de", email="books@example.com", name="Bookkeeping")
+        books = await Contact.get(email="books@example.com")
+        lines = [FreeLine(name="Work", unit_price=Decimal(100))]
+        [first] = await invoices.issue(actor, Source(lead_id=row.id), InvoiceDetails(lines=lines), now=NOW)
+        named = InvoiceDetails(lines=lines, contact_id=books.id)
+        [other] = await invoices.issue(actor, Source(lead_id=row.id), named, now=NOW)
+        alone = await factories.lead(actor)
+        await invoices.issue(actor, Source(lead_id=alone.id), InvoiceDetails(lines=lines), now=NOW)
+        mails = dict(zip(letterbox.recipients, await mailed(letterbox, actor), strict=True))
+        subjects = {address: str(got["Subject"]) for address, got in mails.items()}
+        assert subjects == {
+            "ada@example.com": f"Rechnung {first.number}: Solar roof",
+            "books@example.com": f"Rechnung {other.number}: Solar roof",
+        }
+        assert "/documents/invoice/" in text_of(mails["ada@example.com"])
+        assert other.parties["buyer"]["name"] == "Bookkeeping"
+        assert await reasons(actor) == [sale_mails.NOBODY]
+        [told] = await happened(actor, "customer.not_mailed")
+        assert (told.subject_id, told.data["reason"]) == (alone.id, sale_mails.NOBODY)
+
+    async def test_a_credit_note_is_mailed_with_its_reason(self, letterbox: Letterbox) -> None:
+        actor = await seller()
+        proposal = await closing.accepted(actor, of=await customer(actor))
+        [invoice] = await invoices.issue(actor, Source(proposal_id=proposal.id), InvoiceDetails(), now=NOW)
+        _, note = await credit_notes.credit(actor, invoice.id, reason="One panel came back.", now=NOW)
+        subject, text = await last(letterbox, actor)
+        subjects = {str(got["Subject"]): text_of(got) for got in letterbox.mails}
+        text = subjects[f"Credit note {note.number} for invoice {invoice.number}"]
+        assert subject in subjects and "€119" in text and "One panel came back." in text
+
+    async def test_who_unsubscribed_gets_what_belongs_to_their_purchase_but_no_reminders(
+        self, letterbox: Letterbox
+    ) -> None:
+        actor = await seller()
+        proposal = await closing.accepted(actor, of=await customer(actor))
+        [invoice] = await invoices.issue(
+            actor, Source(proposal_id=proposal.id), InvoiceDetails(due_on=date(2026, 3, 9)), now=NOW
+        )
+        [got] = await mailed(letterbox, actor)
+        assert got["List-Unsubscribe"] is None and "nsubscribe" not in text_of(got)
+        await sale_reminders.remind_of_payment(actor.workspace_id, invoice.id, 1, now=NOW + 9 * DAY)
+        reminder = (await mailed(letterbox, actor))[-1]
+        token = str(reminder["List-Unsubscribe"]).strip("<>").rpartition("/")[2]
+        await suppressions.unsubscribe(token, now=NOW)
+        await sale_reminders.remind_of_payment(actor.workspace_id, invoice.id, 2, now=NOW + 20 * DAY)
+        await payments.record(actor, invoice.id, closing.paying("19"), now=NOW)
+        subject, _ = await last(letterbox, actor)
+        assert subject.startswith("Payment received") and len(letterbox.mails) == 3
+        assert (await reasons(actor))[-1] == "This address unsubscribed."
+        # There is nobody at the address by now, which holds beside what its owner said.
+        await suppressions.bounced(actor.workspace_id, "ada@example.com", note="550 nobody here", now=NOW)
+        await payments.record(actor, invoice.id, closing.paying("1"), now=NOW)
+        assert len(await mailed(letterbox, actor)) == 3
+        await suppressions.resubscribe(token, now=NOW)
+        rows = await Suppression.filter(workspace_id=actor.workspace_id)
+        assert [row.reason for row in rows] == [SuppressionReason.BOUNCED]
+
+    async def test_a_mail_that_is_not_taken_is_told_to_the_seller(self, letterbox: Letterbox) -> None:
+        actor = await seller()
+        await offered(actor, line(), lead=await customer(actor, email="nobody@example.com"))
+        await mailed(letterbox, actor)
+        [told] = await happened(actor, "customer.not_mailed")
+        assert told.data["kind"] == "proposal" and "no such user" in told.data["reason"]
 
 
 async def planned(actor: Actor, task: str) -> list[Job]:
