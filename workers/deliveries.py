@@ -121,6 +121,7 @@ class Batch:
         self.begun = asyncio.Event()
         self._now, self._began = now, time.monotonic()
         self._outcomes: list[Outcome] = []
+        self._vain: list[tuple[Due, str]] = []
         self._untold: set[UUID] = set()
         self._told = asyncio.Event()
         self._stopped = False
@@ -205,6 +206,7 @@ class Batch:
             with suppress(asyncio.CancelledError):
                 await recording
             await self._record()
+            await self._tell_sellers()
 
     async def _record(self) -> None:
         self._told.clear()
@@ -219,13 +221,14 @@ class Batch:
             for one in outcomes:
                 row = self.open.pop(one.id, None)
                 if row is not None and one.status is DeliveryStatus.FAILED and row.kind in sale_mails.AWAITED:
-                    await self._told_in_vain(row, one.reason or "")
+                    self._vain.append((row, one.reason or ""))
 
-    async def _told_in_vain(self, row: Due, reason: str) -> None:
-        """Tell the seller that a customer's mail has failed."""
-        with suppress(*LOST):
-            event_id = UUID(row.data["event_id"])
-            await sale_mails.not_taken(row.workspace_id, row.kind, event_id, reason=reason, now=self.now)
+    async def _tell_sellers(self) -> None:
+        """Tell sellers of the mails to their customers that have failed."""
+        for row, reason in self._vain:
+            with suppress(*LOST):
+                event_id = UUID(row.data["event_id"])
+                await sale_mails.not_taken(row.workspace_id, row.kind, event_id, reason=reason, now=self.now)
 
     def _tell(self, *outcomes: Outcome) -> None:
         self._outcomes += outcomes

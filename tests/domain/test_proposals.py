@@ -221,7 +221,9 @@ async def test_a_discount_on_the_whole_is_no_more_than_all_lines_and_options() -
     fits = ProposalDetails(discount=Discount(amount=eur("150")))
     found = await proposals.update(actor, made.id, fits, now=NOW)
     version = await proposal_versions.current(found)
-    assert (version.discount_amount, version.discount, version.total) == (Decimal(150), Decimal(100), 0), "left out"
+    assert (version.discount_amount, version.discount, version.total) == (Decimal(150), Decimal(100), Decimal(0)), (
+        "left out"
+    )
     with pytest.raises(LinesBelowDiscount) as refused:
         await proposals.set_lines(actor, made.id, [line()], now=NOW)
     assert refused.value.field == ("lines",) and "150" in refused.value.message
