@@ -33,7 +33,7 @@ test: $(DEV_STAMP)
 	@$(PY) -m pytest $(ARGS)
 
 torture: $(DEV_STAMP)
-	@KILLS=100 $(PY) -m pytest tests/workers/test_deliveries_killed.py tests/workers/test_reminders_killed.py tests/workers/test_plans_killed.py -n 0 $(ARGS)
+	@KILLS=100 $(PY) -m pytest tests/workers/test_deliveries_killed.py tests/workers/test_reminders_killed.py tests/workers/test_plans_killed.py tests/workers/test_rescoring_killed.py -n 0 $(ARGS)
 
 fuzz: $(DEV_STAMP)
 	@$(PY) -m tests.oracle $(ARGS)

@@ -15,7 +15,7 @@ from tortoise.connection import get_connection
 from domain.events import Event
 from domain.scoring import rescoring as rescoring
 from settings import settings
-from workers import deliveries, relay, subscriptions, worker
+from workers import deliveries, jobs, relay, subscriptions, worker
 from workers.jobs import GiveUp, Job, Task, task
 
 PR_SET_PDEATHSIG = 1
@@ -117,5 +117,8 @@ def live(role: str, log: str, env: Mapping[str, str]) -> None:
         os.dup2(output, stream)
     add_tasks()
     deliveries.LEASE_SECONDS = float(env.get("LEASE_SECONDS", deliveries.LEASE_SECONDS))
+    if "JOB_LEASE_SECONDS" in env:
+        jobs.LEASE_SECONDS = worker.IN_PROGRESS_SECONDS = float(env["JOB_LEASE_SECONDS"])
+        worker.RENEW_SECONDS = worker.SWEEP_SECONDS = jobs.LEASE_SECONDS / 3
     worker.GRACE_SECONDS = float(env.get("GRACE_SECONDS", worker.GRACE_SECONDS))
     asyncio.run({"relay": relay.run, "worker": worker.run}[role]())
