@@ -23,5 +23,6 @@ work that commits in chunks does so before, by a key of its own (an import by it
 through `asyncio.to_thread`, since a loop that stands still for five seconds loses its leases.
 
 `batch=True` gives one job many events of one kind of subject (`job.subject_type`, `job.subject_ids`), otherwise
-there is a job per event. Events whose data says `"bulk": true` go into the bulk queue.
+there is a job per event. Events whose data says `"bulk": true` go into the bulk queue. With `gathers=0.4` the job
+begins that many seconds later, and what happens to its subjects until then needs no other one.
 """
