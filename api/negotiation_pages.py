@@ -342,7 +342,8 @@ async def _shown(
 
 def _told(offer: Offer, told: Telling, said: Words, home: Workspace, company: str) -> tuple[str, str, str]:
     who = f"{offer.name} ({company})" if offer.party is Party.SELLER else offer.name
-    return who, said.moment(offer.created_at, home.time_zone), told.rounded(offer.total)
+    total = said("%(amount)s including tax", amount=told.rounded(offer.total))
+    return who, said.moment(offer.created_at, home.time_zone), total
 
 
 def _rows(seen: Seen, told: Telling) -> list[Row]:

@@ -26,7 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from api.answers import as_json, payload_of, subscribed
 from api.identity import context_for
 from api.persisted import Parameters, PersistedDocuments
-from domain import api_keys, sessions
+from domain import sessions
 from domain.errors import RateLimited, TokenExpired, Unauthenticated
 from engine.documents import Refused
 from schema.context import Context
@@ -303,7 +303,8 @@ class Connection:
             if self._acknowledged_at is None or self._sending:
                 continue
             try:
-                if self._credential is not None and not self._credential.startswith(api_keys.PREFIX):
+                # Keys and links have no dot, and end by what is looked up of them.
+                if self._credential is not None and "." in self._credential:
                     sessions.read_access_token(self._credential, now=datetime.now(UTC))
                 await self._send(self._words.alive)
             except Unauthenticated as error:

@@ -1,5 +1,6 @@
 """What both sides of a negotiation are told live: the same, but for what only the seller may know."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -7,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from api.websocket import Patience
 from domain import negotiation_comments, negotiations, proposal_links
 from domain.preparations import Preparation
 from schema import ids
+from settings import Settings
 from tests.factories import NOW, bearer, seller
 from tests.live.client import Socket, socket_to
 from tests.live.conftest import Relay
+from tests.live.test_subscriptions import Deaf, serve_deaf
 from tests.negotiating import Sitting, off, sit_down
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -88,6 +92,21 @@ async def test_both_sides_hear_and_only_the_seller_hears_what_is_theirs(
     assert [one["eventId"] for one in told] == [one["eventId"] for one in heard[2:]]
     await theirs.begin("3", EVENTS, after=told[0]["cursor"], **key)
     assert (await theirs.event("3"))["__typename"] == "CommentMade", "it goes on from a cursor"
+
+
+async def test_a_buyers_connection_lives_on_through_pings(server_settings: Settings) -> None:
+    here = await sit_down()
+    hello = {"type": "connection_init", "payload": {"authorization": f"Bearer {proposal_links.token_of(here.link.id)}"}}
+    buyer = Deaf([{}, hello])
+
+    serving = await serve_deaf(buyer, server_settings, Patience(ping=0.01))
+    async with asyncio.timeout(20):
+        while [told["type"] for told in buyer.heard].count("ping") < 2 and buyer.closed is None:
+            await asyncio.sleep(0.005)
+    buyer.gone.set()
+    await serving
+
+    assert buyer.closed is None
 
 
 async def test_nobody_else_hears_anything(sockets: tuple[Socket, Socket]) -> None:
