@@ -158,7 +158,7 @@ class Telling:
 
     def rounded(self, amount: Decimal) -> str:
         """Return a sum, with as many decimals as its currency has."""
-        return format_currency(amount, self.basis.currency, locale=self.said.locale)
+        return self.said.signed(format_currency(amount, self.basis.currency, locale=self.said.locale))
 
     def percent(self, value: Decimal) -> str:
         return format_percent(value / HUNDRED, locale=self.said.locale, decimal_quantization=False)

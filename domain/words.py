@@ -74,18 +74,18 @@ class Words:
 
     def number(self, value: Decimal) -> str:
         """Return a number with all of its digits: 1,234.5."""
-        return self._signed(format_decimal(value.normalize(), locale=self.locale, decimal_quantization=False))
+        return self.signed(format_decimal(value.normalize(), locale=self.locale, decimal_quantization=False))
 
     def percent(self, value: Decimal) -> str:
         """Return a percentage with all of its digits: 7.7%."""
-        return self._signed(format_percent(value.normalize() / 100, locale=self.locale, decimal_quantization=False))
+        return self.signed(format_percent(value.normalize() / 100, locale=self.locale, decimal_quantization=False))
 
     def money(self, amount: Decimal, currency: str) -> str:
         """Return an amount in its currency, with more digits than that has where the amount has: €0.0125."""
         told = format_currency(amount.normalize(), currency, locale=self.locale, decimal_quantization=False)
-        return self._signed(told)
+        return self.signed(told)
 
-    def _signed(self, told: str) -> str:
+    def signed(self, told: str) -> str:
         """Keep a minus before its digits where lines run from right to left, as CLDR writes it and Babel does not."""
         return told.replace("-", f"{MARK}-") if reads_from_the_right(self.locale.language) else told
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -131,6 +132,13 @@ def test_the_first_language_that_we_speak_is_spoken(wanted: tuple[str | None, ..
 )
 def test_a_browser_says_which_language_it_likes(header: str, best: str | None) -> None:
     assert best_accepted(header) == best
+
+
+def test_a_minus_stands_before_its_digits_in_lines_from_right_to_left() -> None:
+    amount = Decimal("-498.9")
+    told = [words(language).money(amount, "EUR") for language in ("he", "ar", "ja")]
+    assert ["\N{LEFT-TO-RIGHT MARK}-498.90" in one for one in told] == [True, True, False]
+    assert told[-1] == "-€498.90"
 
 
 def test_arabic_counts_in_six_forms_and_japanese_in_one() -> None:
