@@ -196,12 +196,13 @@ async def sort_out(
         trust = _keys(faults, trusted, known, field="trusted")
         leave = _keys(faults, left_out, known, field="leftOut")
         faults.raise_any()
-        kept = (
-            [key for key in learning.trusted if key not in leave],
-            [key for key in learning.left_out if key not in trust],
+        # Fields that are gone by now are forgotten.
+        had = ([key for key in keys if key in known.fields] for keys in (learning.trusted, learning.left_out))
+        trusts, leaves = (
+            tuple(dict.fromkeys([*(key for key in before if key not in others), *more]))
+            for before, others, more in zip(had, (leave, trust), (trust, leave), strict=True)
         )
-        both = tuple(dict.fromkeys([*kept[0], *trust])), tuple(dict.fromkeys([*kept[1], *leave]))
-        details = ModelDetails(learning=replace(learning, trusted=both[0], left_out=both[1]))
+        details = ModelDetails(learning=replace(learning, trusted=trusts, left_out=leaves))
         return await update(actor, model_id, details, now=now)
 
 

@@ -12,6 +12,7 @@ from models.scoring import ScoreModelVersion, ScoreTraining, ScoreVersionState, 
 from models.workspaces import Workspace
 from schema import ids
 from settings import settings
+from tests import lead_scoring
 from tests.cli.running import SECONDS, refused, salescycle
 from tests.domain.test_rescoring import LEARNED, use
 from tests.factories import NOW, lead, seller
@@ -33,19 +34,27 @@ def run(url: str, *arguments: str) -> str:
     return " ".join(output.split())
 
 
-async def test_a_training_is_waited_for_and_told_with_its_intervals(clean_db: str) -> None:
-    admin = await seller()
+async def test_a_strangers_file_is_taken_and_a_training_is_waited_for_and_told(clean_db: str, tmp_path: Path) -> None:
+    await seller()
     assert "takes 50 of each" in refused("score", "train", env=environment(clean_db))
-    await history(admin, count=400)
-    output = run(clean_db, "train")
+    lead_scoring.write(tmp_path / "leads.csv", 400)
+    taken = salescycle("import", "leads", str(tmp_path / "leads.csv"), env=environment(clean_db) | {"COLUMNS": "200"})
+    output, _ = taken.communicate(timeout=SECONDS)
+    assert taken.returncode == 0 and "400 created, 0 updated, 0 unchanged, 0 skipped" in output
+    assert 'column: "Converted"' in output and "others: custom" in output
+    output = run(clean_db, "train", "--leave-out", "noise 1", "--trust", "Lead Origin")
     [version] = await ScoreModelVersion.all()
     quality = version.report["quality"]
     assert version.state is ScoreVersionState.ACTIVE
     assert "Version 1 of Learned" in output and "is in use now" in output
     assert f"AUC {quality['auc']:.3f} (95 %: {quality['auc_low']:.3f} to {quality['auc_high']:.3f})" in output
     assert f"Brier score {quality['brier']:.4f}, against {quality['brier_of_rate']:.4f}" in output
-    assert "It learned from 400 closed leads" in output and "On the newest 80" in output
+    assert "It learned from 400 closed leads" in output and "On 80, which it had not seen" in output
     assert "nearly all leads say the same" in output
+    verdict = next(one for one in version.report["suspected"] if one["label"] == lead_scoring.HINDSIGHT)
+    assert f"{lead_scoring.HINDSIGHT} alone tells much (AUC {verdict['auc']:.3f})" in output
+    labels = {term["label"] for term in version.content["model"]["terms"]}
+    assert "Noise 2" in labels and "Noise 1" not in labels
 
 
 async def test_a_training_that_is_interrupted_is_cancelled_and_says_so(clean_db: str) -> None:
