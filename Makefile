@@ -29,8 +29,9 @@ help:
 run: $(RUN_STAMP)
 	@bin/salescycle up $(ARGS)
 
+# Bytecode is kept whatever the environment says: three processes would compile every test anew.
 test: $(DEV_STAMP)
-	@$(PY) -m pytest $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest $(ARGS)
 
 torture: $(DEV_STAMP)
 	@KILLS=100 $(PY) -m pytest tests/workers/test_deliveries_killed.py tests/workers/test_reminders_killed.py tests/workers/test_plans_killed.py tests/workers/test_rescoring_killed.py -n 0 $(ARGS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import os
 import secrets
@@ -57,12 +58,21 @@ SERVERS = pytest.StashKey["Servers"]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers in the process that hands out the tests, before any worker of it starts."""
+    # What is imported and collected stays, and to look it through again and again is a quarter of collecting.
+    gc.disable()
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
     servers = Servers()
     config.stash[SERVERS] = servers
     config.add_cleanup(servers.stop)
     servers.start()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let garbage be collected from here on, and nothing of what stands already be looked through for it."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
