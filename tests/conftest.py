@@ -186,25 +186,27 @@ async def db(opened_database: str) -> str:
 
 
 @pytest.fixture(scope="session")
-async def emptying(opened_database: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A connection that has every table in its mind, which takes longer than finding the few that hold rows."""
-    async with _connected(opened_database) as connection:
-        yield connection
+async def emptying(opened_database: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    """One connection that has every table in its mind, opened again where a test has ended them all."""
+    async with asyncpg.create_pool(
+        opened_database, min_size=1, max_size=1, max_inactive_connection_lifetime=0
+    ) as connections:
+        yield connections
 
 
 @pytest.fixture
-async def clean_db(db: str, emptying: "asyncpg.Connection[asyncpg.Record]") -> str:
+async def clean_db(db: str, emptying: "asyncpg.Pool[asyncpg.Record]") -> str:
     """The worker's database with every table emptied, once whatever still writes to one has ended."""
-    tables = {row["name"]: row["size"] for row in await emptying.fetch(TABLES)}
-    names = ", ".join(tables)
-    async with emptying.transaction():
-        await emptying.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
-        filled = await emptying.fetch(" UNION ALL ".join(HOLDS.format(table=name) for name in tables))
-        if await emptying.fetchval(MAY_DELETE) and max(tables.values()) < MOST_DELETED:
-            await emptying.execute("SET LOCAL session_replication_role = replica")
-            await emptying.execute("; ".join([RESTART, *(f"DELETE FROM {row[0]}" for row in filled)]))
+    async with emptying.acquire() as connection, connection.transaction():
+        tables = {row["name"]: row["size"] for row in await connection.fetch(TABLES)}
+        names = ", ".join(tables)
+        await connection.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+        filled = await connection.fetch(" UNION ALL ".join(HOLDS.format(table=name) for name in tables))
+        if await connection.fetchval(MAY_DELETE) and max(tables.values()) < MOST_DELETED:
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute("; ".join([RESTART, *(f"DELETE FROM {row[0]}" for row in filled)]))
         else:
-            await emptying.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+            await connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
     return db
 
 
