@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 
 BATCH = 1000
-SUBJECTS_AT_ONCE = {Queue.DEFAULT: 100, Queue.BULK: 500}
+SUBJECTS_AT_ONCE = {Queue.DEFAULT: 100, Queue.BULK: 300}
 POLL_SECONDS = 0.1
 STANDBY_SECONDS = 0.25
 CONNECT_SECONDS = 5.0

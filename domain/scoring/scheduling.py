@@ -12,7 +12,7 @@ from models.database import connected, read
 
 TASK = "score_leads"
 # So many are locked, scored and written together, which takes a tenth of a second.
-LEADS_AT_ONCE = 500
+LEADS_AT_ONCE = 300
 PAGE = 5000
 
 SCORED = "status = 'OPEN' AND deleted_at IS NULL"

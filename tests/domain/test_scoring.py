@@ -460,12 +460,12 @@ async def test_a_lead_just_scored_waits_for_no_night(clean_db: str, hours: int) 
     assert await faded(now=now) == set()
 
 
-async def test_many_leads_are_scored_in_jobs_of_five_hundred(clean_db: str) -> None:
+async def test_many_leads_are_scored_in_jobs_of_three_hundred(clean_db: str) -> None:
     admin = await seller()
-    keys = [UUID(int=number) for number in range(1201)]
+    keys = [UUID(int=number) for number in range(800)]
     assert await scoring.schedule(admin.workspace_id, keys, now=NOW) == len(keys)
     sizes = [len(row.arguments["subject_ids"]) for row in await Job.all()]
-    assert sorted(sizes) == [201, 500, 500]
+    assert sorted(sizes) == [200, 300, 300]
 
 
 async def test_a_closed_lead_keeps_the_score_of_its_day(admin: Actor) -> None:
