@@ -69,7 +69,7 @@ BY_HAND = {
     "OfferMade": "offer",
     "CommentMade": "comment",
     "Agreed": "round total",
-    "BrokenOff": "reason",
+    "BrokenOff": "ending reason",
 }
 LISTED = {"edges", "nodes", "pageInfo", "totalCount"}
 
