@@ -70,7 +70,7 @@ async def _import(asked: Asked, console: Console) -> Import:
 def suggest(kind: ImportKind, file: Path) -> str:
     """Return the mapping that a file suggests. Raises StartFailed."""
     with _sentences():
-        return imports.suggest(file, kind, name=file.name, now=_now())
+        return imports.suggest(file, kind, name=file.name)
 
 
 def _mapping(asked: Asked, console: Console) -> str:

@@ -91,6 +91,9 @@ class LeadsImport:
         if isinstance(place, str):
             faults.append(taking.fault(row, "stage" if "stage" in row.texts else "status", place))
         else:
+            if place.status is not LeadStatus.OPEN and "closed_at" not in self._mapping.fields:
+                # What says nothing of when leads were closed says it of none: they are, now that the file is taken.
+                values["closed_at"] = max(taking.began_at, values.get("engaged_at") or taking.began_at)
             faults += [taking.fault(row, field, reason) for field, reason in _out_of_time(taking, row, place)]
             if not faults:
                 return Wanted(row, place)

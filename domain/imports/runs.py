@@ -198,7 +198,7 @@ async def run(
 
 async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Report, chunk_size: int) -> Import:
     if not row.mapping:
-        await _suggest(row, path, now=clock())
+        await _suggest(row, path)
     checked = mapping.parse(row.mapping, kind=row.kind)
     reading = await asyncio.to_thread(files.survey, path, checked)
     checked = await others.adopted(actor, checked, reading, now=clock())
@@ -227,9 +227,9 @@ async def _run(actor: Actor, row: Import, path: Path, clock: Clock, report: Repo
     return await _complete(actor, row, now=clock())
 
 
-async def _suggest(row: Import, path: Path, *, now: datetime) -> None:
+async def _suggest(row: Import, path: Path) -> None:
     """Keep what the file itself suggests as the mapping of an import that has none."""
-    text = await asyncio.to_thread(suggestions.suggest, path, row.kind, name=row.file_name, now=now)
+    text = await asyncio.to_thread(suggestions.suggest, path, row.kind, name=row.file_name)
     row.mapping = mapping.load(text)
     await row.save(update_fields=["mapping"])
 

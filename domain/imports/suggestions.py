@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -114,12 +113,12 @@ class Look:
         return _words(self.name)
 
 
-def suggest(path: Path, kind: ImportKind, *, name: str, now: datetime) -> str:
+def suggest(path: Path, kind: ImportKind, *, name: str) -> str:
     """Return a mapping as YAML, with comments; raises what domain/imports/errors.py has, and NothingSuggested."""
     if kind is not ImportKind.LEADS:
         raise NothingSuggested(kind=kind.lower())
     looks, rows = _looked(path)
-    return "\n".join(_lines(looks, rows, name, now)) + "\n"
+    return "\n".join(_lines(looks, rows, name)) + "\n"
 
 
 def _looked(path: Path) -> tuple[list[Look], int]:
@@ -133,7 +132,7 @@ def _looked(path: Path) -> tuple[list[Look], int]:
     return looks, rows
 
 
-def _lines(looks: Sequence[Look], rows: int, name: str, now: datetime) -> Iterable[str]:
+def _lines(looks: Sequence[Look], rows: int, name: str) -> Iterable[str]:
     twice = {look.name for look in looks if sum(look.name == other.name for other in looks) > 1}
     free = [look for look in looks if look.name and look.name not in twice]
     known_by = next((look for look in free if _is_id(look, rows)), None)
@@ -157,8 +156,8 @@ def _lines(looks: Sequence[Look], rows: int, name: str, now: datetime) -> Iterab
     if outcome is not None:
         yield from _status(outcome)
         if "closed_at" not in named:
-            yield "  # The file does not say when leads were won or lost."
-            yield f'  closed_at: {{constant: "{now.date().isoformat()}"}}'
+            yield "  # No column says when leads were closed: they are when this import begins. Else:"
+            yield '  # closed_at: {constant: "2024-06-30"}'
     yield "# Every other column becomes a custom field; list those that are not wanted under skip."
     yield "others: custom"
     if idle := [look.name for look in free if not look.filled and look not in named.values()]:

@@ -1,6 +1,7 @@
 """Files that nobody has prepared: a mapping is suggested, and columns that mean nothing here become custom fields."""
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from domain.imports.guesses import Guess
 from domain.imports.mapping import parse
 from domain.imports.others import key_of
 from domain.imports.suggestions import NothingSuggested
-from models.catalog import Source
 from models.custom_fields import CustomField, CustomFieldType
 from models.external_refs import ExternalRef
 from models.imports import ImportKind, ImportStatus
@@ -22,12 +22,11 @@ from models.users import Role
 from tests.factories import NOW, custom_field, member
 from tests.imports.importing import ROOT, counts, faults, mapping, seller, take, text_of, written
 
-TODAY = NOW.date().isoformat()
 N, D, Y, T = CustomFieldType.NUMBER, CustomFieldType.DATE, CustomFieldType.YES_NO, CustomFieldType.TEXT
 
 
 def suggested(folder: Path, rows: Any, *, name: str = "Web leads.csv") -> dict[str, Any]:
-    return imports.load(imports.suggest(written(folder, rows, name=name), ImportKind.LEADS, name=name, now=NOW))
+    return imports.load(imports.suggest(written(folder, rows, name=name), ImportKind.LEADS, name=name))
 
 
 def test_a_public_set_suggests_how_it_is_taken(tmp_path: Path) -> None:
@@ -52,7 +51,6 @@ def test_a_public_set_suggests_how_it_is_taken(tmp_path: Path) -> None:
         "fields": {
             "source": {"column": "Lead Source", "missing": "create"},
             "status": {"column": "Converted", "values": {"0": "LOST", "1": "WON"}},
-            "closed_at": {"constant": TODAY},
         },
         "others": "custom",
         "skip": ["Empty"],
@@ -64,7 +62,7 @@ def test_the_documentation_shows_what_its_file_suggests(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "scoring.md").read_text()
     [file] = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
     [shown] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert imports.suggest(written(tmp_path, file), ImportKind.LEADS, name="leads.csv", now=NOW) == shown
+    assert imports.suggest(written(tmp_path, file), ImportKind.LEADS, name="leads.csv") == shown
 
 
 @pytest.mark.parametrize(
@@ -85,7 +83,7 @@ def test_outcomes_are_known_by_their_words_or_their_name(
 ) -> None:
     fields = suggested(tmp_path, [header, *cells]).get("fields", {})
     assert fields.get("status", {}).get("values") == status
-    assert ("closed_at" in fields) is (status is not None) and "campaign" not in fields
+    assert "campaign" not in fields
 
 
 def test_dates_names_and_amounts_are_known_by_what_columns_are_called(tmp_path: Path) -> None:
@@ -109,9 +107,9 @@ def test_dates_names_and_amounts_are_known_by_what_columns_are_called(tmp_path: 
 
 def test_nothing_is_suggested_for_other_files_and_what_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NothingSuggested, match="for companies"):
-        imports.suggest(written(tmp_path, "name\nA"), ImportKind.COMPANIES, name="a.csv", now=NOW)
+        imports.suggest(written(tmp_path, "name\nA"), ImportKind.COMPANIES, name="a.csv")
     with pytest.raises(DomainError, match="spreadsheet"):
-        imports.suggest(written(tmp_path, b"PK\x03\x04rest"), ImportKind.LEADS, name="a.csv", now=NOW)
+        imports.suggest(written(tmp_path, b"PK\x03\x04rest"), ImportKind.LEADS, name="a.csv")
 
 
 @pytest.mark.parametrize(
@@ -230,17 +228,24 @@ async def values(workspace_id: Any, fields: dict[str, CustomField]) -> dict[str,
 
 
 @pytest.mark.usefixtures("db")
-async def test_rows_without_an_id_are_known_by_their_lines_and_all_of_a_file_is_of_one_instant(tmp_path: Path) -> None:
+async def test_rows_without_ids_and_dates_are_known_by_their_lines_and_of_the_imports_instant(tmp_path: Path) -> None:
     admin = await seller()
-    path = written(tmp_path, [["Kind", "y"], ["a", "yes"], ["a", "yes"], ["b", "no"]], name="bank.csv")
+    path = written(tmp_path, [["Kind", "y"], ["a", ""], ["a", "yes"], ["b", "no"]], name="bank.csv")
     for created, unchanged in ((3, 0), (0, 3)):
         row = await take(admin, ImportKind.LEADS, path, {}, chunk_size=1)
         assert (row.status, *counts(row)) == (ImportStatus.COMPLETED, created, 0, unchanged, 0)
     assert row.mapping["external_id"] == {"by": "line"}
-    leads = await Lead.filter(workspace_id=admin.workspace_id)
-    assert len({lead.created_at for lead in leads}) == 1
-    assert sorted(lead.status for lead in leads) == ["LOST", "WON", "WON"]
-    assert await Source.filter(workspace_id=admin.workspace_id, name="a").count() == 0
+
+    async def stand() -> dict[str, tuple[str, datetime, datetime | None]]:
+        leads = await Lead.filter(workspace_id=admin.workspace_id)
+        return {lead.title: (lead.status, lead.created_at, lead.closed_at) for lead in leads}
+
+    assert await stand() == {"2": ("OPEN", NOW, None), "3": ("WON", NOW, NOW), "4": ("LOST", NOW, NOW)}
+    # What a newer file has closed is closed when that is taken; what was closed keeps its instant.
+    path, later = written(tmp_path, [["Kind", "y"], ["a", "yes"], ["a", "yes"], ["c", "no"]]), NOW + timedelta(days=9)
+    row = await take(admin, ImportKind.LEADS, path, row.mapping, now=later)
+    assert counts(row) == (0, 2, 1, 0)
+    assert await stand() == {"2": ("WON", NOW, later), "3": ("WON", NOW, NOW), "4": ("LOST", NOW, NOW)}
 
 
 @pytest.mark.usefixtures("db")
