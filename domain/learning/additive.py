@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from domain.learning.columns import Column, Columns, Floats, numbers
+from domain.learning.columns import Column, Columns, Floats, numbers, said
 from domain.learning.kinds import FORMAT
 
-# Beyond these odds a probability says more than leads can teach.
-MOST_LOG_ODDS = 12.0
+# Beyond these odds, one in ten thousand, a probability says more than leads can teach: none is an outcome.
+MOST_LOG_ODDS = 9.2
 QUESTIONS = ("what ", "how ", "why ", "when ", "where ", "which ", "who ", "do ", "does ", "is ", "are ", "i ")
 
 
@@ -112,7 +112,7 @@ class Flags:
         if column is None:
             return np.full(count, self.base)
         values = self.values
-        found = (sum(values[one] for one in some if one in values) for some in column.values)
+        found = (sum(values[one] for one in some if one in values) for some in said(column))
         return np.fromiter(found, dtype=np.float64, count=count) + self.base
 
     def moved(self, by: float) -> "Flags":
@@ -220,9 +220,10 @@ def _log(values: Floats) -> Floats:
 
 def _told(label: str, value: str | None) -> str:
     """Say what a field says; imported columns may be called by the whole question that was asked."""
-    said = "unknown" if value is None else value
-    is_question = label.endswith("?") or label.casefold().startswith(QUESTIONS)
-    return f"{label} {said}" if label.endswith("?") else f"{label}: {said}" if is_question else f"{label} is {said}"
+    answer = "unknown" if value is None else value
+    if label.endswith("?"):
+        return f"{label} {answer}"
+    return f"{label}: {answer}" if label.casefold().startswith(QUESTIONS) else f"{label} is {answer}"
 
 
 def _figure(value: float) -> str:
@@ -232,8 +233,14 @@ def _figure(value: float) -> str:
 def describe(term: Term, column: Column | None, row: int) -> str:
     """Say in words what a lead has of a term's column."""
     if column is not None:
-        is_number = isinstance(term, Linear | Steps)
-        return term.words(float(numbers(column.taken(np.array([row])))[0]) if is_number else column.values[row])
+        one = column.taken(np.array([row]))
+        match term:
+            case Linear() | Steps():
+                return term.words(float(numbers(one)[0]))
+            case Levels():
+                return term.words(one.values[0])
+            case Flags():
+                return term.words(said(one)[0])
     match term:
         case Linear() | Steps():
             return term.words(np.nan)

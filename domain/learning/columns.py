@@ -39,6 +39,8 @@ class Column:
 # So many of the texts that are known have to be numbers, and so many others than each other, to be taken for numbers.
 LEAST_NUMBERS = 0.95
 LEAST_DIFFERENT = 13
+# Texts of so many words on average, half of which no two leads share, are what people wrote.
+LEAST_WORDS = 3
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -65,8 +67,7 @@ def several(key: str, label: str, values: Iterable[Iterable[Any] | None]) -> Col
 
 def words(key: str, label: str, values: Iterable[str | None]) -> Column:
     """Return a column of the words that people wrote, of which the first 200 count."""
-    found = (WORD.findall(value.casefold())[:MOST_WORDS] if value else () for value in values)
-    return Column(key, label, ColumnKind.WORDS, [frozenset(some) for some in found])
+    return Column(key, label, ColumnKind.WORDS, [_words(value) for value in values])
 
 
 def of_kind(kind: ColumnKind, key: str, label: str, values: Iterable[Any]) -> Column:
@@ -93,13 +94,30 @@ def answered(value: Any) -> str | None:
 
 
 def told(column: Column) -> Column:
-    """Return a column of texts that are numbers as one of numbers, any other as it is."""
+    """Return a column of texts that are numbers as one of numbers, and what people wrote as words; else as it is."""
     if column.kind is not ColumnKind.CATEGORY:
         return column
     known = {value: _number(value) for value in set(column.values) if value is not None}
-    if len(known) < LEAST_DIFFERENT or np.isnan([*known.values()]).mean() > 1 - LEAST_NUMBERS:
+    if len(known) < LEAST_DIFFERENT:
         return column
-    return Column(column.key, column.label, ColumnKind.NUMBER, numbers(column))
+    if np.isnan([*known.values()]).mean() <= 1 - LEAST_NUMBERS:
+        return Column(column.key, column.label, ColumnKind.NUMBER, numbers(column))
+    filled = sum(value is not None for value in column.values)
+    if len(known) < filled / 2 or np.mean([len(WORD.findall(value)) for value in known]) < LEAST_WORDS:
+        return column
+    return Column(column.key, column.label, ColumnKind.WORDS, said(column))
+
+
+def said(column: Column) -> Sequence[frozenset[str]]:
+    """Return what a column says as sets: of options or, where it has texts, of their words."""
+    if column.kind is not ColumnKind.CATEGORY:
+        values: Sequence[frozenset[str]] = column.values
+        return values
+    return [_words(value) for value in column.values]
+
+
+def _words(text: str | None) -> frozenset[str]:
+    return frozenset(WORD.findall(text.casefold())[:MOST_WORDS] if text else ())
 
 
 def numbers(column: Column) -> Floats:

@@ -177,6 +177,28 @@ def test_numbers_that_are_written_as_texts_are_numbers(fit: Any) -> None:
     assert columns.told(few) is few
 
 
+@pytest.mark.parametrize("fit", [lambda some: training._logistic(some, strength=0.3), training._boosting])
+def test_texts_that_people_wrote_are_learned_from_by_their_words(fit: Any) -> None:
+    random = np.random.default_rng(6)
+    won = (random.random(1500) < 0.4).astype(np.float64)
+    hints = np.where(random.random(1500) < 0.8, won, 1 - won)
+    notes = [
+        None if number % 9 == 0 else f"Caller {number}xyz has {'budget approved' if one else 'no time'} ref {number}"
+        for number, one in enumerate(hints)
+    ]
+    texts = columns.category("note", "Note", notes)
+    kept, dropped, _ = training.usable(Outcomes({"note": texts}, won), frozenset())
+    assert not dropped and kept["note"] == columns.words("note", "Note", notes)
+    model = fit(Outcomes(kept, won))
+    area = metrics.auc(won, model.log_odds({"note": texts}, 1500))
+    assert area and area > 0.7
+    np.testing.assert_array_equal(model.log_odds({"note": texts}, 1500), model.log_odds(kept, 1500))
+    assert additive.describe(model.terms[0], texts, 0) == "Note says nothing that matters"
+    assert "mentions" in additive.describe(model.terms[0], texts, 1)
+    names = columns.category("name", "Name", [f"Ann Lee{number}" for number in range(1500)])
+    assert columns.told(names) is names
+
+
 def test_columns_that_are_called_by_a_question_are_told_with_its_answer() -> None:
     term = Levels("job", "What is your current occupation", {"Student": 1.0}, other=0.0, missing=0.0)
     assert term.words("Student") == "What is your current occupation: Student"
