@@ -20,7 +20,7 @@ from models.contacts import Contact
 from models.database import read, transaction
 from models.leads import Lead
 from models.proposal_links import ProposalLink
-from models.proposals import Proposal
+from models.proposals import Proposal, ProposalState, ProposalVersion
 from settings import settings
 
 LINK_LASTS = timedelta(days=365)
@@ -60,6 +60,10 @@ class ProposalNotSent(DomainError):
     """This proposal was not sent yet, so there is nothing for customers to see."""
 
 
+class ProposalWithdrawn(DomainError):
+    """This proposal was withdrawn by whoever made it."""
+
+
 class TooManyLinks(DomainError):
     """A proposal has at most {limit} links: revoke those that nobody needs."""
 
@@ -74,8 +78,8 @@ async def create(
 ) -> ProposalLink:
     """Make a contact's link to a proposal that was sent, or give the one there is; without a contact, anybody's.
 
-    It holds for a year unless `expires_at` says otherwise. Raises NotFound, Forbidden, ProposalNotSent, TooManyLinks,
-    and faults.
+    It holds for a year unless `expires_at` says otherwise. Raises NotFound, Forbidden, ProposalNotSent,
+    ProposalWithdrawn, TooManyLinks, and faults.
     """
     faults = Faults()
     until = inputs.instant(faults, expires_at, field="expiresAt")
@@ -89,6 +93,8 @@ async def create(
         faults.raise_any()
         if proposal.sent_id is None:
             raise ProposalNotSent(field="proposalId")
+        if await ProposalVersion.exists(id=proposal.sent_id, state=ProposalState.WITHDRAWN):
+            raise ProposalWithdrawn(field="proposalId")
         if await ProposalLink.filter(proposal_id=proposal.id).count() >= MOST_LINKS:
             raise TooManyLinks(limit=MOST_LINKS, field="proposalId")
         return await link_for(actor, proposal, contact_id, expires_at=until, lead=lead, now=now)

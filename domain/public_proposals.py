@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from domain import local_times, pricing, proposal_lines, proposal_links, selling_settings
-from domain.errors import DomainError
 from domain.pricing import Totals
+from domain.proposal_links import ProposalWithdrawn as ProposalWithdrawn
 from domain.tokens import EndedLink
 from models.contacts import Contact
 from models.database import read
@@ -29,10 +29,6 @@ SELECT EXISTS (SELECT FROM negotiation WHERE proposal_id = $1) AS negotiation,
        EXISTS (SELECT FROM contract WHERE proposal_version_id = $2 AND state <> 'CANCELLED') AS contract
 """
 YES = (EvidenceKind.ACCEPTED, EvidenceKind.AGREED)
-
-
-class ProposalWithdrawn(DomainError):
-    """This proposal was withdrawn by whoever made it."""
 
 
 class PublicState(StrEnum):

@@ -34,6 +34,8 @@ DECLINE = """mutation ($input: DeclineProposalInput!) { declineProposal(input: $
 ASK = """mutation ($input: AskProposalQuestionInput!) { askProposalQuestion(input: $input) {
   publicProposal { questions { name text answer } } userErrors { code field } } }"""
 VIEW = "mutation ($input: ViewProposalInput!) { viewProposal(input: $input) { publicProposal { state } } }"
+MAKE_LINK = """mutation ($input: CreateProposalLinkInput!) {
+  createProposalLink(input: $input) { userErrors { code } } }"""
 SEEN = """query ($id: ID!) { proposal(id: $id) { publicUrl previewUrl viewsCount lastViewedAt
   links { nodes { id url contact { name } createdBy { id } } } views { nodes { address proposalVersion { number } } }
   questions { nodes { id text answer answeredBy { id } } }
@@ -132,6 +134,8 @@ async def test_what_has_ended_says_how() -> None:
     assert token in (await ask(actor, url, **key))["proposal"]["publicUrl"]
     await proposals.withdraw(actor, proposal.id, now=datetime.now(UTC))
     assert code_of(await by_link(None, PUBLIC, token=token)) == "PROPOSAL_WITHDRAWN"
+    made = await ask(actor, MAKE_LINK, input={"proposalId": key["id"]})
+    assert codes(made) == ["PROPOSAL_WITHDRAWN"]
     found = (await ask(actor, url, **key))["proposal"]
     assert (found["publicUrl"], found["links"]["nodes"]) == (None, [{"url": None}]) and found["previewUrl"]
 
