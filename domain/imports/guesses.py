@@ -10,7 +10,8 @@ from models.custom_fields import CustomFieldType
 
 # Digits that begin with a zero, such as those of phones and postcodes, are no number, nor are those of a timestamp.
 PLAIN_NUMBER = re.compile(
-    r"[$€£¥]?\s?[+-]?(?:(?:0|[1-9]\d{0,17}|[1-9]\d{0,2}(?:[ ,.]\d{3})+)(?:[.,]\d+)?|[.,]\d+)\s?[%€$]?"
+    r"(?P<before>[$€£¥]|[A-Z]{3})?\s?[+-]?(?:(?:0|[1-9]\d{0,17}|[1-9]\d{0,2}(?:[ ,.]\d{3})+)(?:[.,]\d+)?|[.,]\d+)"
+    r"\s?(?P<after>[%€$]|[A-Z]{3})?"
 )
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 YES_NO = frozenset({"yes", "no", "true", "false"})
@@ -25,6 +26,7 @@ class Guess:
         default_factory=lambda: {CustomFieldType.NUMBER, CustomFieldType.DATE, CustomFieldType.YES_NO}
     )
     _seen: bool = False
+    _units: set[str | None] = field(default_factory=set)
 
     def see(self, text: str) -> None:
         """Look at a cell that says something."""
@@ -47,8 +49,12 @@ class Guess:
     def _see_number(self, text: str) -> None:
         if len(text) > custom_values.NUMBER_CHARACTERS:
             self._could.discard(CustomFieldType.NUMBER)
-        elif PLAIN_NUMBER.fullmatch(text):
+        elif found := PLAIN_NUMBER.fullmatch(text):
+            self._units.add(found["before"] or found["after"])
             self.evidence.see_number(text)
+            if len(self._units - {None}) > 1:
+                # Dollars and euros are no numbers of one kind.
+                self._could.discard(CustomFieldType.NUMBER)
         elif not SCIENTIFIC.match(text):
             self._could.discard(CustomFieldType.NUMBER)
 

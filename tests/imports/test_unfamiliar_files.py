@@ -115,7 +115,10 @@ def test_nothing_is_suggested_for_other_files_and_what_is_none_is_refused(tmp_pa
 @pytest.mark.parametrize(
     ("cells", "kind"),
     [
-        (["1", "-2.5", "Select", "1,250", "$ 30", "12%", "1e-05"], N),
+        (["1", "-2.5", "Select", "1,250", "$ 30", "1e-05"], N),
+        (["3,450 EUR", "EUR 12.50"], N),
+        (["12%", "3.5 %"], N),
+        (["$ 30", "30 EUR"], T),
         (["0", "1"], N),
         (["0123", "45"], T),
         (["+49 30 901820"], T),
