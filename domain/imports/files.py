@@ -113,7 +113,7 @@ def survey(path: Path, mapping: ImportMapping, *, report: Report = lambda rows: 
     with _open(path, encoding) as text:
         records = _records(text, delimiter, encoding)
         header = _header(next(records, None), mapping.columns)
-        seen = _Look(mapping, header, size=path.stat().st_size)
+        seen = _Look(mapping, header, delimiter=delimiter, size=path.stat().st_size)
         for record in records:
             seen.take(record)
             if seen.rows % REPORTED_EVERY == 0:
@@ -154,8 +154,9 @@ class _Look:
     Ids are told apart by a sieve of fixed size, which may suspect too many but never too few.
     """
 
-    def __init__(self, mapping: ImportMapping, header: tuple[str, ...], *, size: int) -> None:
+    def __init__(self, mapping: ImportMapping, header: tuple[str, ...], *, delimiter: str, size: int) -> None:
         self.rows = 0
+        self._delimiter = delimiter
         self.suspects: set[int] = set()
         self._id = None if mapping.external_id is None else header.index(mapping.external_id)
         self._dates = [] if mapping.file.dates else mapping.columns_of(Form.INSTANT, Form.DAY)
@@ -212,6 +213,9 @@ class _Look:
     def decimal(self) -> str:
         others = self._others(CustomFieldType.NUMBER)
         decided = summed(self._evidence.numbers, *(guess.evidence.numbers for guess in others.values())).decide()
+        if decided is None and self._evidence.numbers.decide() and self._delimiter == ",":
+            # Where commas part cells, numbers of which nobody knows are written with points, or grouped by commas.
+            return "."
         if decided is None:
             raise AmbiguousNumbers(columns=", ".join([*self._numbers, *others]), field="file")
         return "." if decided else ","

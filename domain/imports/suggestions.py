@@ -175,13 +175,18 @@ def _outcome(looks: Iterable[Look]) -> Look | None:
     Words for leads alone count for more than those that may be said of anything, such as success.
     """
     some = list(looks)
-    two = {look.called: look for look in reversed(some) if look.seen and look.seen.keys() <= YES | NO}
+    two = {look.called: look for look in reversed(some) if look.seen and _is_of_ends(look)}
     found = (
         *(look for look in some if _says(look, CLEARLY)),
         *(two[called] for called in OUTCOMES if called in two),
         *(look for look in some if _says(look, WON | LOST | DISQUALIFIED)),
     )
     return next(iter(found), None)
+
+
+def _is_of_ends(look: Look) -> bool:
+    """Say whether a column has nothing but yes and no, or but words for how leads end."""
+    return look.seen.keys() <= YES | NO or {_words(text) for text in look.seen} <= WON | LOST | DISQUALIFIED
 
 
 def _says(look: Look, known: frozenset[str]) -> bool:

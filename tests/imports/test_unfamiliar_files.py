@@ -74,6 +74,7 @@ def test_the_documentation_shows_what_its_file_suggests(tmp_path: Path) -> None:
         (["How it went", "y"], [["Closed Won", "1"], ["CLOSED_LOST", "0"], ["Talking", "1"]],
          {"Closed Won": "WON", "CLOSED_LOST": "LOST", "Talking": "OPEN"}),
         (["Deal", "Result"], [["a", "Success"], ["b", "Junk"]], {"Success": "WON", "Junk": "DISQUALIFIED"}),
+        (["Deal", "Outcome"], [["a", "Won"], ["b", "won"]], {"Won": "WON"}),
         (["a", "b"], [["yes", "no"], ["no", "yes"]], None),
         (["Converted", "b"], [["", "no"], ["", "yes"]], None),
     ],
@@ -258,11 +259,11 @@ async def test_rows_without_ids_and_dates_are_known_by_their_lines_and_of_the_im
         ([["id", "won", "A", "A"], ["1", "1", "x", "y"]], DuplicateColumn, "more than one column A"),
         ([["id", "won", "", ""], ["1", "1", "x", "y"]], DuplicateColumn, "without a name"),
         ([["id", "won", "Since"], ["1", "1", "3/4/2024"]], AmbiguousDates, "in Since"),
-        ([["id", "won", "Size"], ["1", "1", "1.234"]], AmbiguousNumbers, "in Size"),
+        ("id;won;Size\n1;1;1.234\n", AmbiguousNumbers, "in Size"),
     ],
 )
 async def test_columns_that_can_be_read_in_two_ways_are_named(
-    tmp_path: Path, rows: list[list[str]], error: type[DomainError], why: str
+    tmp_path: Path, rows: list[list[str]] | str, error: type[DomainError], why: str
 ) -> None:
     admin = await seller()
     given = OTHERS | {"skip": []}
