@@ -157,9 +157,9 @@ def _within(faults: Faults, value: float, least: float, most: float, *, field: s
         faults.add(OutOfRange(field=field, least=least, most=most))
 
 
-def _borders(faults: Faults, borders: tuple[float, float, float], *, field: str) -> None:
-    first, second, third = borders
-    if not 1 >= first > second > third > 0:
+def _borders(faults: Faults, borders: Sequence[float], *, field: str) -> None:
+    # How many there are, only the domain says.
+    if len(borders) != 3 or not 1 >= borders[0] > borders[1] > borders[2] > 0:
         faults.add(Malformed(field=field, what="three falling shares between 1 and 0"))
 
 

@@ -120,6 +120,15 @@ async def test_what_cannot_be_tested_is_refused_by_name(condition: Any, code: st
     assert (fault["code"], fault["field"]) == (code, path)
 
 
+@pytest.mark.parametrize("shares", [[], [0.5], [0.9, 0.6, 0.3, 0.1], [0.3, 0.6, 0.9], [1.5, 0.5, 0.2]])
+async def test_grades_are_made_of_three_falling_shares(shares: list[float]) -> None:
+    admin = await seller()
+    rules = RULES | {"grades": shares, "levels": shares}
+    answer = await ask(admin, CREATE, input={"name": "Ours", "kind": "RULES", "rules": rules})
+    told = [(fault["code"], fault["field"]) for fault in answer["createScoreModel"]["userErrors"]]
+    assert told == [("MALFORMED", ["rules", "grades"]), ("MALFORMED", ["rules", "levels"])]
+
+
 async def test_half_lives_that_overlap_are_refused() -> None:
     admin = await seller()
 
