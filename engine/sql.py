@@ -71,7 +71,8 @@ def where(noun: Noun, condition: Condition, actor: Actor, params: Params, alias:
         case All(of):
             return " AND ".join(f"({where(noun, part, actor, params, alias)})" for part in of) or "TRUE"
         case AnyOf(of):
-            return " OR ".join(f"({where(noun, part, actor, params, alias)})" for part in of) or "FALSE"
+            # Whoever puts this beside the scope must not let it stand in its place.
+            return f"({' OR '.join(f'({where(noun, part, actor, params, alias)})' for part in of) or 'FALSE'})"
         case Not(of):
             return f"({where(noun, of, actor, params, alias)}) IS NOT TRUE"
         case Exists(link, inner):

@@ -71,7 +71,7 @@ def test_what_terms_are_worth_is_net_where_prices_include_tax() -> None:
 
     found = offer_diffs.diff(base, before, after, EN)
 
-    assert (found.amount, found.worth, found.terms[0].worth) == (-119, -100, -100)
+    assert (found.amount, found.worth, found.terms[0].worth) == (Decimal(-119), Decimal(-100), Decimal(-100))
 
 
 def test_concessions_survive_being_written() -> None:

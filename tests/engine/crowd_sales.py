@@ -180,12 +180,17 @@ class Sales:
             self.documents(DocumentKind.CONTRACT, proposal.lead_id, contract_id=contract.id)
             for one in range(number * FEW * 3, (number + 1) * FEW * 3, 3):
                 # A credit note is the newest, for what it refers to.
-                asked = self.invoice(one + 1, contract, providers)
+                asked = self.invoice(one + 1, contract, proposal.contact_id, providers)
                 for newer in (one, one + 2):
-                    self.invoice(newer, contract, providers, credits_id=asked.id)
+                    self.invoice(newer, contract, proposal.contact_id, providers, credits_id=asked.id)
 
     def invoice(
-        self, number: int, contract: Contract, providers: Sequence[PaymentProvider], credits_id: UUID | None = None
+        self,
+        number: int,
+        contract: Contract,
+        contact_id: UUID | None,
+        providers: Sequence[PaymentProvider],
+        credits_id: UUID | None = None,
     ) -> Invoice:
         kind = InvoiceKind.CREDIT_NOTE if credits_id else InvoiceKind.INVOICE
         line = {"name": "Panel", "quantity": "1", "unit_price": "1", "tax_rate": "0", "amount": "1", "net": "1"}
@@ -198,6 +203,7 @@ class Sales:
             proposal_version_id=contract.proposal_version_id,
             contract_id=contract.id,
             credits_id=credits_id,
+            contact_id=contact_id,
             kind=kind,
             state=InvoiceState.ISSUED,
             number=f"I-{number:05}",

@@ -22,11 +22,12 @@ from engine.select import Select
 from engine.sql import Params, visible
 from models.base import uuid7
 from models.calendar_feeds import CalendarFeed
+from models.catalog import Tag
 from models.companies import Company
 from models.events import Event
 from models.external_refs import ExternalRef
 from models.files import File
-from models.leads import Lead, LeadStatus
+from models.leads import Lead, LeadStatus, LeadTag
 from models.stages import StageKind
 from models.timeline import TimelineEntry
 from models.users import Membership, Role, User
@@ -45,7 +46,7 @@ from tests.engine.ways import (
     whole,
     with_relation,
 )
-from tests.factories import NOW, again, lead_in, member, partner, seller, stage, team
+from tests.factories import NOW, again, lead, lead_in, member, partner, seller, stage, team
 from tests.oracle.compare import answer
 from tests.oracle.documents import draw
 from tests.oracle.world import ABROAD, ACTORS, HOME, NOBODY, World
@@ -64,6 +65,7 @@ FILTERED = [
     '{ company: { name: { ne: "-" } } }',
     '{ contacts: { some: { name: { ne: "-" } } } }',
     '{ contacts: { none: { company: { leads: { some: { title: { ne: "-" } } } } } } }',
+    '{ tags: { some: { or: [{ name: { ne: "-" } }, { name: { eq: "-" } }] } } }',
     '{ tags: { some: { name: { ne: "-" } }, none: { name: { eq: "-" } } } }',
     '{ or: [{ company: { contacts: { none: {} } } }, { not: { company: { name: { eq: "-" } } } }] }',
     '{ company: { leads: { some: { contacts: { some: { name: { ne: "-" } } } } } } }',
@@ -118,6 +120,19 @@ def test_what_a_noun_has_no_scope_for_is_known_and_few() -> None:
     unlimited = {model for model in NOUNS if model not in policy.READ_SCOPES}
     # Members are seen by who sees memberships, the workspace by all in it, and the rest through rows that are seen.
     assert unlimited == {User, Workspace, Event, ExternalRef}
+
+
+async def test_alternatives_within_a_relation_stand_beside_the_scope_and_not_in_its_place() -> None:
+    admin, stranger = await seller(), await seller()
+    own, theirs = await lead(admin), await lead(stranger)
+    for who, row, name in ((admin, own, "Ours"), (stranger, theirs, "Theirs")):
+        tag = await Tag.create(workspace_id=who.workspace_id, name=name, created_at=NOW, updated_at=NOW)
+        await LeadTag.create(workspace_id=who.workspace_id, lead_id=row.id, tag_id=tag.id)
+    for name, found in (("Theirs", []), ("Ours", [str(ids.encode("Lead", own.id))])):
+        some = f'{{ or: [{{ name: {{ eq: "-" }} }}, {{ name: {{ eq: "{name}" }} }}] }}'
+        document = f"{{ leads(first: 9, filter: {{ tags: {{ some: {some} }} }}) {{ nodes {{ id }} }} }}"
+        told = await ran(admin, document)
+        assert [one["id"] for one in told.data["leads"]["nodes"]] == found
 
 
 def test_an_unscoped_table_is_noticed() -> None:

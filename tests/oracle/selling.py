@@ -24,7 +24,7 @@ from models.scoring import (
     TrainingState,
 )
 from models.selling import Rounding, SellingSettings, WonAt
-from models.users import User
+from models.users import Role, User
 
 if TYPE_CHECKING:
     from tests.oracle.world import Columns, _Filling
@@ -230,7 +230,9 @@ class Selling:
             "rail": self.chance.choice(list(Rail)).value,
             "limit": "10",
             "actual": self.maybe("12.5"),
-            "roles": [],
+            "roles": [role.value for role in self.chance.sample(list(Role), self.chance.randrange(3))],
+            "of_role": self.maybe(self.chance.choice(list(Role)).value),
+            "words": self.all.text(),
         }
         self.add(
             Offer,
@@ -345,7 +347,8 @@ class Selling:
         )
         self._documents(DocumentKind.INVOICE, contract, invoice_id=invoice["id"])
         before = None
-        for at in range(self.chance.randrange(3) if numbered else 0):
+        takes_payments = numbered and kind is InvoiceKind.INVOICE
+        for at in range(self.chance.randrange(3) if takes_payments else 0):
             told = self.chance.random() < 0.4
             payment = self.add(
                 Payment,

@@ -174,7 +174,8 @@ class Values:
             chosen = self.chance.choice(list(type_.fields)[1:] if odd else CUSTOM_TESTS[kind])
             one = self.custom_value(kind)
             if chosen in ("contains", "startsWith") and kind is not CustomFieldType.MULTI_CHOICE:
-                one = self._text(NOTHING)[:3]
+                # Signs that no text holds are drawn by those who ask for what is odd.
+                one = "".join(sign for sign in self._text(NOTHING) if sign.isprintable())[:3]
             if isinstance(one, list):
                 one = one[0] if one else None
             several = [one, *(self.custom_value(kind) for _ in range(self.chance.randrange(2)))]

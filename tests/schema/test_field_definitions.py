@@ -52,6 +52,7 @@ NO_FIELDS = {
     "CONTACT": {
         "attachments",
         "surveyDispatches",
+        "campaignMembers",
         "comments",
         "followUps",
         "id",
