@@ -68,6 +68,9 @@ async def rescore(workspace_id: UUID, lead_ids: Iterable[UUID], *, now: datetime
     The leads stay locked until the running transaction ends, or this one where none runs. No version rises.
     """
     async with transaction():
+        if bulk:
+            # A crash of PostgreSQL loses what was written last with the end of its job, which is run again.
+            await connected().execute_query("SET LOCAL synchronous_commit = off")
         locked = [row["id"] for row in await connected().fetch(LOCK, [workspace_id, list(lead_ids)])]
         if not locked:
             return 0
