@@ -116,7 +116,7 @@ NAMES = {
     "tags": "SELECT id, name, NULL AS kind FROM tag WHERE workspace_id = $1",
     "owner": USERS,
 }
-PARENTS = "SELECT id, name FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
+PARENTS = "SELECT id, name, NULL AS kind FROM company WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
 # What each column was before its first change after the instant of its place. What was made here after it, as imported
 # companies are, was the same before.
 CHANGED_LATER = """

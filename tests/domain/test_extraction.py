@@ -68,7 +68,8 @@ async def test_the_past_is_what_was_extracted_then() -> None:
         for kind in (CampaignKind.EVENT, CampaignKind.EMAIL)
     ]
     tag = await Tag.create(workspace_id=admin.workspace_id, name="hot", created_at=NOW, updated_at=NOW)
-    company = await companies.create(admin, CompanyDetails(name="Acme", employees=10), now=NOW)
+    group = await companies.create(admin, CompanyDetails(name="Acme Group"), now=NOW)
+    company = await companies.create(admin, CompanyDetails(name="Acme", employees=10, parent_id=group.id), now=NOW)
     row = await lead(admin, title="Solar roof", company_id=company.id, campaign_id=fair.id)
 
     def log(kind: ActivityKind) -> Any:
@@ -105,6 +106,7 @@ async def test_the_past_is_what_was_extracted_then() -> None:
         assert await past_of(admin, row.id, age) == was, age
     seen = [(was["campaign"], was["campaign_kind"]) for _, was in snapshots]
     assert seen == [("Event", "EVENT")] * 11 + [("Email", "EMAIL")] * 2
+    assert {was["company.parent"] for _, was in snapshots} == {"Acme Group"}
 
 
 async def test_what_is_filled_with_the_outcome_or_after_it_is_unknown() -> None:
