@@ -14,7 +14,6 @@ from domain import edits
 from domain.actors import Actor, ActorKind
 from domain.errors import DomainError
 from models import rows
-from models.database import connected
 from models.proposals import Proposal, ProposalState, ProposalVersion
 
 DRAFT, IN_APPROVAL, APPROVED = ProposalState.DRAFT, ProposalState.IN_APPROVAL, ProposalState.APPROVED
@@ -28,7 +27,6 @@ OPEN = frozenset({SENT, VIEWED})
 ENDED = frozenset({ACCEPTED, DECLINED, EXPIRED, WITHDRAWN})
 # What a proposal says of its newest version.
 MIRRORED = ("title", "language", "currency", "net", "total", "valid_until")
-DROP_DRAFT = "DELETE FROM proposal_version WHERE proposal_id = $1 AND frozen_at IS NULL"
 
 
 class ProposalStateRefused(DomainError):
@@ -87,8 +85,8 @@ def _rule(
     return Rule(done, states, after, frozenset(who), is_edit)
 
 
-# REVISE makes the next version, as a draft; AGREE is what a negotiation ends in, and SUPERSEDE what becomes of a
-# version when the next one is sent or agreed on, and SET_ASIDE of a draft meanwhile.
+# REVISE makes the next version, as a draft; AGREE is what a negotiation ends in. SUPERSEDE is what becomes of a version
+# when the next one is sent or agreed on, and SET_ASIDE of a draft when another version is agreed on or accepted.
 RULES: Mapping[Move, Rule] = {
     Move.REQUEST_APPROVAL: _rule("put up for approval", DRAFT, IN_APPROVAL, Who.SELLER),
     Move.APPROVE: _rule("approved", IN_APPROVAL, APPROVED, Who.APPROVER),
@@ -131,8 +129,9 @@ async def move(
 ) -> None:
     """Move a version of a locked proposal, and the proposal with it; `also` are more columns of the proposal.
 
-    A version that is sent or agreed on supersedes the one that was, and one that is accepted or agreed on ends the
-    draft of the next. Nothing is recorded: that is the caller's. Raises ProposalStateRefused.
+    A version that is sent or agreed on supersedes the one that was; one that is accepted is what the proposal is from
+    then on, after a draft of the next was set aside. Nothing is recorded: that is the caller's. Raises
+    ProposalStateRefused.
     """
     rule = check(actor, version.state, move)
     columns: dict[str, Any] = dict(also or {})
@@ -144,7 +143,6 @@ async def move(
     if rule.after in ENDED:
         columns |= {"ended_at": now, "due_at": None}
     if rule.after is ACCEPTED and proposal.current_id != version.id:
-        await drop_draft(proposal)
         columns |= {"current_id": version.id, **{name: getattr(version, name) for name in MIRRORED}}
     if columns.get("current_id", proposal.current_id) == version.id:
         columns["state"] = rule.after
@@ -153,11 +151,6 @@ async def move(
         columns |= {"version": proposal.version + 1, "updated_at": now}
     if columns:
         await edits.write(proposal, columns)
-
-
-async def drop_draft(proposal: Proposal) -> None:
-    """Let the draft of the next version be gone, where there is one."""
-    await connected().fetch(DROP_DRAFT, [proposal.id])
 
 
 async def _supersede(actor: Actor, proposal: Proposal, by: ProposalVersion, *, now: datetime) -> None:

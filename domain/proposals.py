@@ -412,8 +412,7 @@ async def agree(
     sent = await proposal_versions.sent(proposal)
     proposal_states.check(actor, sent.state if sent else held.version.state, Move.REVISE)
     assert sent
-    if draft.frozen_at is None:
-        await _set_aside(actor, held, draft, now=now)
+    await set_aside(actor, held.lead, proposal, now=now)
     held.version = sent
     version = _following(held, now=now)
     version.number = draft.number + 1
@@ -428,12 +427,18 @@ async def agree(
     return version
 
 
-async def _set_aside(actor: Actor, held: Held, draft: ProposalVersion, *, now: datetime) -> None:
-    """Keep a draft for good, as a version that nobody was sent."""
+async def set_aside(actor: Actor, lead: Lead, proposal: Proposal, *, now: datetime) -> None:
+    """Keep the draft of the next version for good, where there is one, as a version that nobody was sent.
+
+    Lead and proposal are locked. Whoever accepts or agrees on another version does this first.
+    """
+    draft = await proposal_versions.current(proposal)
+    if draft.frozen_at is not None:
+        return
     await _end_approvals(draft, now=now)
     lines = await proposal_lines.of(draft.id)
-    await proposal_versions.freeze(held.proposal, draft, lines, held.lead, now=now)
-    await proposal_states.move(actor, held.proposal, draft, Move.SET_ASIDE, now=now)
+    await proposal_versions.freeze(proposal, draft, lines, lead, now=now)
+    await proposal_states.move(actor, proposal, draft, Move.SET_ASIDE, now=now)
 
 
 async def locked(actor: Actor, proposal_id: UUID, action: Action, *, expected_version: int | None = None) -> Held:

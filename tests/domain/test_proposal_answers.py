@@ -30,7 +30,7 @@ from domain.tokens import EndedLink, InvalidLink
 from models.base import uuid7
 from models.events import Event
 from models.proposal_links import Evidence, EvidenceKind, Party, ProposalQuestion
-from models.proposals import Proposal, ProposalLine, ProposalState
+from models.proposals import Proposal, ProposalLine, ProposalState, ProposalVersion
 from models.users import Role
 from tests.factories import NOW, events, member, seller
 from tests.proposing import BROWSER, DAY, accepted, buyer, line, link_to, offered, option, roof, sent_of
@@ -150,11 +150,15 @@ async def test_an_old_version_cannot_be_accepted_nor_declined() -> None:
     assert (await proposal_answers.accept(link.id, await given(proposal), now=NOW)).version_id == new.id
 
 
-async def test_accepting_ends_a_draft_of_the_next_version() -> None:
+async def test_accepting_keeps_a_draft_of_the_next_version_that_was_never_sent() -> None:
     actor = await seller()
     proposal = await offered(actor)
     await proposals.update(actor, proposal.id, ProposalDetails(title="Larger roof"), now=NOW)
     evidence = await accepted(proposal)
+    kept = await ProposalVersion.get(proposal_id=proposal.id, number=2)
+    assert (kept.title, kept.state) == ("Larger roof", ProposalState.SUPERSEDED)
+    assert kept.frozen_at is not None
+    assert await ProposalLine.filter(version_id=kept.id).count() > 0
     after = await Proposal.get(id=proposal.id)
     assert (after.state, after.current_id, after.title) == (
         ProposalState.ACCEPTED,

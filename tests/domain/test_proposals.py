@@ -454,7 +454,7 @@ async def test_a_proposal_is_withdrawn_and_deleted_only_where_it_was_never_sent(
     assert (told.subject_type, told.data["reason"]) == ("lead", "Sold out")
 
 
-async def test_a_draft_of_the_next_version_outlives_withdrawal_and_ends_with_acceptance() -> None:
+async def test_a_draft_of_the_next_version_outlives_withdrawal_and_is_set_aside_by_acceptance() -> None:
     actor = await seller()
     made = await draft(actor)
     await proposals.send(actor, made.id, now=NOW)
@@ -468,12 +468,14 @@ async def test_a_draft_of_the_next_version_outlives_withdrawal_and_ends_with_acc
         assert held
         sent = await proposal_versions.sent(held.proposal)
         assert sent
+        await proposals.set_aside(actor, held.lead, held.proposal, now=LATER)
         await proposal_states.move(actor, held.proposal, sent, Move.ACCEPT, now=LATER)
 
     accepted = await Proposal.get(id=made.id)
     assert withdrawn.state is ProposalState.DRAFT
     assert (accepted.state, accepted.current_id, accepted.title) == (ProposalState.ACCEPTED, sent.id, "Better")
-    assert [version.state for version in await versions(made)] == [ProposalState.WITHDRAWN, ProposalState.ACCEPTED]
+    found = {version.title: version.state for version in (await versions(made))[1:]}
+    assert found == {"Better": ProposalState.ACCEPTED, "Best": ProposalState.SUPERSEDED}
     with pytest.raises(ProposalStateRefused):
         await proposals.update(actor, made.id, ProposalDetails(title="Later"), now=LATER)
 
