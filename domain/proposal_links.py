@@ -111,12 +111,13 @@ async def link_for(
 ) -> ProposalLink:
     """Return the link of a contact to a locked proposal of a locked lead: the one that lives, or a new one.
 
-    One that has expired, or is about to, holds again: whoever is sent it has the same address as before.
+    One that has expired holds again: whoever is sent it has the same address as before. One that holds keeps the end
+    that somebody gave it, and without one it holds for a year from now.
     """
     until = expires_at or now + LINK_LASTS
     living = await ProposalLink.get_or_none(proposal_id=proposal.id, contact_id=contact_id, revoked_at=None)
     if living is not None:
-        if expires_at is not None or (living.expires_at is not None and living.expires_at < until):
+        if expires_at is not None or _is_renewed(living, now=now):
             await edits.write(living, {"expires_at": until})
         return living
     link = ProposalLink(
@@ -132,6 +133,12 @@ async def link_for(
     await edits.insert(link)
     await leads.tell(ProposalLinkCreated, actor, lead, _facts(link), now=now)
     return link
+
+
+def _is_renewed(link: ProposalLink, *, now: datetime) -> bool:
+    """Say whether a link holds longer when it is sent again: not before an end that was given, which is within a year."""
+    ends = link.expires_at
+    return ends is not None and (ends <= now or link.created_at + LINK_LASTS <= ends < now + LINK_LASTS)
 
 
 async def revoke(actor: Actor, link_id: UUID, *, now: datetime) -> ProposalLink:

@@ -84,6 +84,8 @@ async def test_an_expired_link_opens_nothing_and_holds_again_when_it_is_made_aga
     assert (await public_proposals.opened(token, now=NOW + DAY - timedelta(seconds=1))).proposal.id == proposal.id
     with pytest.raises(EndedLink):
         await public_proposals.opened(token, now=NOW + DAY)
+    kept = await proposal_links.create(actor, proposal.id, now=NOW + timedelta(hours=1))
+    assert (kept.id, kept.expires_at) == (made.id, NOW + DAY)
     renewed = await proposal_links.create(actor, proposal.id, now=NOW + 2 * DAY)
     assert (renewed.id, renewed.expires_at) == (made.id, NOW + 2 * DAY + LINK_LASTS)
 
