@@ -136,7 +136,7 @@ async def link_for(
 
 
 def _is_renewed(link: ProposalLink, *, now: datetime) -> bool:
-    """Say whether a link holds longer when it is sent again: not before an end that was given, which is within a year."""
+    """Say whether a link holds longer when it is sent again: it has ended, or nobody gave it an end within a year."""
     ends = link.expires_at
     return ends is not None and (ends <= now or link.created_at + LINK_LASTS <= ends < now + LINK_LASTS)
 
