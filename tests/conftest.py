@@ -19,6 +19,8 @@ import asyncpg
 import psutil
 import pytest
 import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from embedded import processes
 from embedded.homes import POINTER, Home, home_for
@@ -29,6 +31,10 @@ from embedded.valkey import STOP as STOP_VALKEY
 from embedded.valkey import Valkey
 from models import database
 from tests.statements import without_session_state
+
+# How fast examples are drawn says how busy the machine is.
+hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("shared")
 
 DATABASE_URL = "TEST_DATABASE_URL"
 REDIS_URL = "TEST_REDIS_URL"

@@ -196,7 +196,7 @@ async def test_where_the_owner_is_gone_the_call_is_nobodys_and_the_admins_are_to
     ("own", "home", "title"),
     [
         ("de", "fr", "Ada Lovelace ist nicht zufrieden: 2 in NPS after the sale"),
-        (None, "fr-CH", "Mécontentement de Ada Lovelace : 2 dans NPS after the sale"),
+        (None, "fr-CH", "Mécontentement de Ada Lovelace\xa0: 2 dans NPS after the sale"),
         ("xx", "xx", "Ada Lovelace is not satisfied: 2 in NPS after the sale"),
     ],
 )
