@@ -96,8 +96,8 @@ WHERE workspace_id = $1
 ACTIVITIES = """
 SELECT array_agg(place) AS places, array_agg(kind::text) AS kinds,
        array_agg(direction IS NOT DISTINCT FROM 'INBOUND') AS inbound,
-       array_agg(extract(epoch FROM stood.at - occurred_at)::float8) AS seconds
-FROM unnest($2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS stood(id, at, place)
+       array_agg(extract(epoch FROM until - occurred_at)::float8) AS seconds
+FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY AS stood(id, at, until, place)
 JOIN activity ON lead_id = stood.id AND occurred_at <= stood.at
 WHERE workspace_id = $1 AND deleted_at IS NULL
 """
@@ -148,7 +148,7 @@ Values: TypeAlias = list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Activities:
-    """What was done with leads: for each, which lead (its place), what kind, and how many days before its instant."""
+    """What was done with leads: for each, which lead (its place), what kind, and how many days ago."""
 
     lead: NDArray[np.intp]
     kind: NDArray[np.str_]
@@ -190,11 +190,13 @@ class Table:
 class Leads:
     """Leads as they are or were: their rows, and those of their companies and contacts, by column.
 
-    `counts` is what is counted of each, `answers` what was answered, by criterion.
+    `at` is when each is looked at, `until` to when its days are counted; `counts` is what is counted of each, `answers`
+    what was answered, by criterion.
     """
 
     ids: list[UUID]
     at: list[datetime]
+    until: list[datetime]
     born_at: list[datetime]
     lead: Table
     company: Table = field(default_factory=Table)
@@ -254,7 +256,7 @@ async def as_now(
         workspace_id,
         lead_ids,
         wanted,
-        lambda born_at, closed_at: now if within is None else min(now, born_at + within),
+        lambda born_at: now if within is None else born_at + within,
         past=False,
         now=now,
     )
@@ -270,21 +272,17 @@ async def as_they_stood(
 ) -> Known:
     """Return what was known of leads at an age, or just before they ended where they ended younger.
 
-    A lead is born when it was made, engaged or first dealt with, whichever was first.
+    A lead is born when it was made, engaged or first dealt with, whichever was first. Days are counted until the age
+    for all alike: until its end, they would tell of a lead that ended young when it did.
     """
-
-    def instant(born_at: datetime, closed_at: datetime | None) -> datetime:
-        at = min(born_at + age, now)
-        return at if closed_at is None else min(at, closed_at - BEFORE)
-
-    return await _known(workspace_id, lead_ids, wanted, instant, past=True, now=now)
+    return await _known(workspace_id, lead_ids, wanted, lambda born_at: born_at + age, past=True, now=now)
 
 
 async def _known(
     workspace_id: UUID,
     lead_ids: Sequence[UUID],
     wanted: Iterable[str] | None,
-    instant: Callable[[datetime, datetime | None], datetime],
+    until: Callable[[datetime], datetime],
     *,
     past: bool,
     now: datetime,
@@ -293,7 +291,7 @@ async def _known(
     asked = catalogue.fields.keys() if wanted is None else dict.fromkeys(wanted)
     needed = [catalogue.fields[key] for key in asked if key in catalogue.fields]
     readings = {one.key: _reading(one, catalogue) for one in needed}
-    leads = await _leads(workspace_id, lead_ids, readings.values(), instant)
+    leads = await _leads(workspace_id, lead_ids, readings.values(), until, past=past, now=now)
     await _fill(workspace_id, leads, needed, readings.values(), past=past)
     names = await _names(workspace_id, leads, catalogue, readings.keys(), now)
     made = {
@@ -306,15 +304,22 @@ async def _leads(
     workspace_id: UUID,
     lead_ids: Sequence[UUID],
     readings: Collection[Reading],
-    instant: Callable[[datetime, datetime | None], datetime],
+    until: Callable[[datetime], datetime],
+    *,
+    past: bool,
+    now: datetime,
 ) -> Leads:
     wanted = _wanted(name for reading in readings for name in reading.lead)
     if any(reading.company for reading in readings):
         wanted = _wanted((*wanted, "company_id"))
     rows = await read(_select(LEADS, wanted), workspace_id, list(lead_ids))
     found = _by_column(("id", "closed_at", "born_at", *wanted), rows)
-    at = list(map(instant, found["born_at"], found["closed_at"]))
-    return Leads(found["id"], at, found["born_at"], Table(found))
+    counted_until = list(map(until, found["born_at"]))
+    at = [
+        min(instant, now, now if closed is None or not past else closed - BEFORE)
+        for instant, closed in zip(counted_until, found["closed_at"], strict=True)
+    ]
+    return Leads(found["id"], at, counted_until, found["born_at"], Table(found))
 
 
 def _wanted(names: Iterable[str]) -> tuple[str, ...]:
@@ -409,7 +414,7 @@ async def _fill_answers(workspace_id: UUID, leads: Leads, *, past: bool) -> None
 
 
 async def _fill_activities(workspace_id: UUID, leads: Leads) -> None:
-    [row] = await read(ACTIVITIES, workspace_id, leads.ids, leads.at)
+    [row] = await read(ACTIVITIES, workspace_id, leads.ids, leads.at, leads.until)
     if row["places"] is not None:
         leads.activities = _activities(row["places"], row["kinds"], row["seconds"])
     inbound = leads.activities.lead[np.array(row["inbound"] or (), dtype=bool)]
@@ -577,8 +582,8 @@ def _email(leads: Leads, names: Names) -> Iterable[str | None]:
 
 
 def _days_silent(leads: Leads, names: Names) -> Floats:
-    moved = zip(leads.at, leads.born_at, leads.lead.columns["moved_at"], strict=True)
-    still = np.array([(at - max(born, on or born)).total_seconds() for at, born, on in moved]) / SECONDS_A_DAY
+    moved = zip(leads.until, leads.born_at, leads.lead.columns["moved_at"], strict=True)
+    still = np.array([(until - max(born, on or born)).total_seconds() for until, born, on in moved]) / SECONDS_A_DAY
     np.minimum.at(still, leads.activities.lead, leads.activities.days)
     return np.maximum(still, 0.0)
 
@@ -612,7 +617,8 @@ READINGS: Mapping[str, Reading] = {
         lead=("tag_ids",),
     ),
     "close_date_days": Reading(
-        lambda leads, names: _days(leads.lead.columns["expected_close_date"], leads.at), lead=("expected_close_date",)
+        lambda leads, names: _days(leads.lead.columns["expected_close_date"], leads.until),
+        lead=("expected_close_date",),
     ),
     "created_month": Reading(lambda leads, names: (f"{born:%B}" for born in leads.born_at)),
     "created_weekday": Reading(lambda leads, names: (f"{born:%A}" for born in leads.born_at)),

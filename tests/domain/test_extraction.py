@@ -121,6 +121,32 @@ async def test_what_is_filled_with_the_outcome_or_after_it_is_unknown() -> None:
     assert (await now_of(admin, row.id, end))[f"custom:{paid.id.hex}"] == "yes"
 
 
+async def test_days_say_nothing_of_when_a_lead_ended() -> None:
+    admin = await seller()
+    due = (NOW + timedelta(days=20)).date()
+    ended_young, ended_late = [await lead(admin, expected_close_date=due) for _ in range(2)]
+    for row in (ended_young, ended_late):
+        details = ActivityDetails(kind=ActivityKind.CALL)
+        await activities.log(admin, NewActivity(details=details, lead_id=row.id), now=NOW + timedelta(days=1))
+    await closings.close(admin, ended_young.id, LeadStatus.DISQUALIFIED, now=NOW + timedelta(days=3))
+    await closings.close(admin, ended_late.id, LeadStatus.WON, now=NOW + timedelta(days=40))
+    age = timedelta(days=14)
+    young, late = [await past_of(admin, row.id, age) for row in (ended_young, ended_late)]
+    assert young == late
+    assert (young["days_silent"], young["close_date_days"]) == (13, 6)
+    ids, later = [ended_young.id, ended_late.id], NOW + timedelta(days=400)
+    known = await extraction.as_they_stood(admin.workspace_id, ids, age=age, now=later)
+    assert known.activities.days.tolist() == [13, 13]
+
+
+async def test_days_of_an_open_lead_are_counted_until_the_age_that_was_learned_from() -> None:
+    admin = await seller()
+    row = await lead(admin)
+    for age, days in ((timedelta(days=14), 14), (timedelta(days=2), 2), (None, 5)):
+        known = await extraction.as_now(admin.workspace_id, [row.id], within=age, now=NOW + timedelta(days=5))
+        assert told(known, row.id)["days_silent"] == days
+
+
 async def test_needs_and_earlier_wins_count_by_their_own_instants() -> None:
     admin = await seller()
     company = await companies.create(admin, CompanyDetails(name="Acme"), now=NOW)
