@@ -412,6 +412,7 @@ class TestReminders:
         [invoice] = await invoices.issue(
             actor, Source(proposal_id=proposal.id), InvoiceDetails(due_on=date(2026, 3, 9)), now=NOW
         )
+        await mailed(letterbox, actor)
         at = NOW + 9 * DAY
         for number in (1, 2):
             for _ in range(2):
