@@ -74,6 +74,16 @@ class DecimalFilter:
     is_null: bool | None = op("Is missing, or is not.")
 
 
+@strawberry.input(description="Tests of a number.")
+class FloatFilter:
+    eq: float | None = op("Equal to.")
+    gt: float | None = op("Greater than.")
+    gte: float | None = op("Greater than or equal to.")
+    lt: float | None = op("Less than.")
+    lte: float | None = op("Less than or equal to.")
+    is_null: bool | None = op("Is missing, or is not.")
+
+
 @strawberry.input(description="Tests of an instant.")
 class DateTimeFilter:
     gt: datetime | None = op("After.")
@@ -266,4 +276,7 @@ def _value(given: Any, noun: str | None, name: str, as_kept: Callable[[str], str
         return given.value
     if isinstance(given, str) and "\x00" in given:
         raise refuse(f"{name} has a character that no text may have.")
+    if isinstance(given, float):
+        # The column has decimals, among which a float's nearest is the one that the client wrote.
+        return Decimal(str(given))
     return as_kept(given) if isinstance(given, str) else given

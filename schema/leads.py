@@ -53,6 +53,7 @@ from schema.filters import (
     DateTimeFilter,
     DecimalFilter,
     EnumFilter,
+    FloatFilter,
     IDFilter,
     IntFilter,
     ListFilter,
@@ -465,7 +466,7 @@ class LeadFilter:
     grade: EnumFilter[Grade] | None = on("By grade.", "grade")
     score: IntFilter | None = on("By score.", "score")
     engagement: IntFilter | None = on("By engagement, 1 (most) to 4.", "engagement")
-    win_probability: DecimalFilter | None = on("By how likely they are to be won, 0 to 1.", "win_probability")
+    win_probability: FloatFilter | None = on("By how likely they are to be won, 0 to 1.", "win_probability")
     value: DecimalFilter | None = on("By the amount of the value, whatever its currency.", "value")
     currency: StringFilter | None = on("By the currency of the value.", "currency")
     pipeline: IDFilter | None = on("By pipeline.", "pipeline_id", noun="Pipeline")

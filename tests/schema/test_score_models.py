@@ -213,7 +213,7 @@ async def test_leads_are_ordered_and_filtered_by_how_likely_they_are_won() -> No
     rows = [await lead(admin, title=str(number)) for number in range(3)]
     for row, chance in zip(rows, ("0.2000", "0.9000", None), strict=True):
         await Lead.filter(id=row.id).update(win_probability=chance)
-    document = """{ leads(filter: {winProbability: {gte: "0.1"}},
+    document = """{ leads(filter: {winProbability: {gte: 0.1}},
       orderBy: [{field: WIN_PROBABILITY, direction: DESC}]) { nodes { title winProbability } } }"""
     found = (await ask(admin, document))["leads"]["nodes"]
     assert found == [{"title": "1", "winProbability": 0.9}, {"title": "0", "winProbability": 0.2}]
