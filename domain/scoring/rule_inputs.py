@@ -76,7 +76,9 @@ def problems(rules: Rules, catalogue: Catalogue) -> list[DomainError]:
     faults = Faults()
     for at, group in enumerate(rules.groups):
         for number, rule in enumerate(group.rules):
-            _condition(faults, rule.condition, catalogue, field=f"rules.groups.{at}.rules.{number}.condition")
+            _condition(
+                faults, rule.label, rule.condition, catalogue, field=f"rules.groups.{at}.rules.{number}.condition"
+            )
     return list(faults)
 
 
@@ -96,14 +98,15 @@ def _group(faults: Faults, group: Group, at: int, catalogue: Catalogue, *, field
 def _rule(faults: Faults, rule: Rule, key: str, catalogue: Catalogue, *, field: str) -> Rule:
     label = inputs.name(faults, rule.label, field=f"{field}.label")
     _within(faults, rule.points, -MOST_POINTS, MOST_POINTS, field=f"{field}.points")
-    condition = _condition(faults, rule.condition, catalogue, field=f"{field}.condition")
+    condition = _condition(faults, label, rule.condition, catalogue, field=f"{field}.condition")
     return Rule(key, label, float(rule.points), condition)
 
 
-def _condition(faults: Faults, given: Condition, catalogue: Catalogue, *, field: str) -> Condition:
+def _condition(faults: Faults, rule: str, given: Condition, catalogue: Catalogue, *, field: str) -> Condition:
     known = catalogue.fields.get(given.field)
     if known is None:
-        faults.add(UnknownScoreField(name=given.field[: inputs.NAME_LIMIT], field=f"{field}.field"))
+        name = f"What {rule} looks at ({given.field[: inputs.NAME_LIMIT]})"
+        faults.add(UnknownScoreField(name=name, field=f"{field}.field"))
         return given
     if given.check not in CHECKS[known.kind]:
         fitting = ", ".join(CHECKS[known.kind])

@@ -44,6 +44,9 @@ WITH made AS (
 ) SELECT coalesce(sum(leads), 0) AS leads FROM made
 """
 
+OWN_FIELDS = {"custom_field", "qualification_criterion"}
+NO_LEADS = f"{ALL_OPEN} AND false"
+
 # What an import looks at when it scores the leads of a chunk, which others see only when the chunk is committed.
 SEEN_BY_IMPORTS = {"company", "source", "exchange_rate"}
 
@@ -53,7 +56,7 @@ class LeadScored(Event):
 
 
 async def leads_concerned(workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID]) -> list[UUID]:
-    """Return the leads whose score may follow from leads, needs, contacts, companies, sources, campaigns or rates.
+    """Return the leads whose score may follow from a change of what is listed in CONCERNED or OWN_FIELDS.
 
     They are one more than LEADS_AT_ONCE at most; who finds so many has them scheduled. Belongs into the transaction
     that scores them. It waits for the chunk that an import is taking, whose leads it would miss and which may not have
@@ -61,13 +64,19 @@ async def leads_concerned(workspace_id: UUID, subject_type: str, subject_ids: Se
     """
     if subject_type in SEEN_BY_IMPORTS:
         await locks.hold(workspace_id, locks.IMPORTS)
-    sql = f"{await _concerned(workspace_id, subject_type)} LIMIT {LEADS_AT_ONCE + 1}"
+    sql = f"{await _concerned(workspace_id, subject_type, subject_ids)} LIMIT {LEADS_AT_ONCE + 1}"
     return [row["id"] for row in await read(sql, workspace_id, list(subject_ids))]
 
 
-async def _concerned(workspace_id: UUID, subject_type: str) -> str:
+async def _concerned(workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID]) -> str:
     if subject_type == "exchange_rate" and (await in_use.models(workspace_id)).are_own:
         return ALL_OPEN
+    if subject_type in OWN_FIELDS:
+        models = await in_use.models(workspace_id)
+        wanted = models.rules.wanted | (models.learned.wanted if models.learned else frozenset())
+        # Keys of a workspace's own fields end with their ids.
+        looked_at = {key.rpartition(":")[2] for key in wanted}
+        return NO_LEADS if looked_at.isdisjoint(one.hex for one in subject_ids) else ALL_OPEN
     return CONCERNED[subject_type]
 
 
@@ -75,7 +84,8 @@ async def schedule_concerned(
     workspace_id: UUID, subject_type: str, subject_ids: Sequence[UUID], *, now: datetime
 ) -> int:
     """Have the leads that something concerns scored anew; return how many."""
-    return await _schedule(workspace_id, await _concerned(workspace_id, subject_type), subject_ids, now=now)
+    leads = await _concerned(workspace_id, subject_type, subject_ids)
+    return await _schedule(workspace_id, leads, subject_ids, now=now)
 
 
 async def schedule(workspace_id: UUID, lead_ids: Sequence[UUID], *, now: datetime) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.scoring import in_use
+from domain.scoring import in_use, leads_concerned
 from domain.scoring.rescoring import rescore
 from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
@@ -257,10 +257,14 @@ async def test_a_condition_on_a_field_that_is_gone_holds_no_more_and_is_told() -
     row = await lead(admin)
     await rescore(admin.workspace_id, [row.id], now=NOW)
     assert (await Lead.get(id=row.id)).score == 30
+    for looked_at in (field, await custom_field(admin, "other", CustomFieldType.TEXT)):
+        found = await leads_concerned(admin.workspace_id, "custom_field", [looked_at.id])
+        assert found == ([row.id] if looked_at is field else [])
     await CustomField.filter(id=field.id).update(archived_at=NOW)
     await rescore(admin.workspace_id, [row.id], now=NOW)
     assert (await Lead.get(id=row.id)).score == 0
     [problem] = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]["problems"]
     assert problem["code"] == "UNKNOWN_SCORE_FIELD"
     answer = await ask(admin, PUBLISH, input={"id": model["id"]})
-    assert [fault["code"] for fault in answer["publishScoreModel"]["userErrors"]] == ["UNKNOWN_SCORE_FIELD"]
+    [fault] = answer["publishScoreModel"]["userErrors"]
+    assert fault["code"] == "UNKNOWN_SCORE_FIELD" and "What Roof is unknown looks at" in fault["message"]
