@@ -112,7 +112,8 @@ async def beyond(
     for role in discounts_of:
         limit = role_discount(held.settings, role)
         if limit is not None and given > limit:
-            found.append(Beyond(rail=Rail.ROLE_DISCOUNT, limit=limit, actual=given, of_role=role))
+            roles = _may_give(held.settings, given)
+            found.append(Beyond(rail=Rail.ROLE_DISCOUNT, limit=limit, actual=given, roles=roles, of_role=role))
     return found + await _beyond_rules(held, basis, terms, now=now)
 
 
@@ -170,6 +171,12 @@ def role_discount(settings: SellingSettings, role: Role | None) -> Decimal | Non
     """Return the highest discount of an offer that a role may make, in percent; None where there is none."""
     limit = settings.most_discount.get(role.value) if role else None
     return None if limit is None else Decimal(limit)
+
+
+def _may_give(settings: SellingSettings, discount: Decimal) -> tuple[Role, ...]:
+    """Return who lets such a discount pass: admins, and whose own highest is no lower."""
+    limits = {role: role_discount(settings, role) for role in APPROVERS if role is not Role.ADMIN}
+    return tuple(role for role in APPROVERS if (limit := limits.get(role)) is None or discount <= limit)
 
 
 def is_looser(before: Negotiation, columns: Mapping[str, Any]) -> bool:

@@ -240,7 +240,8 @@ async def approve(actor: Actor, offer_id: UUID, *, note: str | None = None, now:
         found = guard_rails.load(offer.beyond)
         if offer.party is Party.BUYER:
             terms = offer_terms.load(offer.terms)
-            found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, discounts_of=(), now=now)
+            whose = [actor.role]
+            found = await guard_rails.beyond(table.held, table.negotiation, basis, terms, discounts_of=whose, now=now)
         if not guard_rails.may_pass(actor, found, table.lead):
             rails, approvers = guard_rails.told(found, basis.currency), guard_rails.approvers(found)
             raise NotForYou(rails=rails, approvers=approvers, field="offerId")

@@ -206,6 +206,25 @@ async def test_a_reps_highest_discount_holds_for_what_they_agree_to() -> None:
         await agreements.agree(rep, here.negotiation.id, round=1, now=NOW)
 
 
+async def test_managers_let_nothing_pass_beyond_their_own_highest_discount() -> None:
+    admin = await seller()
+    manager = replace(await member(Role.MANAGER, of=admin), rows=ALL)
+    await SellingSettings.create(
+        workspace_id=admin.workspace_id, most_discount={"MANAGER": "10"}, created_at=NOW, updated_at=NOW
+    )
+    here = await sit_down(admin)
+    asked = await here.counter(off("12"))
+
+    with pytest.raises(OfferNeedsApproval, match=r"the role MANAGER, 10 %.*: a member with the role ADMIN has"):
+        await agreements.agree(manager, here.negotiation.id, round=1, now=NOW)
+    with pytest.raises(offers.NotForYou):
+        await offers.approve(manager, asked.id, now=NOW)
+    await offers.approve(admin, asked.id, now=NOW)
+    agreed = await agreements.agree(manager, here.negotiation.id, round=1, now=NOW)
+
+    assert agreed.state is NegotiationState.AGREED
+
+
 async def test_the_workspaces_rules_of_approval_hold_for_offers_beyond_the_proposal() -> None:
     admin = await seller()
     manager = await member(Role.MANAGER, of=admin)
