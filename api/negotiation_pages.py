@@ -14,6 +14,7 @@ from babel.numbers import NumberFormatError, parse_decimal
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.proposal_shown import colors_of
 from api.public_pages import form_of, page
 from api.refusals import Refusal
 from domain import (
@@ -26,6 +27,7 @@ from domain import (
     offer_terms,
     offers,
     proposal_links,
+    selling_settings,
 )
 from domain.errors import DomainError, Invalid, Malformed, OutOfRange, RateLimited, Required, TooLong
 from domain.negotiating import Buyer, NegotiationOver, NotNegotiable
@@ -298,7 +300,7 @@ async def _shown(
     status: int = 200,
 ) -> Response:
     rounds, row, version = seen.rounds, seen.negotiation, seen.rounds.basis.version
-    home = await Workspace.get(id=row.workspace_id)
+    home, selling = await Workspace.get(id=row.workspace_id), await selling_settings.of(row.workspace_id)
     company = seen.company
     told, last = Telling(rounds.basis, said), rounds.last
     gap, number = rounds.gap(said, company=company), last.round or 0
@@ -307,6 +309,7 @@ async def _shown(
         "negotiation",
         status,
         sheet="negotiation",
+        colors=colors_of(selling.color),
         headers=HIDDEN,
         _=said,
         language=said.language,

@@ -175,8 +175,12 @@ def role_discount(settings: SellingSettings, role: Role | None) -> Decimal | Non
 
 def _may_give(settings: SellingSettings, discount: Decimal) -> tuple[Role, ...]:
     """Return who lets such a discount pass: admins, and whose own highest is no lower."""
-    limits = {role: role_discount(settings, role) for role in APPROVERS if role is not Role.ADMIN}
-    return tuple(role for role in APPROVERS if (limit := limits.get(role)) is None or discount <= limit)
+
+    def may(role: Role) -> bool:
+        limit = role_discount(settings, role)
+        return role is Role.ADMIN or limit is None or discount <= limit
+
+    return tuple(filter(may, APPROVERS))
 
 
 def is_looser(before: Negotiation, columns: Mapping[str, Any]) -> bool:

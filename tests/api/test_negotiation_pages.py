@@ -9,7 +9,8 @@ import httpx
 import pytest
 from playwright.async_api import Browser
 
-from domain import agreements, local_times, negotiations, proposal_links
+from domain import agreements, local_times, negotiations, proposal_links, selling_settings
+from domain.selling_settings import SellingDetails
 from models.negotiations import NegotiationComment, NegotiationState, OfferState
 from models.proposal_links import Evidence, EvidenceKind, ProposalLink
 from models.workspaces import Workspace
@@ -34,6 +35,7 @@ async def test_the_page_shows_both_sides_and_no_secret(visitor: httpx.AsyncClien
     here = await sit_down(target=4321, floor_price=3210, must_haves=["Never without"])
     await here.counter(off("30"), note="<b>Too dear</b>")
     await here.offer(off("20"))
+    await selling_settings.update(here.actor, SellingDetails(color="#0b6e4f"), now=NOW)
 
     shown = await visitor.get(path_of(here))
     proposal = await visitor.get(path_of(here).removesuffix("/negotiation"))
@@ -48,6 +50,7 @@ async def test_the_page_shows_both_sides_and_no_secret(visitor: httpx.AsyncClien
     assert "<b>Too dear</b>" not in text
     assert "default-src 'none'" in shown.headers["content-security-policy"]
     assert "noindex" in shown.headers["x-robots-tag"]
+    assert "--brand:#0b6e4f" in shown.text, "the workspace's colour, as on the proposal's page"
 
 
 async def test_a_customer_counters_comments_and_agrees(visitor: httpx.AsyncClient) -> None:

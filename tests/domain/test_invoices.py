@@ -1,7 +1,7 @@
 """Invoices: numbered when they are issued, exact to the cent, and never changed again."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from tortoise.connection import get_connection
 
 from domain import credit_notes, invoices, leads, number_series, selling_settings
+from domain.actors import Actor
 from domain.agreed import ProposalNotAccepted
 from domain.credit_notes import NothingToCredit
 from domain.errors import AlreadyExists, DomainError, Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
@@ -288,6 +289,23 @@ async def test_an_instalment_is_issued_on_its_day_where_the_workspace_is() -> No
 
     # 9:00 UTC is 22:00 there: the next day begins two hours later.
     assert later.due_at == NOW + timedelta(hours=2)
+
+
+async def test_numbers_count_anew_where_the_year_of_each_workspace_begins() -> None:
+    there, here = await seller(), await seller()
+    await get_connection("default").execute_query(
+        "UPDATE workspace SET time_zone = 'Pacific/Auckland' WHERE id = $1", [there.workspace_id]
+    )
+    midnight = datetime(2026, 12, 31, 11, tzinfo=UTC)
+    numbers: dict[Actor, list[str | None]] = {there: [], here: []}
+    for now in (midnight - timedelta(seconds=2), midnight - timedelta(seconds=1), midnight, midnight + DAY):
+        for actor, found in numbers.items():
+            wanting = await lead(actor)
+            made = await invoices.issue(actor, Source(lead_id=wanting.id), InvoiceDetails(lines=[free()]), now=now)
+            found += [one.number for one in made]
+
+    assert numbers[there] == ["INV-2026-0001", "INV-2026-0002", "INV-2027-0001", "INV-2027-0002"]
+    assert numbers[here] == ["INV-2026-0001", "INV-2026-0002", "INV-2026-0003", "INV-2027-0001"]
 
 
 async def test_a_proposal_is_invoiced_in_parts_and_then_no_more() -> None:
