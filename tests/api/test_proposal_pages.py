@@ -473,6 +473,8 @@ async def test_a_proposal_is_declined_with_a_reason(server: str, chromium: Brows
         await page.goto(server + await path(proposal))
         assert await faults(page) == []
         await kept(page, f"proposal-de-{size}")
+        label = await page.locator(".sums .total dt").bounding_box()
+        assert label and label["height"] < 40, "the word is in one line, whole"
         await page.get_by_text("Stattdessen ablehnen").click()
         await page.get_by_label("Was hat den Ausschlag gegeben?").fill("Zu teuer.")
         await page.get_by_role("button", name="Ablehnen", exact=True).click()
