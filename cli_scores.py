@@ -244,7 +244,11 @@ async def explain(asked: Asked, database_url: str, *, lead: str) -> None:
         row = await _lead(actor, lead)
         console.print(f"{row.title} ({ids.encode('Lead', row.id)})", markup=False)
         if row.score is None:
-            console.print("It has no score yet: a worker gives it one." if row.closed_at is None else "It has none.")
+            console.print(
+                "It has no score yet: a worker gives it one."
+                if row.closed_at is None
+                else "It has no score: it was closed before it was given one, and closed leads are not scored."
+            )
             return
         chance = "" if row.win_probability is None else f", {row.win_probability:.1%} likely to be won"
         console.print(

@@ -10,7 +10,9 @@ from uuid import UUID
 import orjson
 import strawberry
 
-from domain import score_models, score_trainings
+from domain import policy, score_models, score_trainings
+from domain.actors import NONE
+from domain.errors import Forbidden
 from domain.learning.kinds import ColumnKind
 from domain.policy import Action
 from domain.scoring.fields import catalogue
@@ -530,6 +532,11 @@ class ScoreModelOrder:
     direction: Direction = direction()
 
 
+def _require_sight(info: Info) -> None:
+    if policy.scope(info.context.actor, ScoreModelRow) == NONE:
+        raise Forbidden(action="see score models")
+
+
 @strawberry.type
 class ScoreModelQueries:
     score_models: Connection[ScoreModel] = connection(
@@ -554,6 +561,7 @@ class ScoreModelQueries:
 
     @strawberry.field(description="What rules can look at and models learn from, custom fields and answers included.")
     async def score_fields(self, info: Info) -> list[ScoreField]:
+        _require_sight(info)
         known = await catalogue(info.context.actor.workspace_id)
         return [
             ScoreField(key=field.key, label=field.label, kind=field.kind, unit=field.unit)
@@ -562,6 +570,7 @@ class ScoreModelQueries:
 
     @strawberry.field(description="How many leads there are to learn from, and how many it takes.")
     async def score_outcomes(self, info: Info) -> ScoreOutcomes:
+        _require_sight(info)
         found = await score_trainings.outcomes(info.context.actor.workspace_id)
         return ScoreOutcomes(won=found.won, lost=found.lost, needed=found.needed, missing=found.missing)
 

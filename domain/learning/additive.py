@@ -95,7 +95,9 @@ class Levels:
         return replace(self, values=values, other=self.other + by, missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return _told(self.label, value)
+        # Kinds are kept as choices of the API are written: TRADE_SHOW.
+        is_choice = value is not None and self.key.endswith("_kind")
+        return _told(self.label, value.replace("_", " ").lower() if is_choice else value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,7 @@ def test_columns_that_are_called_by_a_question_are_told_with_its_answer() -> Non
     term = Levels("job", "What is your current occupation", {"Student": 1.0}, other=0.0, missing=0.0)
     assert term.words("Student") == "What is your current occupation: Student"
     assert Levels("how", "How did you hear?", {}, 0.0, 0.0).words(None) == "How did you hear? unknown"
+    assert Levels("source_kind", "Kind of source", {}, 0.0, 0.0).words("TRADE_SHOW") == "Kind of source is trade show"
 
 
 def test_leads_of_one_instant_are_judged_by_any_of_them_and_the_newest_by_their_time() -> None:

@@ -568,6 +568,8 @@ class TestApiKeys:
             "teams": {"totalCount": 0},
             "viewer": {"user": {"role": "QUALIFIER"}, "permissions": []},
         }
+        for fields in ("scoreOutcomes { won }", "scoreFields { label }"):
+            assert await api.code(fields, as_=made["secret"]) == "FORBIDDEN"
 
     async def test_a_key_is_no_person(self, api: Api) -> None:
         _, token = await admin_and_token()
