@@ -16,7 +16,7 @@ from domain.tokens import EndedLink
 from domain.words import Words
 from models.negotiations import Negotiation, NegotiationComment, Offer
 from models.proposal_links import Party, ProposalLink
-from models.proposals import ProposalLine, ProposalVersion
+from models.proposals import Proposal, ProposalLine, ProposalState, ProposalVersion
 from models.workspaces import Workspace
 
 MOST_COMMENTS_SHOWN = 100
@@ -86,10 +86,13 @@ class Seen:
 
 
 async def seen(link: ProposalLink, *, negotiation_id: UUID | None = None) -> Seen:
-    """Return the negotiation that a link which holds leads to. Raises EndedLink where it leads to none."""
+    """Return the negotiation that a link which holds leads to.
+
+    Raises EndedLink where it leads to none, and where the proposal was withdrawn: nothing of that is shown.
+    """
     position = await events.head(link.workspace_id)
     negotiation = await of_link(link, negotiation_id=negotiation_id)
-    if negotiation is None:
+    if negotiation is None or await Proposal.exists(id=link.proposal_id, sent__state=ProposalState.WITHDRAWN):
         raise EndedLink
     newest = NegotiationComment.filter(negotiation_id=negotiation.id).order_by("-created_at", "-id")
     comments = await newest.limit(MOST_COMMENTS_SHOWN)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser
 
-from domain import agreements, local_times, negotiations, proposal_links, selling_settings
+from domain import agreements, local_times, negotiations, proposal_links, proposals, selling_settings
 from domain.selling_settings import SellingDetails
 from models.negotiations import NegotiationComment, NegotiationState, OfferState
 from models.proposal_links import Evidence, EvidenceKind, ProposalLink
@@ -148,10 +148,12 @@ async def test_who_was_overtaken_is_told_what_happened(visitor: httpx.AsyncClien
 
 
 async def test_links_that_lead_nowhere(visitor: httpx.AsyncClient) -> None:
-    here = await sit_down()
+    here, withdrawn = await sit_down(), await sit_down()
+    await proposals.withdraw(withdrawn.actor, withdrawn.proposal.id, now=NOW)
     await ProposalLink.filter(id=here.link.id).update(revoked_at=NOW)
 
-    assert (await visitor.get(path_of(here))).status_code == 410
+    for ended in (here, withdrawn):
+        assert (await visitor.get(path_of(ended))).status_code == 410
     assert (await visitor.get(f"/p/{'x' * 64}/negotiation")).status_code == 404
 
 
