@@ -85,13 +85,14 @@ async def _measured(
     from domain.scoring import extraction
 
     rows = await read(RECENT, workspace_id, now - LATELY - learned.age, now - learned.age, MOST_LEADS)
-    if len(rows) < LEAST_LEADS:
+    is_old, are_few = now - version.created_at > OLDEST, len(rows) < LEAST_LEADS
+    if are_few and not is_old:
         return None
     recent = await extraction.as_they_stood(
         workspace_id, [row["id"] for row in rows], age=learned.age, wanted=learned.wanted, now=now
     )
     reference: Mapping[str, Any] = version.report.get("reference", {})
-    moved = await asyncio.to_thread(drift.measured, reference, recent.columns)
+    moved = {} if are_few else await asyncio.to_thread(drift.measured, reference, recent.columns)
     fields = [
         {"key": key, "label": reference[key]["label"], "stability": round(index, 4)}
         for key, index in sorted(moved.items(), key=lambda item: -item[1])
@@ -114,5 +115,5 @@ async def _measured(
         "stability": Decimal(str(round(min(worst, 9_999), 4))),
         "columns": fields,
         "auc": None if auc is None else Decimal(str(round(auc, 4))),
-        "is_drifting": worst >= DRIFTING or worse or now - version.created_at > OLDEST,
+        "is_drifting": worst >= DRIFTING or worse or is_old,
     }

@@ -64,3 +64,11 @@ async def test_a_model_that_foretells_worse_than_it_did_drifts() -> None:
     row = await score_drift.measure(admin.workspace_id, now=NOW)
     assert row and row.is_drifting and row.auc is not None and row.auc < 0.5
     assert float(row.stability) < 0.25
+
+
+async def test_a_model_that_is_older_than_a_year_drifts_however_few_leads_there_are() -> None:
+    admin = await seller()
+    await use(admin, LEARNED, report={"reference": {}, "quality": {"auc": 0.8}})
+    assert await score_drift.measure(admin.workspace_id, now=NOW + timedelta(days=360)) is None
+    row = await score_drift.measure(admin.workspace_id, now=NOW + timedelta(days=370))
+    assert row and (row.is_drifting, row.leads, row.columns) == (True, 0, [])
