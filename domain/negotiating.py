@@ -148,12 +148,14 @@ async def sit_down(actor: Actor, negotiation_id: UUID, *, expected_version: int 
 
 
 async def sit_down_as_buyer(link: ProposalLink, *, negotiation_id: UUID | None = None, now: datetime) -> Table:
-    """Return the negotiation that a customer's link leads to, locked; raises EndedLink where it leads to none.
+    """Return the negotiation that a customer's link leads to, locked: the one named, else the proposal's latest.
 
-    That is the one named, else the proposal's latest.
+    Raises NotFound where it does not lead to the one named, and EndedLink where it leads to none.
     """
     known = await of_link(link, negotiation_id=negotiation_id)
     held = await proposals.hold(link.workspace_id, link.proposal_id) if known else None
+    if known is None and negotiation_id is not None:
+        raise NotFound(noun="negotiation", field="negotiationId")
     if known is None or held is None:
         raise EndedLink
     try:

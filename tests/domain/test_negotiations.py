@@ -236,9 +236,9 @@ async def test_a_link_that_was_revoked_or_is_past_or_is_of_a_deleted_lead_carrie
 async def test_a_link_leads_to_its_own_proposals_negotiation_only() -> None:
     here, there = await sit_down(), await sit_down()
 
-    with pytest.raises(EndedLink):
+    with pytest.raises(NotFound):
         await here.counter(off("5"), negotiation_id=there.negotiation.id)
-    with pytest.raises(EndedLink):
+    with pytest.raises(NotFound):
         await negotiations.leave(here.buyer, "No.", negotiation_id=uuid7(), now=NOW)
     assert (await there.now()).rounds == 0
 

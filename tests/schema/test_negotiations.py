@@ -320,7 +320,7 @@ async def test_a_link_needs_a_name_and_its_own_negotiation() -> None:
     overtaken = await told(here.link, AGREE, negotiationId=key_of(here), round=0, name="Berta")
 
     assert [(one["code"], one["field"]) for one in nameless["userErrors"]] == [("REQUIRED", ["name"])]
-    assert [one["code"] for one in foreign["userErrors"]] == ["ENDED_LINK"]
+    assert [one["code"] for one in foreign["userErrors"]] == ["NOT_FOUND"]
     assert [one["code"] for one in made_up["userErrors"]] == ["UNKNOWN_ROUND"]
     assert [one["code"] for one in overtaken["userErrors"]] == ["OFFER_OVERTAKEN"]
 
