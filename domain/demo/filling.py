@@ -9,7 +9,6 @@ from random import Random
 from uuid import UUID
 
 import asyncpg
-from tortoise.connection import get_connection
 
 from domain import inputs, passwords
 from domain.demo.history import History
@@ -68,9 +67,10 @@ async def fill(plan: Plan, *, now: datetime, progress: Callable[[int], None] = l
                 written += current.leads
                 progress(written)
                 current = following
+            # Sales look for their leads among rows that PostgreSQL has never seen.
+            await connection.execute_query(f"ANALYZE {', '.join(COLUMNS)}")
             for table, number in (await sell(home.workspace_id, chance, now=now)).items():
                 counts[table] = counts.get(table, 0) + number
-    await get_connection("default").execute_script(f"ANALYZE {', '.join(COLUMNS)}")
     return Filled(home.workspace_id, counts)
 
 
