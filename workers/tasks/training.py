@@ -37,7 +37,9 @@ async def train_score_model(job: Job) -> None:
         except TrainingFailed as error:
             if job.attempt < MAX_ATTEMPTS:
                 raise
-            await score_trainings.fail(job.workspace, training_id, score_trainings.TrainingCrashed(), now=job.now)
+            await score_trainings.fail(
+                job.workspace, training_id, score_trainings.TrainingCrashed(), now=datetime.now(UTC)
+            )
             raise GiveUp(str(error)) from error
     async with job.finishing():
         pass
