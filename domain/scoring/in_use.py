@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 
 from domain import tokens
 from domain.learning.kinds import FORMAT, TERM_KINDS
@@ -17,6 +19,8 @@ from domain.scoring.default_model import TYPICAL_VALUE_SETTING, default_model, t
 from domain.scoring.rules import Rules
 from models.database import connected, read
 from models.scoring import ScoreModelKind
+
+log = structlog.get_logger(__name__)
 
 PURPOSE = "score-model"
 KEPT = 200
@@ -130,8 +134,8 @@ async def _versions(ids: Sequence[UUID]) -> list[Rules | Learned]:
                 _read[row["id"]] = parse(
                     row["id"], row["model_id"], row["number"], row["kind"], content, row["signature"]
                 )
-            except ModelUnreadable:
-                continue
+            except ModelUnreadable as error:
+                _tell_once(row["model_id"], row["number"], str(error))
     found = [_read[one] for one in ids if one in _read]
     for one in ids:
         if one in _read:
@@ -139,6 +143,11 @@ async def _versions(ids: Sequence[UUID]) -> list[Rules | Learned]:
     while len(_read) > KEPT:
         _read.popitem(last=False)
     return found
+
+
+@lru_cache(maxsize=KEPT)
+def _tell_once(model_id: UUID, number: int, why: str) -> None:
+    log.error("a score model in use cannot be read and scores nothing", model=str(model_id), number=number, why=why)
 
 
 def parse(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from domain import activities, leads, scoring
 from domain.activities import ActivityDetails, NewActivity
@@ -160,7 +161,10 @@ async def test_a_version_that_was_altered_scores_nothing() -> None:
     version = await use(admin, LEARNED)
     content = version.content | {"age_days": 1}
     await ScoreModelVersion.filter(id=version.id).update(content=content)
-    assert not (await in_use.models(admin.workspace_id)).are_own
+    with capture_logs() as lines:
+        for _ in range(2):
+            assert not (await in_use.models(admin.workspace_id)).are_own
+    assert [(line["model"], line["why"]) for line in lines] == [(str(version.model_id), "altered")]
     with pytest.raises(in_use.ModelUnreadable):
         in_use.check(version.model_id, 1, content, version.signature)
     row = await scored(admin, await lead(admin))
