@@ -55,3 +55,25 @@ async def test_a_pool_outlives_its_connections(redis_url: str) -> None:
     assert await client.client_id() != number
     await client.aclose()
     await other.aclose()
+
+
+@pytest.mark.parametrize("steps", range(1, 9))
+async def test_a_cancellation_is_kept_whenever_it_comes(redis_url: str, steps: int) -> None:
+    async def ask_for_ever() -> None:
+        while True:
+            await channels.ping()
+            await channels.get_message(timeout=5)
+
+    client = redis.connect(redis_url)
+    async with client.pubsub() as channels:
+        await channels.subscribe("of this test")
+        asking = asyncio.create_task(ask_for_ever())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        _, unheard = await asyncio.wait([asking], timeout=1)
+        while not asking.done():
+            asking.cancel()
+            await asyncio.wait([asking], timeout=0.01)
+    await client.aclose()
+    assert not unheard
