@@ -63,12 +63,17 @@ async def test_two_workers_run_every_job_once(database: Database, start: Start) 
         await house.ready()
     await database.rows(
         "INSERT INTO job (id, task, queue, arguments, due_at, attempts, created_at) "
-        "SELECT gen_random_uuid(), 'note', (ARRAY['default', 'bulk'])[1 + n % 2], '{}', now(), 0, now() "
+        "SELECT gen_random_uuid(), 'wait_at_gate', (ARRAY['default', 'bulk'])[1 + n % 2], '{}', now(), 0, now() "
         "FROM generate_series(1, 300) AS n"
     )
+
+    async def both_have_begun() -> bool:
+        return len({row["pid"] for row in await notes(database, "started")}) == 2
+
+    await until(both_have_begun)
+    await open_gate(database)
     done = await wait_for(database, "done", number=300)
     assert len({row["job"] for row in done}) == len(done) == 300
-    assert len({row["pid"] for row in done}) == 2
 
 
 async def test_a_job_of_a_worker_killed_in_the_middle_runs_again_within_ten_seconds(
