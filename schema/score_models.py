@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 import strawberry
+from asyncpg import Record
 
 from domain import policy, score_models, score_trainings
 from domain.actors import NONE
@@ -49,12 +50,17 @@ NEWEST = (Order("created_at", descending=True),)
 LAST_MEASURED = (Order("measured_at", descending=True),)
 BY_NAME = (Order("name"),)
 MOST_HISTORY = 100
+# What an entry of the history tells beside the score.
+STOOD = ("grade", "engagement", "win_probability")
 HISTORY = """
-SELECT subject_id, occurred_at, data -> 'after' ->> 'score' AS score, data -> 'changes' AS changes FROM (
-    SELECT subject_id, occurred_at, data, row_number() OVER (PARTITION BY subject_id ORDER BY seq DESC) AS place
+SELECT subject_id, told.occurred_at, told.score, told.changes, lead.grade, lead.engagement, lead.win_probability
+FROM (
+    SELECT subject_id, occurred_at, data -> 'after' ->> 'score' AS score, data -> 'changes' AS changes,
+           row_number() OVER (PARTITION BY subject_id ORDER BY seq DESC) AS place
     FROM event
     WHERE workspace_id = $1 AND subject_type = 'lead' AND subject_id = ANY($2::uuid[]) AND name = 'lead.scored'
-) AS told WHERE place <= $3 ORDER BY subject_id, place
+) AS told JOIN lead ON lead.id = subject_id
+WHERE place <= $3 ORDER BY subject_id, place
 """
 
 described(
@@ -481,9 +487,10 @@ class ScoreModelPreview:
 class ScoreHistoryEntry:
     scored_at: datetime = strawberry.field(description="From when on.")
     score: int | None = strawberry.field(description="Its score, 0 to 100.")
-    grade: Grade | None = strawberry.field(description="Its grade, where that changed with it.")
+    grade: Grade | None = strawberry.field(description="Its grade then; null before it had one.")
+    engagement: int | None = strawberry.field(description="Its engagement then, 1 (most) to 4; null before it had one.")
     win_probability: float | None = strawberry.field(
-        description="How likely it was to be won, 0 to 1, where that changed with it."
+        description="How likely it was to be won, 0 to 1; null where no learned model was in use."
     )
 
 
@@ -495,18 +502,27 @@ async def score_history(
     """Return the scores that leads had, the last first, in one statement for all of them."""
     most = max(1, min(first, MOST_HISTORY))
     found: dict[UUID, list[ScoreHistoryEntry]] = {}
+    stood: dict[UUID, dict[str, Any]] = {}
     for told in await read(HISTORY, info.context.actor.workspace_id, [row.id for row in rows], most):
-        changes = orjson.loads(told["changes"])
-        grade, chance = (changes.get(name, [None, None])[1] for name in ("grade", "win_probability"))
+        # An event says only what it changed: the rest was as the next one, which is read before it, found it.
+        after = stood.get(told["subject_id"]) or {name: told[name] for name in STOOD}
+        changes = {name: change for name, change in orjson.loads(told["changes"]).items() if name in STOOD}
+        stood[told["subject_id"]] = after | {name: was for name, (was, _) in changes.items()}
         found.setdefault(told["subject_id"], []).append(
-            ScoreHistoryEntry(
-                scored_at=told["occurred_at"],
-                score=None if told["score"] is None else int(told["score"]),
-                grade=Grade(grade) if grade else None,
-                win_probability=None if chance is None else float(chance),
-            )
+            _history_entry(told, after | {name: became for name, (_, became) in changes.items()})
         )
     return [found.get(row.id, []) for row in rows]
+
+
+def _history_entry(told: Record, then: Mapping[str, Any]) -> ScoreHistoryEntry:
+    grade, chance = then["grade"], then["win_probability"]
+    return ScoreHistoryEntry(
+        scored_at=told["occurred_at"],
+        score=None if told["score"] is None else int(told["score"]),
+        grade=Grade(grade) if grade else None,
+        engagement=then["engagement"],
+        win_probability=None if chance is None else float(chance),
+    )
 
 
 @strawberry.input(description="Which score models.")

@@ -13,7 +13,7 @@ from models.scoring import ScoreModel, ScoreModelVersion, ScoreVersionState
 from models.stages import StageKind
 from models.users import Role
 from tests.domain.test_rescoring import LEARNED, use
-from tests.factories import NOW, custom_field, lead, lead_in, member, seller, stage
+from tests.factories import NOW, custom_field, events, lead, lead_in, member, seller, stage
 from tests.schema.asking import ask, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -72,6 +72,29 @@ async def test_a_model_begins_with_the_rules_that_ship_and_scores_when_it_is_pub
     assert (shown["score"], shown["grade"], shown["engagement"], shown["winProbability"]) == (40, "D", 1, None)
     assert shown["scoreFactors"] == [{"label": "Something happened", "points": 40, "direction": "UP"}]
     assert [entry["score"] for entry in shown["scoreHistory"]] == [40]
+
+
+async def test_each_score_of_the_history_stands_beside_what_did_not_change_with_it() -> None:
+    admin = await seller()
+    await use(admin, LEARNED)
+    model = await made(admin, name="Rules", rules=RULES)
+    await ask(admin, PUBLISH, input={"id": model["id"]})
+    row = await lead(admin)
+    for days in (0, 10):
+        await rescore(admin.workspace_id, [row.id], now=NOW + timedelta(days=days))
+    await Lead.filter(id=row.id).update(owner_id=admin.user_id)
+    await rescore(admin.workspace_id, [row.id], now=NOW + timedelta(days=20))
+    *_, second, third = await events(row.id)
+    assert {*second.data["changes"]} == {"engagement"} and "engagement" not in third.data["changes"]
+    before, after = (float(chance) for chance in third.data["changes"]["win_probability"])
+    told = [
+        {"grade": "A", "engagement": 4, "winProbability": after},
+        {"grade": "D", "engagement": 4, "winProbability": before},
+        {"grade": "D", "engagement": 1, "winProbability": before},
+    ]
+    query = "query ($id: ID!, $n: Int!) { lead(id: $id) { scoreHistory(first: $n) { grade engagement winProbability }}}"
+    for most in (1, 2, 3):
+        assert (await ask(admin, query, id=gid("Lead", row.id), n=most))["lead"]["scoreHistory"] == told[:most]
 
 
 async def test_publishing_again_retires_what_was_in_use_and_it_can_be_rolled_back() -> None:
