@@ -46,7 +46,7 @@ class Linear:
         return replace(self, base=self.base + by, missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return _told(self.label, None if np.isnan(value) else _figure(value))
+        return _told(self.label, None if value is None else _figure(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Steps:
         return replace(self, values=tuple(value + by for value in self.values), missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return _told(self.label, None if np.isnan(value) else _figure(value))
+        return _told(self.label, None if value is None else _figure(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,27 +232,15 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"
 
 
-def describe(term: Term, column: Column | None, row: int) -> str:
-    """Say in words what a lead has of a term's column."""
-    if column is not None:
-        one = column.taken(np.array([row]))
-        match term:
-            case Linear() | Steps():
-                return term.words(float(numbers(one)[0]))
-            case Levels():
-                return term.words(one.values[0])
-            case Flags():
-                return term.words(said(one)[0])
+def had(term: Term, column: Column | None, count: int) -> Sequence[Any]:
+    """Return what leads have of a term's column, as `words` takes it; None where that is unknown."""
     match term:
-        case Linear() | Steps():
-            return term.words(np.nan)
-        case Levels():
-            return term.words(None)
         case Flags():
-            return term.words(frozenset())
-
-
-def strongest(effects: Mapping[str, Floats], row: int, *, most: int) -> Sequence[tuple[str, float]]:
-    """Return the terms that add or take most of one lead, and by how much."""
-    told = ((key, float(values[row])) for key, values in effects.items())
-    return sorted((one for one in told if abs(one[1]) >= 0.005), key=lambda one: -abs(one[1]))[:most]
+            return [frozenset()] * count if column is None else said(column)
+        case _ if column is None:
+            return [None] * count
+        case Levels():
+            levels: Sequence[Any] = column.values
+            return levels
+        case _:
+            return [None if value != value else value for value in numbers(column).tolist()]

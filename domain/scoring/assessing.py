@@ -12,7 +12,7 @@ import orjson
 
 from domain.learning import additive, columns
 from domain.learning.additive import Model, Term
-from domain.learning.columns import Column, ColumnKind, Floats
+from domain.learning.columns import Floats
 from domain.scoring import judging
 from domain.scoring.extraction import Activities, Known
 from domain.scoring.fields import BY_KEY
@@ -105,7 +105,7 @@ def by_learning(learned: Learned, known: Known, judged: Sequence[Assessed]) -> l
     foretold = model.probabilities(effects.sum(axis=0) + model.intercept)
     texts = [Texts(partial(_effect, term)) for term in model.terms]
     had = [
-        list(zip(_had(known.columns.get(term.key), count), adds, strict=True))
+        list(zip(additive.had(term, known.columns.get(term.key), count), adds, strict=True))
         for term, adds in zip(model.terms, effects.tolist(), strict=True)
     ]
     return [
@@ -120,19 +120,9 @@ def by_learning(learned: Learned, known: Known, judged: Sequence[Assessed]) -> l
     ]
 
 
-def _had(column: Column | None, count: int) -> Sequence[Any]:
-    """Return what leads have of a term's column, None where that is unknown."""
-    if column is None:
-        return [None] * count
-    if column.kind is ColumnKind.NUMBER:
-        return [None if value != value else value for value in column.values.tolist()]
-    values: Sequence[Any] = column.values
-    return values
-
-
 def _effect(term: Term, had: tuple[Any, float]) -> str:
     value, adds = had
-    return _factor(additive.describe(term, None, 0) if value is None else term.words(value), adds)
+    return _factor(term.words(value), adds)
 
 
 def _strongest(points: Floats, texts: Sequence[Texts], had: Sequence[Sequence[Any]]) -> list[list[str]]:

@@ -171,8 +171,9 @@ def test_numbers_that_are_written_as_texts_are_numbers(fit: Any) -> None:
     model = fit(Outcomes(kept, outcomes.won))
     assert model == fit(Outcomes({"size": numbers}, outcomes.won))
     np.testing.assert_array_equal(model.log_odds({"size": texts}, 1500), model.log_odds({"size": numbers}, 1500))
-    assert additive.describe(model.terms[0], texts, 0) == "Size is unknown"
-    assert additive.describe(model.terms[0], texts, 1) == f"Size is {sizes[1]:.2f}"
+    [term] = model.terms
+    told = [term.words(value) for value in additive.had(term, texts, 1500)]
+    assert told[:2] == ["Size is unknown", f"Size is {sizes[1]:.2f}"]
     few = columns.category("class", "Class", [str(number % 5) for number in range(1500)])
     assert columns.told(few) is few
 
@@ -193,8 +194,9 @@ def test_texts_that_people_wrote_are_learned_from_by_their_words(fit: Any) -> No
     area = metrics.auc(won, model.log_odds({"note": texts}, 1500))
     assert area and area > 0.7
     np.testing.assert_array_equal(model.log_odds({"note": texts}, 1500), model.log_odds(kept, 1500))
-    assert additive.describe(model.terms[0], texts, 0) == "Note says nothing that matters"
-    assert "mentions" in additive.describe(model.terms[0], texts, 1)
+    [term] = model.terms
+    told = [term.words(value) for value in additive.had(term, texts, 1500)]
+    assert told[0] == "Note says nothing that matters" and "mentions" in told[1]
     names = columns.category("name", "Name", [f"Ann Lee{number}" for number in range(1500)])
     assert columns.told(names) is names
 
@@ -265,7 +267,7 @@ def test_a_column_that_is_gone_counts_as_unknown() -> None:
         ),
     )
     assert model.log_odds({}, 2).tolist() == pytest.approx([-2.2, -2.2])
-    told = [additive.describe(term, None, 0) for term in model.terms]
+    told = [term.words(additive.had(term, None, 1)[0]) for term in model.terms]
     assert told == ["Size is unknown", "Age is unknown", "Source is unknown", "Tags says nothing that matters"]
 
 

@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 from domain import activities, leads, scoring
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
+from domain.custom_values import CustomValue
 from domain.learning import additive
-from domain.learning.additive import Levels, Model
+from domain.learning.additive import Flags, Levels, Linear, Model
 from domain.money import Money
 from domain.scoring import extraction, in_use
 from domain.scoring.default_model import default_model
@@ -22,7 +23,7 @@ from models.activities import ActivityKind
 from models.catalog import Source, SourceKind
 from models.leads import Grade, Lead
 from models.scoring import ScoreModel, ScoreModelKind, ScoreModelVersion, ScoreVersionState
-from tests.factories import NOW, events, lead, seller
+from tests.factories import NOW, custom_field, events, lead, seller
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -118,6 +119,18 @@ async def test_a_learned_model_says_how_likely_a_lead_is_won_and_why() -> None:
     assert [(one["points"], one["direction"]) for one in row.score_factors] == [(1.5, "UP"), (0.25, "UP")]
     assert row.score_factors[0]["label"] == "Source is Fair"
     assert row.grade is not None and row.engagement is not None
+
+
+async def test_texts_are_told_as_they_were_learned_from() -> None:
+    admin = await seller()
+    fields = [await custom_field(admin, key) for key in ("size", "note")]
+    size, note = (f"custom:{field.id.hex}" for field in fields)
+    terms = (Linear(size, "Size", 0.1, 0.0, 0.0, 50.0, 0.0), Flags(note, "Note", {"budget": 2.0}, 0.0, of_words=True))
+    await use(admin, Model("LOGISTIC", 0.0, terms))
+    values = [CustomValue("size", "12"), CustomValue("note", "They have a budget")]
+    row = await scored(admin, await lead(admin, custom=values))
+    told = [(one["label"], one["points"]) for one in row.score_factors]
+    assert told == [("Note mentions budget", 2.0), ("Size is 12", 1.2)]
 
 
 def only(condition: Condition) -> Rules:
