@@ -19,6 +19,7 @@ from models.proposal_links import Party
 from models.proposals import Proposal as ProposalRow
 from models.proposals import ProposalVersion as ProposalVersionRow
 from models.users import User as UserRow
+from schema.amounts import money_of
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.documents import Document, documents_of, pdf_url
@@ -37,13 +38,13 @@ from schema.filters import (
 )
 from schema.nodes import Node
 from schema.orders import Direction, direction
-from schema.proposals import money_of
 from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
     from schema.invoices import Invoice
     from schema.leads import Lead, LeadFilter
-    from schema.proposals import Proposal, ProposalVersion
+    from schema.proposal_versions import ProposalVersion
+    from schema.proposals import Proposal
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
@@ -161,7 +162,7 @@ class Contract(Node):
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(
         ProposalRow, "The proposal that was accepted.", by="proposal_id"
     )
-    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposals")] | None = relation(
+    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposal_versions")] | None = relation(
         ProposalVersionRow, "The version that was agreed on, with its lines and sides.", by="proposal_version_id"
     )
     created_by: Annotated["User", strawberry.lazy("schema.users")] | None = relation(

@@ -284,4 +284,4 @@ described(
     HALF_UP="Away from zero.",
     HALF_EVEN="To the even neighbour.",
 )
-described(Party, "A side of a proposal, a negotiation or a contract.", SELLER="Who sells.", BUYER="Who buys.")
+described(Party, "A side of a contract or proposal.", SELLER="Who sells.", BUYER="Who buys.")

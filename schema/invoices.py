@@ -22,6 +22,7 @@ from models.invoices import PaymentProvider as PaymentProviderRow
 from models.leads import Lead as LeadRow
 from models.proposals import Proposal as ProposalRow
 from models.users import User as UserRow
+from schema.amounts import ProposalDiscount, ProposalTax, discount, money, money_of, taxes
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.contracts import Contract, Owned, owners_of
@@ -42,16 +43,7 @@ from schema.filters import (
 )
 from schema.nodes import Node
 from schema.orders import Direction, direction
-from schema.proposals import (
-    ProposalDiscount,
-    ProposalParty,
-    ProposalTax,
-    discount,
-    money,
-    money_of,
-    party,
-    taxes,
-)
+from schema.parties import ProposalParty, buyer, seller
 from schema.scalars import URL, CurrencyCode, LanguageTag, Money
 
 if TYPE_CHECKING:
@@ -118,14 +110,6 @@ def _lines(said: Sequence[Mapping[str, Any]], currency: str) -> list[InvoiceLine
 
 def _maybe(said: Mapping[str, Any], name: str) -> Decimal | None:
     return None if said.get(name) is None else Decimal(said[name])
-
-
-def _seller(parties: Mapping[str, Any]) -> ProposalParty | None:
-    return party(parties.get("seller"))
-
-
-def _buyer(parties: Mapping[str, Any]) -> ProposalParty | None:
-    return party(parties.get("buyer"))
 
 
 @noun(PaymentRow, description="Money that came, or went back where it is negative; it never changes.")
@@ -207,8 +191,8 @@ class Invoice(Node):
     balance: Money = money_of("balance", "What is open; less than nothing where too much was paid.")
     terms: str | None = column("What it says beside: plain text.")
     reason: str | None = column("Why a credit note was made.")
-    seller: ProposalParty | None = computed(_seller, "Who asks; null until it is issued.", needs=("parties",))
-    buyer: ProposalParty | None = computed(_buyer, "Who is asked; null until it is issued.", needs=("parties",))
+    seller: ProposalParty | None = computed(seller, "Who asks; null until it is issued.", needs=("parties",))
+    buyer: ProposalParty | None = computed(buyer, "Who is asked; null until it is issued.", needs=("parties",))
     issue_on: date | None = column("The day on which it is, or was to be, issued.")
     issued_on: date | None = column("The day on which it was issued.")
     due_on: date | None = column("The last day on which it is to be paid.")

@@ -39,7 +39,8 @@ from schema.scalars import CurrencyCode, Money
 
 if TYPE_CHECKING:
     from schema.leads import Lead, LeadFilter
-    from schema.proposals import Proposal, ProposalVersion
+    from schema.proposal_versions import ProposalVersion
+    from schema.proposals import Proposal
     from schema.users import User
 
 NEWEST = (Order("created_at", descending=True),)
@@ -500,10 +501,10 @@ class Negotiation(Node):
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(
         ProposalRow, "The proposal.", by="proposal_id"
     )
-    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposals")] | None = relation(
+    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposal_versions")] | None = relation(
         ProposalVersionRow, "What it began with: round 0.", by="proposal_version_id"
     )
-    agreed_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposals")] | None = relation(
+    agreed_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposal_versions")] | None = relation(
         ProposalVersionRow, "What both sides agreed on; null unless they did.", by="agreed_version_id"
     )
     opened_by: Annotated["User", strawberry.lazy("schema.users")] | None = relation(

@@ -14,6 +14,7 @@ from models.invoices import Payment as PaymentRow
 from models.invoices import PaymentNotice as PaymentNoticeRow
 from models.invoices import PaymentProvider as PaymentProviderRow
 from models.users import User as UserRow
+from schema.amounts import money_of
 from schema.connections import Connection, connection
 from schema.enums import described
 from schema.fields import column, computed, noun, relation
@@ -22,7 +23,6 @@ from schema.invoices import Payment
 from schema.nodes import Node
 from schema.orders import Direction, direction
 from schema.permissions import ObjectPermissions, viewer_can
-from schema.proposals import money_of
 from schema.scalars import URL, Money
 from settings import settings
 

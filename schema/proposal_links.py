@@ -29,7 +29,8 @@ from schema.scalars import URL, CurrencyCode, Money
 
 if TYPE_CHECKING:
     from schema.contacts import Contact
-    from schema.proposals import Proposal, ProposalVersion
+    from schema.proposal_versions import ProposalVersion
+    from schema.proposals import Proposal
     from schema.users import User
 
 VIEWS = """
@@ -38,7 +39,6 @@ WHERE workspace_id = $1 AND proposal_id = ANY($2::uuid[]) GROUP BY proposal_id
 """
 CURRENCIES = "SELECT id, currency FROM proposal_version WHERE workspace_id = $1 AND id = ANY($2::uuid[])"
 
-described(Party, "A side of a contract or proposal.", SELLER="Who sells.", BUYER="Who buys.")
 described(
     EvidenceKind,
     "What somebody said to a version of a proposal.",
@@ -84,7 +84,7 @@ class ProposalView(Node):
     address: str = column("From which network address.")
     user_agent: str | None = column("With which browser: plain text.")
     link: ProposalLink | None = relation(ProposalLinkRow, "By which link.", by="link_id")
-    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposals")] | None = relation(
+    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposal_versions")] | None = relation(
         ProposalVersionRow, "Which version.", by="version_id"
     )
 
@@ -103,7 +103,7 @@ class ProposalQuestion(Node):
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(
         ProposalRow, "What it is about.", by="proposal_id"
     )
-    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposals")] | None = relation(
+    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposal_versions")] | None = relation(
         ProposalVersionRow, "The version that they saw.", by="version_id"
     )
 
@@ -146,7 +146,7 @@ class Evidence(Node):
     proposal: Annotated["Proposal", strawberry.lazy("schema.proposals")] | None = relation(
         ProposalRow, "Of which proposal.", by="proposal_id"
     )
-    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposals")] | None = relation(
+    proposal_version: Annotated["ProposalVersion", strawberry.lazy("schema.proposal_versions")] | None = relation(
         ProposalVersionRow, "To which version.", by="version_id"
     )
 

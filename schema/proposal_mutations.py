@@ -1,4 +1,4 @@
-"""What can be done with proposals and the rules of their approval, in the schema: translate in, translate out."""
+"""What can be done with proposals, in the schema: translate in, translate out."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,18 +9,15 @@ from uuid import UUID
 import strawberry
 
 from domain import approvals, proposals
-from domain.approvals import RuleDetails
 from domain.proposal_lines import Discount, LineDetails
 from domain.proposals import ProposalDetails, Section
 from domain.unset import UNSET, Unset
-from models.proposals import ApprovalKind
-from models.users import Role
 from schema import ids
 from schema.context import Info
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.fields import given, given_id, optional, shown
-from schema.inputs import about, amount_of, expected_version, money_of, own_id, unless_null
-from schema.proposals import ApprovalRule, Proposal
+from schema.inputs import about, amount_of, expected_version, money_of, own_id
+from schema.proposals import Proposal
 from schema.scalars import CurrencyCode, LanguageTag, MoneyInput
 
 
@@ -149,36 +146,6 @@ class DeleteProposalInput(MutationInput):
     expected_version: int | None = expected_version()
 
 
-@strawberry.input(description="A rule of approval to add.")
-class CreateApprovalRuleInput(MutationInput):
-    id: strawberry.ID | None = own_id()
-    kind: ApprovalKind = strawberry.field(description="What it looks at.")
-    threshold: Decimal = strawberry.field(
-        description="Over or under what: percent, or an amount in the workspace's base currency."
-    )
-    roles: list[Role] = strawberry.field(description="Members of which roles may approve: one at least.")
-
-
-@strawberry.input(description="A change of a rule of approval; what is left out stays as it is, null changes nothing.")
-class UpdateApprovalRuleInput(MutationInput):
-    id: strawberry.ID = strawberry.field(description="The rule.")
-    kind: ApprovalKind | None = optional("What it looks at.")
-    threshold: Decimal | None = optional("Over or under what.")
-    roles: list[Role] | None = optional("Members of which roles may approve: one at least.")
-    expected_version: int | None = expected_version()
-
-
-@strawberry.input(description="A rule of approval to use no more.")
-class ArchiveApprovalRuleInput(MutationInput):
-    id: strawberry.ID = strawberry.field(description="The rule.")
-    expected_version: int | None = expected_version()
-
-
-@strawberry.input(description="An archived rule of approval to use again.")
-class RestoreApprovalRuleInput(MutationInput):
-    id: strawberry.ID = strawberry.field(description="The rule.")
-
-
 @strawberry.type(description="A proposal after a mutation.")
 class ProposalPayload(Payload):
     stale_field: ClassVar[str] = "proposal"
@@ -190,14 +157,6 @@ class ProposalPayload(Payload):
 @strawberry.type(description="A deleted proposal.")
 class DeleteProposalPayload(ProposalPayload):
     deleted_proposal_id: strawberry.ID | None = strawberry.field(default=None, description="The id of what is gone.")
-
-
-@strawberry.type(description="A rule of approval after a mutation.")
-class ApprovalRulePayload(Payload):
-    stale_field: ClassVar[str] = "approval_rule"
-    approval_rule: ApprovalRule | None = strawberry.field(
-        default=None, description="The rule; the current one where the edit was stale, else null on errors."
-    )
 
 
 def discount_of(value: Any) -> Discount | Unset | None:
@@ -389,57 +348,3 @@ class ProposalMutations:
             now=info.context.now,
         )
         return DeleteProposalPayload(deleted_proposal_id=ids.encode("Proposal", row.id))
-
-    @strawberry.mutation(description="Add a rule that holds proposals until somebody approves.")
-    @reports_user_errors
-    async def create_approval_rule(
-        self, info: Info, input: Annotated[CreateApprovalRuleInput, about("The rule.")]
-    ) -> ApprovalRulePayload:
-        row = await approvals.create_rule(
-            info.context.actor,
-            RuleDetails(kind=input.kind, threshold=input.threshold, roles=input.roles),
-            id=ids.decode_new(input.id, "ApprovalRule"),
-            now=info.context.now,
-        )
-        return ApprovalRulePayload(approval_rule=shown(row))
-
-    @strawberry.mutation(description="Change a rule of approval.")
-    @reports_user_errors
-    async def update_approval_rule(
-        self, info: Info, input: Annotated[UpdateApprovalRuleInput, about("The change.")]
-    ) -> ApprovalRulePayload:
-        row = await approvals.update_rule(
-            info.context.actor,
-            ids.decode(input.id, "ApprovalRule"),
-            RuleDetails(
-                kind=unless_null(input.kind),
-                threshold=unless_null(input.threshold),
-                roles=unless_null(input.roles),
-            ),
-            expected_version=input.expected_version,
-            now=info.context.now,
-        )
-        return ApprovalRulePayload(approval_rule=shown(row))
-
-    @strawberry.mutation(description="Hold no proposal by a rule any more.")
-    @reports_user_errors
-    async def archive_approval_rule(
-        self, info: Info, input: Annotated[ArchiveApprovalRuleInput, about("The rule.")]
-    ) -> ApprovalRulePayload:
-        row = await approvals.archive_rule(
-            info.context.actor,
-            ids.decode(input.id, "ApprovalRule"),
-            expected_version=input.expected_version,
-            now=info.context.now,
-        )
-        return ApprovalRulePayload(approval_rule=shown(row))
-
-    @strawberry.mutation(description="Hold proposals by an archived rule again.")
-    @reports_user_errors
-    async def restore_approval_rule(
-        self, info: Info, input: Annotated[RestoreApprovalRuleInput, about("The rule.")]
-    ) -> ApprovalRulePayload:
-        row = await approvals.restore_rule(
-            info.context.actor, ids.decode(input.id, "ApprovalRule"), now=info.context.now
-        )
-        return ApprovalRulePayload(approval_rule=shown(row))

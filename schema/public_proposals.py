@@ -21,13 +21,15 @@ from domain.tokens import Kind
 from models.proposals import Proposal as ProposalRow
 from models.proposals import ProposalLine as ProposalLineRow
 from schema import ids
+from schema.amounts import ProposalDiscount, ProposalTax, discount, money
 from schema.context import Info
 from schema.enums import described
 from schema.errors import MutationInput, Payload, reports_user_errors
 from schema.fields import optional, shown
 from schema.inputs import about
+from schema.parties import ProposalParty, party
 from schema.proposal_links import ProposalLink, ProposalQuestion
-from schema.proposals import Proposal, ProposalDiscount, ProposalParty, ProposalTax, discount, money, party
+from schema.proposals import Proposal
 from schema.scalars import CurrencyCode, LanguageTag, Money
 
 described(

@@ -7,6 +7,9 @@ import schema.enums  # noqa: F401  (declares the enums before a type uses them)
 from schema.activities import ActivityQueries
 from schema.activity_mutations import ActivityMutations
 from schema.api_keys import ApiKeyMutations, ApiKeyQueries
+from schema.approval_rule_mutations import ApprovalRuleMutations
+from schema.approval_rules import ApprovalRuleQueries
+from schema.approvals import ApprovalQueries
 from schema.attachment_mutations import AttachmentMutations
 from schema.attachments import AttachmentQueries
 from schema.building import build_inputs_fast
@@ -123,6 +126,8 @@ class Query(
     PipelineQueries,
     ProductQueries,
     ProposalQueries,
+    ApprovalQueries,
+    ApprovalRuleQueries,
     PublicProposalQueries,
     ContractQueries,
     InvoiceQueries,
@@ -181,6 +186,7 @@ class Mutation(
     PipelineMutations,
     ProductMutations,
     ProposalMutations,
+    ApprovalRuleMutations,
     PublicProposalMutations,
     ContractMutations,
     InvoiceMutations,
