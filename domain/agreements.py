@@ -4,12 +4,12 @@ That counts as the buyer's acceptance of it: they have said so by their link, or
 the evidence tells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import edits, guard_rails, offer_terms, proposals
+from domain import edits, guard_rails, offer_terms, proposal_drafts, proposal_lines, proposal_states, proposal_versions
 from domain.actors import Actor
 from domain.errors import DomainError
 from domain.events import Event
@@ -20,6 +20,8 @@ from domain.offer_diffs import Telling
 from domain.offer_terms import Basis, Terms
 from domain.offers import NotYourTurn, check_round
 from domain.proposal_answers import ProposalAccepted
+from domain.proposal_locks import Held
+from domain.proposal_states import Move
 from domain.words import best_language, words
 from models.base import uuid7
 from models.database import transaction
@@ -73,7 +75,7 @@ async def _agree(table: Table, speaker: Speaker, round: int, *, now: datetime) -
     first = await Offer.get(negotiation_id=negotiation.id, round=0)
     columns, lines = basis.drawn_up(terms)
     columns["terms"] = written(basis, offer_terms.load(first.terms), terms)
-    version = await proposals.agree(speaker.actor, table.held, columns, lines, now=now)
+    version = await make_version(speaker.actor, table.held, columns, lines, now=now)
     await end(negotiation, NegotiationEnding.AGREED, by=party, agreed_version_id=version.id, now=now)
     accepted = await _keep_evidence(table, speaker, standing, version, lines, now=now)
     told = table.held.facts(negotiation_id=negotiation.id, offer_id=standing.id, party=party.value, round=round)
@@ -103,6 +105,36 @@ async def _check_rails(
         rails, approvers = guard_rails.told(found, basis.currency), guard_rails.approvers(found)
         raise OfferNeedsApproval(round=standing.round, rails=rails, approvers=approvers, field="round")
     await edits.write(standing, {"decided_by_id": actor.user_id, "decided_at": now})
+
+
+async def make_version(
+    actor: Actor, held: Held, columns: Mapping[str, Any], lines: Sequence[ProposalLine], *, now: datetime
+) -> ProposalVersion:
+    """Make what was agreed on the next version of a held proposal, accepted and for good, and return it.
+
+    `columns` are what of the version that was sent is otherwise now, such as `discount_percent` or `terms`; `lines`
+    are all it has, those of the version that was sent by their keys. A draft that somebody worked on is kept before it,
+    as a version that was never sent. Whoever negotiates records it. Raises ProposalStateRefused, TooManyVersions.
+    """
+    proposal, draft = held.proposal, held.version
+    sent = await proposal_versions.sent(proposal)
+    proposal_states.check(actor, sent.state if sent else held.version.state, Move.REVISE)
+    assert sent
+    await proposal_drafts.set_aside(actor, held.lead, proposal, now=now)
+    held.version = sent
+    version = proposal_drafts.following(held, now=now)
+    version.number = draft.number + 1
+    version.update_from_dict(dict(columns))
+    own = proposal_lines.copied(lines)
+    version.update_from_dict(proposal_versions.reckoned(version, own))
+    await edits.insert(version)
+    await proposal_lines.write(version, own, anew=True)
+    await proposal_versions.freeze(proposal, version, own, held.lead, now=now)
+    await proposal_states.move(
+        actor, proposal, version, Move.AGREE, now=now, also=proposal_drafts.mirror(proposal, version)
+    )
+    held.version = version
+    return version
 
 
 def written(basis: Basis, first: Terms, terms: Terms) -> str | None:

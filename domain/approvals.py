@@ -17,15 +17,15 @@ from domain import (
     policy,
     proposal_lines,
     proposal_states,
-    proposals,
     removals,
 )
 from domain.actors import Actor
 from domain.errors import Conflict, DomainError, Faults, Required
 from domain.events import Event, record
 from domain.policy import Action
+from domain.proposal_locks import Held, locked
 from domain.proposal_states import Move
-from domain.proposals import Held, ProposalEmpty
+from domain.proposals import ProposalEmpty
 from domain.unset import UNSET, Unset
 from models import rows
 from models.base import uuid7
@@ -181,7 +181,7 @@ async def request(actor: Actor, proposal_id: UUID, *, expected_version: int | No
     Raises NotFound, Stale, Forbidden, ProposalStateRefused, ProposalEmpty, NoApprovalNeeded.
     """
     async with transaction():
-        held = await proposals.locked(actor, proposal_id, Action.UPDATE_PROPOSAL, expected_version=expected_version)
+        held = await locked(actor, proposal_id, Action.UPDATE_PROPOSAL, expected_version=expected_version)
         proposal_states.check(actor, held.version.state, Move.REQUEST_APPROVAL)
         lines = await proposal_lines.of(held.version.id)
         if not lines:
@@ -264,7 +264,7 @@ async def _asked(
     actor: Actor, proposal_id: UUID, move: Move, *, expected_version: int | None
 ) -> tuple[Held, list[Approval]]:
     """Return a held proposal and the approvals that it waits for."""
-    held = await proposals.locked(actor, proposal_id, Action.APPROVE_PROPOSAL, expected_version=expected_version)
+    held = await locked(actor, proposal_id, Action.APPROVE_PROPOSAL, expected_version=expected_version)
     proposal_states.check(actor, held.version.state, move)
     return held, await rows.select(Approval, OF_VERSION, held.version.id)
 

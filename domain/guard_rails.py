@@ -18,7 +18,7 @@ from domain.errors import DomainError
 from domain.offer_terms import Basis, Terms
 from domain.policy import Action
 from domain.pricing import Totals
-from domain.proposals import Held
+from domain.proposal_locks import Held
 from models.leads import Lead
 from models.negotiations import Negotiation
 from models.proposals import ApprovalKind

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain import inputs, policy, proposal_links, proposal_versions, proposals
+from domain import inputs, policy, proposal_links, proposal_locks, proposal_versions
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, NotFound
 from domain.policy import Action
+from domain.proposal_locks import Held
 from domain.proposal_states import OPEN
-from domain.proposals import Held
 from domain.tokens import EndedLink, InvalidLink
 from models.contacts import Contact
 from models.leads import Lead
@@ -130,7 +130,7 @@ async def negotiable(proposal: Proposal) -> ProposalVersion:
 async def hold(actor: Actor, proposal_id: UUID, *, field: str) -> Held:
     """Return a proposal that a member may negotiate, locked after its lead. Raises NotFound, Forbidden."""
     try:
-        return await proposals.locked(actor, proposal_id, Action.NEGOTIATE)
+        return await proposal_locks.locked(actor, proposal_id, Action.NEGOTIATE)
     except NotFound as error:
         raise NotFound(noun="proposal", field=field) from error
 
@@ -153,7 +153,7 @@ async def sit_down_as_buyer(link: ProposalLink, *, negotiation_id: UUID | None =
     Raises NotFound where it does not lead to the one named, and EndedLink where it leads to none.
     """
     known = await of_link(link, negotiation_id=negotiation_id)
-    held = await proposals.hold(link.workspace_id, link.proposal_id) if known else None
+    held = await proposal_locks.hold(link.workspace_id, link.proposal_id) if known else None
     if known is None and negotiation_id is not None:
         raise NotFound(noun="negotiation", field="negotiationId")
     if known is None or held is None:

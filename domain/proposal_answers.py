@@ -17,10 +17,10 @@ from domain import (
     leads,
     negotiation_ends,
     policy,
+    proposal_drafts,
     proposal_lines,
     proposal_links,
     proposal_states,
-    proposals,
     public_proposals,
 )
 from domain.actors import Actor
@@ -177,7 +177,7 @@ async def _accept(held: _Held, given: Given, *, now: datetime) -> Evidence:
     said = {"options": [str(line.key) for line in lines if line.key in chosen], "net": totals.net, "tax": totals.tax}
     read = {"consent": given.consent} if given.consent else {}
     evidence = await _keep(held, EvidenceKind.ACCEPTED, name, given, totals, said | read, now=now)
-    await proposals.set_aside(held.actor, held.lead, held.proposal, now=now)
+    await proposal_drafts.set_aside(held.actor, held.lead, held.proposal, now=now)
     await proposal_states.move(held.actor, held.proposal, version, Move.ACCEPT, now=now)
     await edits.write(held.proposal, {"net": totals.net, "total": totals.total})
     facts = held.facts | said | {"evidence_id": evidence.id, "total": totals.total, "currency_code": version.currency}

@@ -9,8 +9,8 @@ from uuid import UUID
 import strawberry
 
 from domain import approvals, proposals
+from domain.proposal_details import ProposalDetails, Section
 from domain.proposal_lines import Discount, LineDetails
-from domain.proposals import ProposalDetails, Section
 from domain.unset import UNSET, Unset
 from schema import ids
 from schema.context import Info

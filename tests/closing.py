@@ -11,9 +11,9 @@ from domain.contracts import ContractDetails, Signing
 from domain.invoices import FreeLine, InvoiceDetails, Source
 from domain.money import Money
 from domain.payments import PaymentDetails
+from domain.proposal_details import ProposalDetails
 from domain.proposal_lines import LineDetails
 from domain.proposal_states import Move
-from domain.proposals import ProposalDetails
 from models.contracts import Contract
 from models.database import transaction
 from models.invoices import Invoice

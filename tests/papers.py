@@ -14,8 +14,8 @@ from adapters import files as store
 from domain import documents, proposals
 from domain.actors import Actor
 from domain.money import Money
+from domain.proposal_details import ProposalDetails
 from domain.proposal_lines import LineDetails
-from domain.proposals import ProposalDetails
 from models.documents import Document
 from models.files import File
 from models.proposals import Proposal

@@ -10,8 +10,8 @@ from domain.captures import Capture, NewCompany, NewContact, capture
 from domain.leads import LeadDetails
 from domain.money import Money
 from domain.proposal_answers import Given
+from domain.proposal_details import ProposalDetails, Section
 from domain.proposal_lines import Discount, LineDetails
-from domain.proposals import ProposalDetails, Section
 from models.leads import Lead
 from models.proposal_links import Evidence, ProposalLink
 from models.proposals import Proposal, ProposalVersion

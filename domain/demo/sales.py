@@ -30,8 +30,8 @@ from domain.offer_terms import TermsChange
 from domain.payments import PaymentDetails
 from domain.preparations import Preparation
 from domain.proposal_answers import Given
+from domain.proposal_details import ProposalDetails
 from domain.proposal_lines import LineDetails
-from domain.proposals import ProposalDetails
 from models.contacts import Contact
 from models.database import connected, read
 from models.leads import Lead, LeadStatus

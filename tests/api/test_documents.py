@@ -15,6 +15,7 @@ from domain import documents, files, leads, proposal_links, proposals
 from domain.actors import Actor
 from domain.document_templates import shipped
 from domain.files import Purpose
+from domain.proposal_details import ProposalDetails
 from models.base import uuid7
 from models.documents import Document, DocumentKind, DocumentTemplate
 from models.events import Event
@@ -161,9 +162,7 @@ async def test_a_draft_that_is_edited_while_somebody_waits_is_given_as_it_is_the
     asking = asyncio.create_task(client.http.get(urlsplit(told["pdfUrl"]).path))
     while not await Document.exists(workspace_id=admin.workspace_id):
         await asyncio.sleep(0.01)
-    await proposals.update(
-        admin, proposal.id, proposals.ProposalDetails(title="After"), now=factories.NOW + timedelta(days=1)
-    )
+    await proposals.update(admin, proposal.id, ProposalDetails(title="After"), now=factories.NOW + timedelta(days=1))
     while not asking.done():
         await work()
         await asyncio.sleep(0.02)

@@ -13,8 +13,8 @@ from playwright.async_api import Browser
 from domain import proposal_answers, proposal_links, proposals, selling_settings, tokens
 from domain.actors import Actor
 from domain.money import Money
+from domain.proposal_details import ProposalDetails, Section
 from domain.proposal_lines import Discount
-from domain.proposals import ProposalDetails, Section
 from domain.selling_settings import SellerDetails, SellingDetails
 from domain.tokens import Kind
 from models.files import File, FileChunk

@@ -17,6 +17,7 @@ from domain.guard_rails import BelowWalkAway
 from domain.negotiating import Buyer, NegotiationOver
 from domain.offer_terms import FreeTerm, LineChange, TermsChange
 from domain.offers import NotYourTurn, OfferOvertaken, UnknownRound
+from domain.proposal_details import ProposalDetails
 from models.negotiations import Negotiation, NegotiationState, Offer, OfferState
 from models.proposal_links import Evidence, EvidenceKind, Party
 from models.proposals import ApprovalKind, ApprovalRule, Proposal, ProposalLine, ProposalState, ProposalVersion
@@ -274,7 +275,7 @@ async def test_an_admin_lets_pass_what_a_rule_asks_others_about() -> None:
 
 async def test_a_draft_of_the_next_version_is_kept_when_both_agree() -> None:
     here = await sit_down()
-    await proposals.update(here.actor, here.proposal.id, proposals.ProposalDetails(title="Better roof"), now=NOW)
+    await proposals.update(here.actor, here.proposal.id, ProposalDetails(title="Better roof"), now=NOW)
     assert (await Proposal.get(id=here.proposal.id)).state is ProposalState.DRAFT
 
     agreed = await agreements.accept(here.buyer, round=0, now=LATER)

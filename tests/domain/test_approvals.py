@@ -21,9 +21,10 @@ from domain.approvals import NoApprovalNeeded, NotAnApprover, OwnRequest, RuleDe
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required, Stale
 from domain.money import Money
 from domain.products import ProductDetails
+from domain.proposal_details import ProposalDetails
 from domain.proposal_lines import Discount, LineDetails
 from domain.proposal_states import ProposalStateRefused
-from domain.proposals import ApprovalNeeded, ProposalDetails, ProposalEmpty
+from domain.proposals import ApprovalNeeded, ProposalEmpty
 from models.events import Event
 from models.proposals import Approval, ApprovalKind, ApprovalRule, ApprovalState, Proposal, ProposalState
 from models.users import Role

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain import concessions, negotiation_comments, negotiations, proposal_answers, proposals
+from domain import concessions, negotiation_comments, negotiations, proposal_answers, proposal_expiry, proposals
 from domain.concessions import Concession
 from domain.errors import Forbidden, Invalid, Malformed, NotFound, OutOfRange, Required, Stale, TooLong
 from domain.negotiating import Buyer, NegotiationOver, NotNegotiable
@@ -14,7 +14,7 @@ from domain.negotiations import NegotiationOpen, RespondByPast
 from domain.offer_terms import TermKind
 from domain.preparations import Preparation, RailsCrossed, TooMuchPrepared
 from domain.proposal_answers import Given
-from domain.proposals import ProposalDetails
+from domain.proposal_details import ProposalDetails
 from domain.tokens import EndedLink
 from models.base import uuid7
 from models.leads import Lead
@@ -301,7 +301,7 @@ async def declined(here: Sitting) -> None:
 
 async def expired(here: Sitting) -> None:
     await Proposal.filter(id=here.proposal.id).update(due_at=NOW)
-    await proposals.expire_due(LATER)
+    await proposal_expiry.expire_due(LATER)
 
 
 @pytest.mark.parametrize(

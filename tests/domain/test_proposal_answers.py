@@ -8,7 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from domain import leads, proposal_answers, proposal_links, proposal_versions, proposals, public_proposals
+from domain import (
+    leads,
+    proposal_answers,
+    proposal_expiry,
+    proposal_links,
+    proposal_versions,
+    proposals,
+    public_proposals,
+)
 from domain.errors import DomainError, Forbidden, Invalid, Malformed, NotFound, RateLimited, Required, TooLong
 from domain.proposal_answers import (
     HOURLY_QUESTIONS,
@@ -22,9 +30,9 @@ from domain.proposal_answers import (
     QuestionAnswered,
     TooManyQuestions,
 )
+from domain.proposal_details import ProposalDetails
 from domain.proposal_lines import Discount
 from domain.proposal_links import ProposalNotSent
-from domain.proposals import ProposalDetails
 from domain.public_proposals import ProposalWithdrawn, PublicState
 from domain.tokens import EndedLink, InvalidLink
 from models.base import uuid7
@@ -223,7 +231,7 @@ async def test_what_is_not_valid_any_more_cannot_be_accepted_even_before_it_is_s
     late = last + timedelta(seconds=1)
     with pytest.raises(ProposalExpired):
         await proposal_answers.accept(link.id, said, now=late)
-    await proposals.expire_due(late)
+    await proposal_expiry.expire_due(late)
     with pytest.raises(ProposalExpired):
         await proposal_answers.decline(link.id, said, now=late)
     assert (await public_proposals.by_id(link.id, now=late)).state is PublicState.EXPIRED

@@ -7,8 +7,8 @@ import pytest
 
 from domain import proposal_links, proposals, public_proposals, tokens
 from domain.errors import Forbidden, Malformed, NotFound, OutOfRange
+from domain.proposal_details import ProposalDetails
 from domain.proposal_links import LINK_LASTS, MOST_LINKS, ProposalNotSent, TooManyLinks
-from domain.proposals import ProposalDetails
 from domain.public_proposals import PublicState
 from domain.tokens import EndedLink, InvalidLink, Kind
 from models.base import uuid7

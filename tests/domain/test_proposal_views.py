@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from domain import proposal_links, proposal_views, proposals
+from domain.proposal_details import ProposalDetails
 from domain.proposal_views import is_robot
-from domain.proposals import ProposalDetails
 from models.base import uuid7
 from models.proposal_links import ProposalView
 from models.proposals import Proposal, ProposalState

@@ -11,13 +11,26 @@ import pytest
 from tortoise.connection import get_connection
 from tortoise.exceptions import IntegrityError, OperationalError
 
-from domain import leads, needs, products, proposal_lines, proposal_states, proposal_versions, proposals
+from domain import (
+    agreements,
+    leads,
+    needs,
+    products,
+    proposal_drafts,
+    proposal_expiry,
+    proposal_lines,
+    proposal_locks,
+    proposal_states,
+    proposal_versions,
+    proposals,
+)
 from domain.actors import Actor
 from domain.errors import AlreadyExists, Forbidden, Invalid, Malformed, NotFound, OutOfRange, Required, Stale
 from domain.leads import Archived
 from domain.money import Money
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
+from domain.proposal_details import NeedOfAnotherLead, ProposalDetails, Section, ValidityPassed
 from domain.proposal_lines import (
     AmountTooLarge,
     Discount,
@@ -30,14 +43,7 @@ from domain.proposal_lines import (
     TooManyLines,
 )
 from domain.proposal_states import Move, ProposalStateRefused
-from domain.proposals import (
-    NeedOfAnotherLead,
-    ProposalDetails,
-    ProposalEmpty,
-    ProposalWasSent,
-    Section,
-    ValidityPassed,
-)
+from domain.proposals import ProposalEmpty, ProposalWasSent
 from models.base import uuid7
 from models.database import transaction
 from models.events import Event
@@ -464,11 +470,11 @@ async def test_a_draft_of_the_next_version_outlives_withdrawal_and_is_set_aside_
     await proposals.send(actor, made.id, now=LATER)
     await proposals.update(actor, made.id, ProposalDetails(title="Best"), now=LATER)
     async with transaction():
-        held = await proposals.hold(made.workspace_id, made.id)
+        held = await proposal_locks.hold(made.workspace_id, made.id)
         assert held
         sent = await proposal_versions.sent(held.proposal)
         assert sent
-        await proposals.set_aside(actor, held.lead, held.proposal, now=LATER)
+        await proposal_drafts.set_aside(actor, held.lead, held.proposal, now=LATER)
         await proposal_states.move(actor, held.proposal, sent, Move.ACCEPT, now=LATER)
 
     accepted = await Proposal.get(id=made.id)
@@ -488,9 +494,9 @@ async def test_proposals_expire_once_after_their_last_day() -> None:
         await proposals.send(actor, made.id, now=NOW)
     evening = NOW.replace(day=10, hour=23, minute=59)
 
-    await proposals.expire_due(evening)
+    await proposal_expiry.expire_due(evening)
     assert (await Proposal.get(id=last.id)).state is ProposalState.SENT
-    await asyncio.gather(*(proposals.expire_due(evening + timedelta(minutes=1)) for _ in range(3)))
+    await asyncio.gather(*(proposal_expiry.expire_due(evening + timedelta(minutes=1)) for _ in range(3)))
 
     states = [(await Proposal.get(id=made.id)).state for made in (last, endless)]
     assert states == [ProposalState.EXPIRED, ProposalState.SENT]
@@ -673,11 +679,11 @@ async def test_what_was_agreed_on_is_the_next_version_for_good() -> None:
     await proposals.update(actor, made.id, ProposalDetails(title="Worked on"), now=NOW)
 
     async with transaction():
-        held = await proposals.hold(made.workspace_id, made.id)
+        held = await proposal_locks.hold(made.workspace_id, made.id)
         assert held
         lines = await lines_of(held.proposal.sent_id)
         lines[0].unit_price = Decimal(90)
-        agreed = await proposals.agree(actor, held, {"terms": "Net 60"}, lines, now=LATER)
+        agreed = await agreements.make_version(actor, held, {"terms": "Net 60"}, lines, now=LATER)
 
     known = await Proposal.get(id=made.id)
     first, aside, second = await versions(made)

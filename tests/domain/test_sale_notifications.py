@@ -16,6 +16,7 @@ from domain import (
     notifications,
     payments,
     proposal_answers,
+    proposal_expiry,
     proposal_views,
     proposals,
     sale_reminders,
@@ -24,7 +25,7 @@ from domain.actors import Actor
 from domain.approvals import RuleDetails
 from domain.contracts import Signing
 from domain.proposal_answers import Given
-from domain.proposals import ProposalDetails
+from domain.proposal_details import ProposalDetails
 from models.conversations import Notification, NotificationKind
 from models.events import Event
 from models.leads import Lead
@@ -89,7 +90,7 @@ async def test_the_owner_is_told_what_was_declined_has_expired_or_soon_will(admi
     version = await sent_of(ending)
     await sale_reminders.remind_of_validity(admin.workspace_id, ending.id, version.id, now=NOW)
     assert version.valid_until
-    while await proposals.expire_due(NOW + 400 * DAY):
+    while await proposal_expiry.expire_due(NOW + 400 * DAY):
         pass
     assert await told(rep) == [KIND.PROPOSAL_DECLINED, KIND.PROPOSAL_ENDING, KIND.PROPOSAL_EXPIRED]
 

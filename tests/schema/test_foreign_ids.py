@@ -55,7 +55,7 @@ from domain.holidays import NewHoliday
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails
 from domain.products import ProductDetails
-from domain.proposals import ProposalDetails
+from domain.proposal_details import ProposalDetails
 from domain.score_models import ModelDetails
 from domain.subjects import SubjectKey
 from models.activities import ActivityKind

@@ -16,7 +16,7 @@ from domain.actors import Actor
 from domain.contracts import Signing
 from domain.document_templates import shipped
 from domain.jobs import Queue, schedule
-from domain.proposals import ProposalDetails, Section
+from domain.proposal_details import ProposalDetails, Section
 from domain.selling_settings import SellerDetails, SellingDetails
 from models.base import uuid7
 from models.documents import Document, DocumentKind, DocumentTemplate

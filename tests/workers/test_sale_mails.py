@@ -30,7 +30,7 @@ from domain.captures import Capture, NewContact, capture
 from domain.contracts import Signing
 from domain.invoices import FreeLine, InvoiceDetails, Source
 from domain.leads import LeadDetails
-from domain.proposals import ProposalDetails
+from domain.proposal_details import ProposalDetails
 from domain.selling_settings import SellerDetails, SellingDetails
 from models.contacts import Contact
 from models.database import transaction
