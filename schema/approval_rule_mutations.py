@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar
 
 import strawberry
 
-from domain import approvals
-from domain.approvals import RuleDetails
+from domain import approval_rules
+from domain.approval_rules import RuleDetails
 from models.proposals import ApprovalKind
 from models.users import Role
 from schema import ids
@@ -62,7 +62,7 @@ class ApprovalRuleMutations:
     async def create_approval_rule(
         self, info: Info, input: Annotated[CreateApprovalRuleInput, about("The rule.")]
     ) -> ApprovalRulePayload:
-        row = await approvals.create_rule(
+        row = await approval_rules.create(
             info.context.actor,
             RuleDetails(kind=input.kind, threshold=input.threshold, roles=input.roles),
             id=ids.decode_new(input.id, "ApprovalRule"),
@@ -75,7 +75,7 @@ class ApprovalRuleMutations:
     async def update_approval_rule(
         self, info: Info, input: Annotated[UpdateApprovalRuleInput, about("The change.")]
     ) -> ApprovalRulePayload:
-        row = await approvals.update_rule(
+        row = await approval_rules.update(
             info.context.actor,
             ids.decode(input.id, "ApprovalRule"),
             RuleDetails(
@@ -93,7 +93,7 @@ class ApprovalRuleMutations:
     async def archive_approval_rule(
         self, info: Info, input: Annotated[ArchiveApprovalRuleInput, about("The rule.")]
     ) -> ApprovalRulePayload:
-        row = await approvals.archive_rule(
+        row = await approval_rules.archive(
             info.context.actor,
             ids.decode(input.id, "ApprovalRule"),
             expected_version=input.expected_version,
@@ -106,7 +106,7 @@ class ApprovalRuleMutations:
     async def restore_approval_rule(
         self, info: Info, input: Annotated[RestoreApprovalRuleInput, about("The rule.")]
     ) -> ApprovalRulePayload:
-        row = await approvals.restore_rule(
+        row = await approval_rules.restore(
             info.context.actor, ids.decode(input.id, "ApprovalRule"), now=info.context.now
         )
         return ApprovalRulePayload(approval_rule=shown(row))

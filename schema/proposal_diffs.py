@@ -7,8 +7,8 @@ from uuid import UUID
 import orjson
 import strawberry
 
-from domain import events, proposal_versions
-from domain.proposal_versions import Difference
+from domain import events, proposal_diffs
+from domain.proposal_diffs import Difference
 from models import rows as rows_of
 from models.proposals import ProposalLine as ProposalLineRow
 from models.proposals import ProposalVersion as ProposalVersionRow
@@ -66,7 +66,7 @@ def _public(changed: Mapping[str, Any]) -> list[Change]:
     return event_changes({"changes": orjson.loads(events.dump(told))})
 
 
-def _diff(found: proposal_versions.Diff) -> ProposalDiff:
+def _diff(found: proposal_diffs.Diff) -> ProposalDiff:
     currency = found.after.currency
     return ProposalDiff(
         from_number=found.before.number,
@@ -110,7 +110,7 @@ async def diffs(rows: list[Any], info: Info, from_: From = None, to: To = None) 
     return [
         pair
         and _diff(
-            proposal_versions.diff(*pair, lines_before=lines.get(pair[0].id, []), lines_after=lines.get(pair[1].id, []))
+            proposal_diffs.diff(*pair, lines_before=lines.get(pair[0].id, []), lines_after=lines.get(pair[1].id, []))
         )
         for pair in pairs
     ]

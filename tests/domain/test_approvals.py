@@ -9,6 +9,7 @@ import pytest
 
 from domain import (
     approval_needs,
+    approval_rules,
     approvals,
     exchange_rates,
     products,
@@ -17,7 +18,8 @@ from domain import (
     proposals,
 )
 from domain.actors import Actor
-from domain.approvals import NoApprovalNeeded, NotAnApprover, OwnRequest, RuleDetails, TooManyRules
+from domain.approval_rules import RuleDetails, TooManyRules
+from domain.approvals import NoApprovalNeeded, NotAnApprover, OwnRequest
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, OutOfRange, Required, Stale
 from domain.money import Money
 from domain.products import ProductDetails
@@ -39,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("db")
 
 async def rule(admin: Actor, kind: ApprovalKind, threshold: str, *roles: Role) -> ApprovalRule:
     details = RuleDetails(kind=kind, threshold=Decimal(threshold), roles=roles or (Role.MANAGER,))
-    return await approvals.create_rule(admin, details, now=NOW)
+    return await approval_rules.create(admin, details, now=NOW)
 
 
 def line(price: str = "100", **more: Any) -> LineDetails:
@@ -267,15 +269,15 @@ async def test_a_rule_is_made_changed_archived_and_restored() -> None:
     admin = await seller()
     made = await rule(admin, DISCOUNT, "10")
 
-    changed = await approvals.update_rule(
+    changed = await approval_rules.update(
         admin, made.id, RuleDetails(threshold=Decimal(20), roles=[Role.ADMIN]), expected_version=1, now=LATER
     )
-    same = await approvals.update_rule(admin, made.id, RuleDetails(threshold=Decimal(20)), now=LATER)
-    archived = await approvals.archive_rule(admin, made.id, now=LATER)
+    same = await approval_rules.update(admin, made.id, RuleDetails(threshold=Decimal(20)), now=LATER)
+    archived = await approval_rules.archive(admin, made.id, now=LATER)
     with pytest.raises(Conflict):
-        await approvals.update_rule(admin, made.id, RuleDetails(threshold=Decimal(5)), now=LATER)
+        await approval_rules.update(admin, made.id, RuleDetails(threshold=Decimal(5)), now=LATER)
     unheld = await needed(await draft(admin, discount=Discount(percent=Decimal(50))))
-    restored = await approvals.restore_rule(admin, made.id, now=LATER)
+    restored = await approval_rules.restore(admin, made.id, now=LATER)
 
     assert (changed.threshold, changed.roles, same.version) == (Decimal(20), ["ADMIN"], 2)
     assert (archived.archived_at, restored.archived_at, unheld) == (LATER, None, [])
@@ -285,14 +287,14 @@ async def test_faults_of_a_rule_are_told_together() -> None:
     admin = await seller()
 
     with pytest.raises(Invalid) as caught:
-        await approvals.create_rule(admin, RuleDetails(), now=NOW)
+        await approval_rules.create(admin, RuleDetails(), now=NOW)
     assert [fault.field for fault in caught.value.faults] == [("kind",), ("threshold",), ("roles",)]
     for kind, threshold in ((DISCOUNT, "101"), (MARGIN, "-1"), (VALUE, "-1")):
         with pytest.raises(OutOfRange):
             await rule(admin, kind, threshold)
     money = await rule(admin, VALUE, "5000")
     with pytest.raises(OutOfRange):
-        await approvals.update_rule(admin, money.id, RuleDetails(kind=DISCOUNT), now=NOW)
+        await approval_rules.update(admin, money.id, RuleDetails(kind=DISCOUNT), now=NOW)
 
 
 async def test_only_admins_manage_rules_and_only_of_their_workspace() -> None:
@@ -302,9 +304,9 @@ async def test_only_admins_manage_rules_and_only_of_their_workspace() -> None:
 
     for actor, error in ((manager, Forbidden), (stranger, NotFound)):
         for attempt in (
-            approvals.update_rule(actor, made.id, RuleDetails(threshold=Decimal(1)), now=NOW),
-            approvals.archive_rule(actor, made.id, now=NOW),
-            approvals.restore_rule(actor, made.id, now=NOW),
+            approval_rules.update(actor, made.id, RuleDetails(threshold=Decimal(1)), now=NOW),
+            approval_rules.archive(actor, made.id, now=NOW),
+            approval_rules.restore(actor, made.id, now=NOW),
         ):
             with pytest.raises(error):
                 await attempt
@@ -329,7 +331,7 @@ async def test_a_workspace_has_fifty_rules_in_use_at_most() -> None:
 
     with pytest.raises(TooManyRules):
         await rule(admin, VALUE, "1")
-    await approvals.archive_rule(admin, first.id, now=NOW)
+    await approval_rules.archive(admin, first.id, now=NOW)
     await rule(admin, VALUE, "1")
     with pytest.raises(TooManyRules):
-        await approvals.restore_rule(admin, first.id, now=NOW)
+        await approval_rules.restore(admin, first.id, now=NOW)

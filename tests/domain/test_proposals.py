@@ -16,6 +16,7 @@ from domain import (
     leads,
     needs,
     products,
+    proposal_diffs,
     proposal_drafts,
     proposal_expiry,
     proposal_lines,
@@ -637,7 +638,7 @@ async def test_two_versions_differ_line_by_line() -> None:
     await proposals.update(actor, made.id, ProposalDetails(title="Bigger"), now=LATER)
     first, second = await versions(made)
 
-    found = proposal_versions.diff(
+    found = proposal_diffs.diff(
         first,
         second,
         lines_before=await lines_of(first.id),

@@ -9,6 +9,7 @@ import pytest
 
 from domain import (
     agreements,
+    approval_rules,
     approvals,
     contracts,
     invoices,
@@ -22,7 +23,7 @@ from domain import (
     sale_reminders,
 )
 from domain.actors import Actor
-from domain.approvals import RuleDetails
+from domain.approval_rules import RuleDetails
 from domain.contracts import Signing
 from domain.proposal_answers import Given
 from domain.proposal_details import ProposalDetails
@@ -100,7 +101,7 @@ async def test_whose_role_is_asked_approves_and_whoever_asked_is_told(admin: Act
     rep, row = await owned(admin, north)
     manager, marketer = await member(Role.MANAGER, of=admin, team=north), await member(Role.MARKETER, of=admin)
     rule = RuleDetails(kind=ApprovalKind.VALUE_OVER, threshold=Decimal(10), roles=[Role.MANAGER])
-    await approvals.create_rule(admin, rule, now=NOW)
+    await approval_rules.create(admin, rule, now=NOW)
     made = await proposals.create(rep, row.id, ProposalDetails(), lines=[line()], now=NOW)
     await approvals.request(rep, made.id, now=NOW)
     assert await told(manager) == [KIND.APPROVAL_REQUESTED]
@@ -115,7 +116,7 @@ async def test_admins_are_asked_where_nobody_who_sees_the_lead_has_the_role(admi
     rep, row = await owned(admin)
     assert await member(Role.MANAGER, of=admin, team=await team(admin))
     rule = RuleDetails(kind=ApprovalKind.VALUE_OVER, threshold=Decimal(10), roles=[Role.MANAGER])
-    await approvals.create_rule(admin, rule, now=NOW)
+    await approval_rules.create(admin, rule, now=NOW)
     made = await proposals.create(rep, row.id, ProposalDetails(), lines=[line()], now=NOW)
     await approvals.request(rep, made.id, now=NOW)
     assert await told(admin) == [KIND.APPROVAL_REQUESTED]

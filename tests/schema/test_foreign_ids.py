@@ -19,7 +19,7 @@ from tortoise.connection import get_connection
 
 from domain import (
     activities,
-    approvals,
+    approval_rules,
     attachments,
     campaigns,
     captures,
@@ -42,7 +42,7 @@ from domain import (
 )
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
-from domain.approvals import RuleDetails
+from domain.approval_rules import RuleDetails
 from domain.campaigns import CampaignDetails
 from domain.captures import Capture, NewContact
 from domain.companies import CompanyDetails
@@ -253,7 +253,7 @@ async def objects(actor: Actor) -> dict[str, str]:
         version_id=offered.current_id, name="Ada", text="Why?", asked_at=NOW, **of_offer
     )
     wanted = RuleDetails(kind=ApprovalKind.VALUE_OVER, threshold=Decimal(1), roles=[Role.MANAGER])
-    rule = await approvals.create_rule(actor, wanted, now=NOW)
+    rule = await approval_rules.create(actor, wanted, now=NOW)
     billed = await invoice(actor, of=lead)
     _, paid = await payments.record(actor, billed.id, paying("1"), now=NOW)
     bank = await payment_providers.create(actor, name="Bank", now=NOW)
