@@ -20,7 +20,7 @@ from domain import imports, policy, score_lists, score_models, score_trainings
 from domain.actors import Actor
 from domain.errors import DomainError
 from domain.imports.operators import operator
-from domain.score_models import Learning, ModelDetails
+from domain.score_models import Learning, ModelDetails, ScoreAmountsUnrated
 from domain.score_trainings import TrainingEnded
 from domain.scoring.fields import CUSTOM
 from embedded.errors import StartFailed
@@ -160,6 +160,8 @@ def _report(version: ScoreModelVersion, row: ScoreModel, console: Console) -> No
             f"  what was in use before: AUC {_auc(report['rival'])}, log loss {report['rival']['log_loss']:.4f}"
             f" against {quality['log_loss']:.4f}"
         )
+    for one in report["unrated"]:
+        console.print(ScoreAmountsUnrated.of(one).message, markup=False)
     for one in report["suspected"]:
         console.print(
             f"{one['label']} alone tells much (AUC {one['auc']:.3f}). If it is filled in once people know how a lead "
@@ -206,6 +208,8 @@ def _why(dropped: Mapping[str, Any]) -> str:
     match dropped["why"]:
         case "CONSTANT":
             return "nearly all leads say the same"
+        case "NO_RATE":
+            return "all amounts are in currencies without an exchange rate"
         case "SPARSE":
             return "too few leads say anything"
         case "DISTINCT":

@@ -7,7 +7,7 @@ puts the other out of use. Versions stay as they were; what was in use can be us
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from domain import edits, inputs, locks, policy
@@ -85,6 +85,18 @@ class ScoreModelAltered(DomainError):
 
 class ScoreModelNewer(DomainError):
     """Version {number} of {name} was made by a newer Salescycle: update the server, or train it anew."""
+
+
+class ScoreAmountsUnrated(DomainError):
+    """There is no exchange rate for {currencies} on {day}, so that {label} counts as unknown (leads: {leads}).
+
+    Set one by setExchangeRate, and try again.
+    """
+
+    @classmethod
+    def of(cls, unrated: Mapping[str, Any]) -> Self:
+        """Return the fault of a field whose amounts have no exchange rates."""
+        return cls(**{**unrated, "currencies": ", ".join(unrated["currencies"])})
 
 
 class ScoreFieldLeaks(DomainError):

@@ -16,6 +16,7 @@ from domain.actors import NONE
 from domain.errors import Forbidden
 from domain.learning.kinds import ColumnKind
 from domain.policy import Action
+from domain.score_models import ScoreAmountsUnrated
 from domain.scoring.fields import catalogue
 from domain.scoring.rules import Check, Dimension, Rules
 from engine.pages import Order
@@ -258,7 +259,8 @@ class ScoreDroppedField:
     key: str = strawberry.field(description="Its key.")
     label: str = strawberry.field(description="Its label.")
     why: str = strawberry.field(
-        description="EMPTY: none says anything. CONSTANT: nearly all say the same. SPARSE: too few say anything. "
+        description="EMPTY: none says anything. NO_RATE: all amounts are in currencies without an exchange rate, which "
+        "unrated names. CONSTANT: nearly all say the same. SPARSE: too few say anything. "
         "DISTINCT: nearly each says something of its own, as numbers do that count leads. LEAKING: it alone tells "
         "outcomes apart so well that it must have been written with them; name it in trusted to learn from it all the "
         "same."
@@ -271,6 +273,15 @@ class ScoreSuspectedField:
     key: str = strawberry.field(description="Its key.")
     label: str = strawberry.field(description="Its label.")
     auc: float = strawberry.field(description="How well it alone tells outcomes apart, as an AUC.")
+
+
+@strawberry.type(description="A field with amounts that counted as unknown, for want of an exchange rate.")
+class ScoreUnratedField:
+    key: str = strawberry.field(description="Its key.")
+    label: str = strawberry.field(description="Its label.")
+    currencies: list[str] = strawberry.field(description="The currencies without a rate.")
+    leads: int = strawberry.field(description="How many leads have such an amount.")
+    message: str = strawberry.field(description="What is missing, of which day, and what to do.")
 
 
 @strawberry.type(description="What a version was judged by.")
@@ -290,6 +301,9 @@ class ScoreReport:
     suspected: list[ScoreSuspectedField] = strawberry.field(
         description="What was learned from, and tells outcomes apart with an AUC of 0.8 or more alone: if it is filled "
         "in once people know how a lead ends, name it in leftOut; if not, in trusted."
+    )
+    unrated: list[ScoreUnratedField] = strawberry.field(
+        description="Where amounts counted as unknown, for want of an exchange rate."
     )
 
 
@@ -319,7 +333,13 @@ def _report(report: Mapping[str, Any]) -> ScoreReport | None:
             ScoreSuspectedField(key=one["key"], label=one["label"], auc=one["auc"])
             for one in report.get("suspected", ())
         ],
+        unrated=[_unrated(one) for one in report.get("unrated", ())],
     )
+
+
+def _unrated(one: Mapping[str, Any]) -> ScoreUnratedField:
+    shown = {name: one[name] for name in ("key", "label", "currencies", "leads")}
+    return ScoreUnratedField(**shown, message=ScoreAmountsUnrated.of(one).message)
 
 
 def _version_rules(content: Mapping[str, Any]) -> ScoreRules | None:

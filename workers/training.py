@@ -135,6 +135,7 @@ def _report(trained: Trained, found: Lessons) -> dict[str, Any]:
         "compared": trained.compared,
         "dropped": [asdict(one) for one in trained.dropped],
         "suspected": [asdict(one) for one in trained.suspected],
+        "unrated": lessons.unrated(found.columns.values(), found.day),
         "held_out": trained.held_out,
         "columns": [{"key": term.key, "label": term.label} for term in trained.model.terms],
         "reference": drift.reference({key: column for key, column in found.columns.items() if key in used}),

@@ -46,7 +46,7 @@ class Linear:
         return replace(self, base=self.base + by, missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return _told(self.label, None if value is None else _figure(value))
+        return _told(self.label, _figure(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Steps:
         return replace(self, values=tuple(value + by for value in self.values), missing=self.missing + by)
 
     def words(self, value: Any) -> str:
-        return _told(self.label, None if value is None else _figure(value))
+        return _told(self.label, _figure(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +228,19 @@ def _told(label: str, value: str | None) -> str:
     return f"{label}: {answer}" if label.casefold().startswith(QUESTIONS) else f"{label} is {answer}"
 
 
-def _figure(value: float) -> str:
+def _figure(value: float | str | None) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return f"unknown: no exchange rate for {value}"
     return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"
 
 
 def had(term: Term, column: Column | None, count: int) -> Sequence[Any]:
-    """Return what leads have of a term's column, as `words` takes it; None where that is unknown."""
+    """Return what leads have of a term's column, as `words` takes it; None where that is unknown.
+
+    Amounts that are unknown for want of an exchange rate are their currency.
+    """
     match term:
         case Flags():
             return [frozenset()] * count if column is None else said(column)
@@ -243,4 +250,7 @@ def had(term: Term, column: Column | None, count: int) -> Sequence[Any]:
             levels: Sequence[Any] = column.values
             return levels
         case _:
-            return [None if value != value else value for value in numbers(column).tolist()]
+            values: list[Any] = [None if value != value else value for value in numbers(column).tolist()]
+            for place, currency in column.unrated.items():
+                values[place] = currency
+            return values

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,12 +20,16 @@ MOST_WORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One thing known of each lead: `values` are floats of a NUMBER, else a list with an entry for every lead."""
+    """One thing known of each lead: `values` are floats of a NUMBER, else a list with an entry for every lead.
+
+    `unrated` has the currencies, by place, of amounts that are unknown for want of an exchange rate.
+    """
 
     key: str
     label: str
     kind: ColumnKind
     values: Any
+    unrated: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -33,7 +37,10 @@ class Column:
     def taken(self, rows: NDArray[np.intp]) -> "Column":
         """Return the column of some of the leads."""
         values = self.values[rows] if self.kind is ColumnKind.NUMBER else [self.values[row] for row in rows]
-        return Column(self.key, self.label, self.kind, values)
+        unrated = self.unrated and {
+            place: self.unrated[row] for place, row in enumerate(rows.tolist()) if row in self.unrated
+        }
+        return replace(self, values=values, unrated=unrated)
 
 
 # So many of the texts that are known have to be numbers, and so many others than each other, to be taken for numbers.

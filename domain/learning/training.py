@@ -60,7 +60,7 @@ class Outcomes:
 class Dropped:
     """A column that is not learned from, and why, with how well it alone tells ends apart where that is why.
 
-    EMPTY, CONSTANT, SPARSE, DISTINCT or LEAKING; SUSPECT of one that is learned from all the same.
+    EMPTY, NO_RATE, CONSTANT, SPARSE, DISTINCT or LEAKING; SUSPECT of one that is learned from all the same.
     """
 
     key: str
@@ -261,7 +261,7 @@ def _useless(column: Column) -> str | None:
     if column.kind is ColumnKind.NUMBER:
         known = column.values[~np.isnan(column.values)]
         if not len(known):
-            return "EMPTY"
+            return "NO_RATE" if column.unrated else "EMPTY"
         sizes = np.unique(np.nan_to_num(column.values, nan=np.inf), return_counts=True)[1]
         if len(known) < least_of(count) and len(np.unique(known)) > 1:
             return "SPARSE"

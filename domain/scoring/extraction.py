@@ -5,7 +5,7 @@ was there before. What hangs on a lead (answers, activities, needs, contacts) co
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -212,21 +212,28 @@ class Leads:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How what is referred to is called, kinds of sources and campaigns, and the rates of the day."""
+    """How what is referred to is called, kinds of sources and campaigns, and the rates of the day.
+
+    `unrated` takes the currencies, by place, of amounts that have none.
+    """
 
     of: Mapping[UUID | None, str]
     kinds: Mapping[UUID | None, str]
     rates: Mapping[str, Decimal]
+    unrated: dict[int, str] = field(default_factory=dict)
 
     def name(self, key: Any) -> str | None:
         return None if key is None else self.of.get(key if isinstance(key, UUID) else UUID(str(key)))
 
     def base(self, amounts: Iterable[Any], currencies: Iterable[str | None]) -> Values:
         rates = {currency: float(rate) for currency, rate in self.rates.items()}
-        given = ((amount, rates.get(currency or "")) for amount, currency in zip(amounts, currencies, strict=True))
-        return [
-            None if amount is None or rate is None else round(float(amount) * rate, DECIMALS) for amount, rate in given
-        ]
+        found: Values = []
+        for place, (amount, currency) in enumerate(zip(amounts, currencies, strict=True)):
+            rate = rates.get(currency or "")
+            if amount is not None and rate is None and currency:
+                self.unrated[place] = currency
+            found.append(None if amount is None or rate is None else round(float(amount) * rate, DECIMALS))
+        return found
 
 
 Read: TypeAlias = Callable[[Leads, Names], Iterable[Any]]
@@ -294,10 +301,14 @@ async def _known(
     leads = await _leads(workspace_id, lead_ids, readings.values(), until, past=past, now=now)
     await _fill(workspace_id, leads, needed, readings.values(), past=past)
     names = await _names(workspace_id, leads, catalogue, readings.keys(), now)
-    made = {
-        one.key: columns.of_kind(one.kind, one.key, one.label, readings[one.key].read(leads, names)) for one in needed
-    }
+    made = {one.key: _column(one, readings[one.key], leads, names) for one in needed}
     return Known(leads.ids, leads.at, made, leads.activities)
+
+
+def _column(one: Field, reading: Reading, leads: Leads, names: Names) -> Column:
+    names = replace(names, unrated={})
+    made = columns.of_kind(one.kind, one.key, one.label, reading.read(leads, names))
+    return replace(made, unrated=names.unrated) if names.unrated else made
 
 
 async def _leads(

@@ -1,8 +1,8 @@
 """What a model learns from: a workspace's closed leads, as they stood at a set age, oldest first."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,13 +21,17 @@ Tell = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Closed leads in the order of their birth: what was known of each, and who was won (1) or not (0)."""
+    """Closed leads in the order of their birth: what was known of each, and who was won (1) or not (0).
+
+    Amounts are worth what they are by the exchange rates of the `day`.
+    """
 
     ids: list[UUID]
     columns: dict[str, Column]
     won: Floats
     born_at: list[datetime]
     closed_at: list[datetime]
+    day: date
 
 
 async def closed_leads(
@@ -60,6 +64,7 @@ async def closed_leads(
         np.array([float(row["won"]) for row in rows]),
         [row["born_at"] for row in rows],
         [row["closed_at"] or row["born_at"] for row in rows],
+        now.date(),
     )
 
 
@@ -71,4 +76,23 @@ def joined(parts: list[Column]) -> Column:
         if first.kind is ColumnKind.NUMBER
         else [value for part in parts for value in part.values]
     )
-    return Column(first.key, first.label, first.kind, values)
+    unrated, before = dict[int, str](), 0
+    for part in parts:
+        unrated |= {before + place: currency for place, currency in part.unrated.items()}
+        before += len(part)
+    return replace(first, values=values, unrated=unrated)
+
+
+def unrated(given: Iterable[Column], day: date) -> list[dict[str, Any]]:
+    """Return the columns that have amounts without an exchange rate on a day, with their currencies."""
+    return [
+        {
+            "key": column.key,
+            "label": column.label,
+            "currencies": sorted(set(column.unrated.values())),
+            "leads": len(column.unrated),
+            "day": day,
+        }
+        for column in given
+        if column.unrated
+    ]

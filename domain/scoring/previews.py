@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Container
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
 
 from domain.errors import DomainError
 from domain.learning import metrics
-from domain.learning.columns import Floats
+from domain.learning.columns import Column, Floats
 from domain.learning.telling import LEAKING, telling
-from domain.score_models import Preview, ScoreFieldLeaks
+from domain.score_models import Preview, ScoreAmountsUnrated, ScoreFieldLeaks
 from domain.score_trainings import CLOSED, LEAST_OF_EACH
 from domain.scoring import extraction, judging
 from domain.scoring.extraction import Known
-from domain.scoring.lessons import joined
+from domain.scoring.lessons import joined, unrated
 from domain.scoring.rules import Rules
 from models.database import read
 
@@ -35,22 +35,25 @@ async def preview(
     for at in range(0, len(rows), AT_ONCE):
         some = [row["id"] for row in rows[at : at + AT_ONCE]]
         parts.append(await extraction.as_they_stood(workspace_id, some, age=age, wanted=rules.wanted, now=now))
-    return await asyncio.to_thread(_judged, rules, parts, outcome, problems)
+    return await asyncio.to_thread(_judged, rules, parts, outcome, problems, now.date())
 
 
-def _judged(rules: Rules, parts: list[Known], outcome: dict[UUID, float], problems: list[DomainError]) -> Preview:
+def _judged(
+    rules: Rules, parts: list[Known], outcome: dict[UUID, float], problems: list[DomainError], day: date
+) -> Preview:
     won = metrics.floats(outcome[key] for part in parts for key in part.ids)
-    leaks = _leaks(parts, won)
+    columns = [joined([part.columns[key] for part in parts]) for key in (parts[0].columns if parts else ())]
+    leaks = _leaks(columns, won)
     scores = [judging.judge(rules, _without(part, leaks)).scores for part in parts]
     told: list[DomainError] = [ScoreFieldLeaks(label=label, auc=f"{auc:.3f}") for label, auc in leaks.values()]
+    told += map(ScoreAmountsUnrated.of, unrated(columns, day))
     return _told(won, np.concatenate(scores or [np.zeros(0)]), [*problems, *told])
 
 
-def _leaks(parts: list[Known], won: Floats) -> dict[str, tuple[str, float]]:
+def _leaks(columns: list[Column], won: Floats) -> dict[str, tuple[str, float]]:
     """Return the fields that know the outcome, which would flatter rules, with how well they alone tell it."""
     if min(won.sum(), len(won) - won.sum()) < LEAST_OF_EACH:
         return {}
-    columns = [joined([part.columns[key] for part in parts]) for key in parts[0].columns]
     found = {column.key: (column.label, telling(column, won)) for column in columns}
     return {key: leak for key, leak in found.items() if leak[1] >= LEAKING}
 

@@ -15,6 +15,7 @@ from domain.learning import additive, columns, metrics, telling, training
 from domain.learning.additive import Flags, Levels, Linear, Model, Steps
 from domain.learning.columns import Column
 from domain.learning.training import Outcomes, Rival, TooFewOutcomes
+from domain.scoring.lessons import joined
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +177,15 @@ def test_numbers_that_are_written_as_texts_are_numbers(fit: Any) -> None:
     assert told[:2] == ["Size is unknown", f"Size is {sizes[1]:.2f}"]
     few = columns.category("class", "Class", [str(number % 5) for number in range(1500)])
     assert columns.told(few) is few
+
+
+def test_amounts_without_an_exchange_rate_are_not_called_empty() -> None:
+    outcomes, _ = planted(100)
+    value = replace(columns.number("value", "Value", [None] * 100), unrated={3: "INR", 70: "CHF"})
+    parts = [value.taken(np.arange(50)), value.taken(np.arange(99, 49, -1))]
+    assert joined(parts).unrated == {3: "INR", 79: "CHF"}
+    _, dropped, _ = training.usable(beside(outcomes, value, columns.number("age", "Age", [None] * 100)), frozenset())
+    assert [(one.key, one.why) for one in dropped] == [("value", "NO_RATE"), ("age", "EMPTY")]
 
 
 @pytest.mark.parametrize("fit", [lambda some: training._logistic(some, strength=0.3), training._boosting])

@@ -37,6 +37,7 @@ QUALITY: dict[str, Any] = {
 REPORT: dict[str, Any] = {
     **{"kind": "LOGISTIC", "quality": QUALITY, "compared": {"LOGISTIC": {"auc": 0.8, "log_loss": 0.4}}},
     "dropped": [{"key": "id", "label": "O'Brien", "why": "SPARSE", "auc": None}],
+    "unrated": [{"key": "value", "label": "Value", "currencies": ["USD"], "leads": 3, "day": "2026-01-31"}],
 }
 
 

@@ -1,11 +1,14 @@
 """Score models by the API: drafted, previewed, published, trained, promoted, rolled back; and what leads tell of it."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from domain.scoring import in_use, leads_concerned
+from domain.learning.additive import Linear, Model
+from domain.money import Money
+from domain.scoring import in_use, leads_concerned, lessons
 from domain.scoring.rescoring import rescore
 from models.custom_fields import CustomField, CustomFieldType
 from models.leads import Lead, LeadStatus
@@ -14,6 +17,7 @@ from models.stages import StageKind
 from models.users import Role
 from tests.domain.test_rescoring import LEARNED, use
 from tests.factories import NOW, custom_field, events, lead, lead_in, member, seller, stage
+from tests.oracle.selling import REPORT
 from tests.schema.asking import ask, gid
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -34,6 +38,8 @@ PREVIEW = """query ($id: ID!) { scoreModelPreview(id: $id) {
 LEAD = """query ($id: ID!) { lead(id: $id) { score grade engagement winProbability scoredAt
   scoreFactors { label points direction } scoreHistory(first: 2) { score grade winProbability } } }"""
 
+DAY = NOW.date()
+VALUE = Linear("value", "Value", 0.1, 0.0, 0.0, 9.0, -1.0)
 OWNED = {"label": "Somebody owns it", "points": 60, "condition": {"field": "owner", "check": "KNOWN"}}
 LATELY = {
     "label": "Something happened",
@@ -203,6 +209,32 @@ async def test_a_preview_leaves_out_what_was_written_with_the_outcome() -> None:
     told = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]
     assert told["auc"] == 0.5
     assert [problem["code"] for problem in told["problems"]] == ["SCORE_FIELD_LEAKS"]
+
+
+async def test_amounts_without_an_exchange_rate_are_told_from_unknown_ones() -> None:
+    admin = await seller()
+    value = {"label": "Large", "points": 9, "condition": {"field": "value", "check": "BETWEEN", "least": 5000}}
+    rules = {"groups": [{"label": "Value", "dimension": "FIT", "cap": 10, "rules": [value]}]}
+    model = await made(admin, name="Rules", rules=rules)
+    where = await stage(admin, StageKind.QUALIFY)
+    for currency, amount in (("EUR", None), ("CHF", 7), ("EUR", 7), ("INR", 7), ("CHF", 7)):
+        await lead_in(where, status=LeadStatus.LOST, value=amount, currency=currency, closed_at=NOW)
+    found = await lessons.closed_leads(admin.workspace_id, age=timedelta(days=14), now=NOW)
+    [unrated] = lessons.unrated(found.columns.values(), found.day)
+    assert unrated == {"key": "value", "label": "Value", "currencies": ["CHF", "INR"], "leads": 3, "day": DAY}
+    [problem] = (await ask(admin, PREVIEW, id=model["id"]))["scoreModelPreview"]["problems"]
+    assert problem["code"] == "SCORE_AMOUNTS_UNRATED"
+    report = REPORT | {"rival": None, "unrated": [unrated | {"day": DAY.isoformat()}]}
+    version = await use(admin, Model("LOGISTIC", 0.0, (VALUE,)), report=report)
+    shown = """query ($id: ID!) { node(id: $id) { ... on ScoreModelVersion {
+      report { unrated { label leads currencies message } } } } }"""
+    [told] = (await ask(admin, shown, id=gid("ScoreModelVersion", version.id)))["node"]["report"]["unrated"]
+    assert (told["label"], told["leads"], told["currencies"]) == ("Value", 3, ["CHF", "INR"])
+    assert f"no exchange rate for CHF, INR on {DAY}" in told["message"]
+    row = await lead(admin, value=Money(Decimal(7), "CHF"))
+    await rescore(admin.workspace_id, [row.id], now=NOW)
+    [factor] = (await Lead.get(id=row.id)).score_factors
+    assert factor["label"] == "Value is unknown: no exchange rate for CHF"
 
 
 async def test_learning_says_how_many_outcomes_are_missing() -> None:
