@@ -13,7 +13,7 @@ from statistics import quantiles
 from domain import captures, invoices, pipelines
 from domain.actors import ALL, Actor, ActorKind
 from domain.captures import Capture
-from domain.invoices import FreeLine, InvoiceDetails, Source
+from domain.invoice_details import FreeLine, InvoiceDetails, Source
 from domain.leads import LeadDetails
 from models.database import close_database, open_database
 from models.users import Membership, Role, User

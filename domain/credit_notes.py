@@ -7,11 +7,24 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import agreed, canonical, edits, inputs, invoices, leads, local_times, number_series, shares
+from domain import (
+    agreed,
+    canonical,
+    edits,
+    inputs,
+    invoice_amounts,
+    invoice_lines,
+    invoice_states,
+    invoices,
+    leads,
+    local_times,
+    number_series,
+    shares,
+)
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, OutOfRange, Required
 from domain.events import Event, record
-from domain.invoices import InvoiceStateRefused
+from domain.invoice_states import InvoiceStateRefused
 from domain.money import Money
 from domain.policy import Action
 from domain.shares import RateSum, written
@@ -95,7 +108,7 @@ async def credit(
             note = _note(actor, row, key, rates, kept, reason=why or "", is_whole=not notes and rates == left, now=now)
             note.parties = await agreed.parties(lead, await invoices.contact_of(row))
             credited = row.credited + note.total
-            columns = invoices.standing(row, paid=row.paid, credited=credited, time_zone=home.time_zone, now=now)
+            columns = invoice_states.standing(row, paid=row.paid, credited=credited, time_zone=home.time_zone, now=now)
             await _write(actor, lead, row, note, columns, home=home, now=now)
     return row, note
 
@@ -121,7 +134,7 @@ def _taken(
         rates = tuple(left)
         if is_first:
             return rates, list(row.lines)
-    return rates, invoices.rate_lines(row.title, rates, inclusive=row.tax_inclusive)
+    return rates, invoice_lines.of_rates(row.title, rates, inclusive=row.tax_inclusive)
 
 
 def _by_lines(
@@ -143,7 +156,7 @@ def _by_lines(
         part = shares.part([known], wanted, currency=row.currency)
         [rest[line.tax_rate]] = shares.less([known], part)
         taken += part
-        kept += invoices.rate_lines(name, part, inclusive=row.tax_inclusive)
+        kept += invoice_lines.of_rates(name, part, inclusive=row.tax_inclusive)
     rates = [
         RateSum(
             one.rate,
@@ -161,7 +174,7 @@ def _check(
     faults: Faults, given: Money, left: Decimal, currency: str, *, field: str, rate: Decimal | None = None
 ) -> Decimal | None:
     """Check what is to be credited of what is left, and return it; None where it is at fault."""
-    wanted = invoices.paid_in(faults, given, currency, field=field)
+    wanted = invoice_amounts.paid_in(faults, given, currency, field=field)
     if wanted is None:
         return None
     if wanted == 0:

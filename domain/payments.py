@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import edits, inputs, invoices, leads, local_times, policy
+from domain import edits, inputs, invoice_amounts, invoice_states, invoices, leads, local_times, policy
 from domain.actors import Actor
 from domain.errors import AlreadyExists, DomainError, Faults, NotFound, OutOfRange, Required
 from domain.events import Event
-from domain.invoices import InvoiceStateRefused
+from domain.invoice_states import InvoiceStateRefused
 from domain.money import Money
 from domain.policy import Action
 from domain.shares import written
@@ -165,7 +165,7 @@ def refuse_unpayable(row: Invoice) -> None:
 def _amount(faults: Faults, row: Invoice, given: Money) -> Decimal:
     """Check an amount, which may be negative."""
     sign = given.amount.is_finite() and given.amount < 0
-    amount = invoices.paid_in(
+    amount = invoice_amounts.paid_in(
         faults, Money(-given.amount if sign else given.amount, given.currency), row.currency, field="amount"
     )
     if amount is None:
@@ -217,7 +217,7 @@ async def _keep(
 ) -> None:
     """Write a payment and what it leaves open of its invoice."""
     was = row.state
-    columns = invoices.standing(
+    columns = invoice_states.standing(
         row, paid=row.paid + payment.amount, credited=row.credited, time_zone=home.time_zone, now=now
     )
     await edits.insert(payment)

@@ -9,7 +9,7 @@ import strawberry
 
 from domain import credit_notes, invoices, payments
 from domain.credit_notes import CreditLine
-from domain.invoices import FreeLine, Instalment, InvoiceDetails, Source
+from domain.invoice_details import FreeLine, Instalment, InvoiceDetails, Source
 from domain.payments import PaymentDetails
 from schema import ids
 from schema.context import Info

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from domain import invoices, policy
+from domain import invoice_states, policy
 from domain.policy import Action
 from engine.conditions import All, Compare, Op
 from engine.pages import Order
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 NEWEST = (Order("created_at", descending=True),)
 FIRST = (Order("created_at"),)
-OPEN = tuple(state.value for state in invoices.OPEN)
+OPEN = tuple(state.value for state in invoice_states.OPEN)
 OVERDUE = All((Compare("state", Op.IN, OPEN), Compare("overdue_at", Op.IS_NULL, value=False)))
 
 described(

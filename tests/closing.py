@@ -8,7 +8,7 @@ from uuid import UUID
 from domain import contracts, invoices, proposal_lines, proposal_states, proposals
 from domain.actors import Actor
 from domain.contracts import ContractDetails, Signing
-from domain.invoices import FreeLine, InvoiceDetails, Source
+from domain.invoice_details import FreeLine, InvoiceDetails, Source
 from domain.money import Money
 from domain.payments import PaymentDetails
 from domain.proposal_details import ProposalDetails

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from domain import invoices, lead_reminders, proposal_expiry, reminders, sale_reminders, survey_dispatches
+from domain import due_invoices, lead_reminders, proposal_expiry, reminders, sale_reminders, survey_dispatches
 from workers import deliveries
 
 SECONDS = 1.0
@@ -28,7 +28,7 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("escalations", reminders.escalate_overdue),
     Sweep("leads to remind of", lead_reminders.remind_of_leads),
     Sweep("surveys", survey_dispatches.sweep),
-    Sweep("invoices", invoices.sweep),
+    Sweep("invoices", due_invoices.sweep),
     Sweep("proposals", proposal_expiry.expire_due),
     Sweep("negotiations", sale_reminders.tell_overdue_negotiations),
     Sweep("deliveries", deliveries.sweep),

@@ -23,7 +23,7 @@ from domain import (
 )
 from domain.actors import ALL, Actor, ActorKind
 from domain.contracts import ContractDetails, Signing
-from domain.invoices import InvoiceDetails, Source
+from domain.invoice_details import InvoiceDetails, Source
 from domain.money import Money
 from domain.negotiating import Buyer
 from domain.offer_terms import TermsChange

@@ -9,30 +9,17 @@ import asyncpg
 import pytest
 from tortoise.connection import get_connection
 
-from domain import credit_notes, invoices, leads, number_series, selling_settings
+from domain import credit_notes, due_invoices, invoices, leads, number_series, selling_settings
 from domain.actors import Actor
 from domain.agreed import ProposalNotAccepted
 from domain.credit_notes import NothingToCredit
 from domain.errors import AlreadyExists, DomainError, Forbidden, Invalid, Malformed, NotFound, OutOfRange, Stale
-from domain.invoices import (
-    AgreedAlready,
-    ContractNotSigned,
-    DueByInstalment,
-    FreeLine,
-    Instalment,
-    InstalmentsFall,
-    InvoicedAlready,
-    InvoiceDetails,
-    InvoiceStateRefused,
-    NothingToInvoice,
-    OneDiscountOfLine,
-    OneShare,
-    OneSource,
-    OtherCurrency,
-    Source,
-    TooManyInstalments,
-    TooManyInvoiceLines,
-)
+from domain.instalments import DueByInstalment, InstalmentsFall, NothingToInvoice, OneShare, TooManyInstalments
+from domain.invoice_amounts import OtherCurrency
+from domain.invoice_details import FreeLine, Instalment, InvoiceDetails, Source
+from domain.invoice_lines import OneDiscountOfLine, TooManyInvoiceLines
+from domain.invoice_sources import AgreedAlready, ContractNotSigned, InvoicedAlready, OneSource
+from domain.invoice_states import InvoiceStateRefused
 from domain.money import Money
 from domain.proposal_lines import Discount, DiscountTooHigh
 from domain.selling_settings import SellerDetails, SellingDetails
@@ -60,7 +47,7 @@ async def names(row: Invoice) -> list[str]:
 
 
 async def sweep_all(now: datetime) -> None:
-    while await invoices.sweep(now):
+    while await due_invoices.sweep(now):
         pass
 
 
@@ -417,7 +404,7 @@ async def test_an_invoice_is_overdue_once_after_its_last_day() -> None:
 
     await sweep_all(end - timedelta(seconds=1))
     before = await Invoice.get(id=row.id)
-    await asyncio.gather(*(invoices.sweep(end) for _ in range(4)))
+    await asyncio.gather(*(due_invoices.sweep(end) for _ in range(4)))
     await sweep_all(end + 9 * DAY)
 
     after = await Invoice.get(id=row.id)

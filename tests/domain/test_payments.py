@@ -15,7 +15,9 @@ from domain import credit_notes, invoices, payments
 from domain.actors import Actor
 from domain.credit_notes import CreditLine, CreditTooHigh, NoSuchRate, NothingToCredit, OneCredit
 from domain.errors import AlreadyExists, DomainError, Forbidden, Malformed, NotFound, OutOfRange, Required
-from domain.invoices import FreeLine, InvoiceStateRefused, OtherCurrency
+from domain.invoice_amounts import OtherCurrency
+from domain.invoice_details import FreeLine
+from domain.invoice_states import InvoiceStateRefused
 from domain.payments import NothingPaid, RefundTooHigh, ReversedAlready
 from domain.shares import rates_of, total_of
 from models.base import uuid7

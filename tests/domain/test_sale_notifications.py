@@ -12,7 +12,7 @@ from domain import (
     approval_rules,
     approvals,
     contracts,
-    invoices,
+    due_invoices,
     leads,
     notifications,
     payments,
@@ -156,7 +156,7 @@ async def test_the_owner_is_told_of_signatures_and_of_money(admin: Actor) -> Non
     invoice = await closing.invoice(admin, of=row)
     late = await closing.invoice(admin, of=row)
     await payments.record(admin, invoice.id, closing.paying("119"), now=NOW)
-    while await invoices.sweep(NOW + 90 * DAY):
+    while await due_invoices.sweep(NOW + 90 * DAY):
         pass
     assert late.number
     assert await told(rep) == [KIND.CONTRACT_SIGNED, KIND.INVOICE_PAID, KIND.INVOICE_OVERDUE]

@@ -28,7 +28,7 @@ from domain import (
 from domain.actors import Actor
 from domain.captures import Capture, NewContact, capture
 from domain.contracts import Signing
-from domain.invoices import FreeLine, InvoiceDetails, Source
+from domain.invoice_details import FreeLine, InvoiceDetails, Source
 from domain.leads import LeadDetails
 from domain.proposal_details import ProposalDetails
 from domain.selling_settings import SellerDetails, SellingDetails
