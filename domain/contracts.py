@@ -110,8 +110,7 @@ async def create(
             found = await agreed.of_proposal(proposal, field="proposalId")
             await _forbid_second(found)
             contract = await _made(actor, key, found, columns, now=now)
-            tag_ids = await leads.tags_of(lead.id)
-            facts = leads.facts(leads.live_columns(lead, tag_ids), lead, tag_ids)
+            facts = await leads.as_is(lead)
             # Whoever makes another contract waits from here on.
             day = local_times.day_of(now, (await Workspace.get(id=actor.workspace_id)).time_zone)
             contract.number = await number_series.next(actor.workspace_id, NumberedKind.CONTRACT, day)

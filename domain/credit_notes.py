@@ -9,7 +9,6 @@ from uuid import UUID
 
 from domain import (
     agreed,
-    canonical,
     edits,
     inputs,
     invoice_amounts,
@@ -142,7 +141,7 @@ def _by_lines(
 ) -> tuple[Sequence[RateSum], list[dict[str, Any]]]:
     if len(lines) > MOST_PARTS:
         raise OutOfRange(field="lines", least=1, most=MOST_PARTS)
-    rest, taken, kept = {one.rate: one for one in left}, list[RateSum](), list[dict[str, Any]]()
+    rest, kept = {one.rate: one for one in left}, list[dict[str, Any]]()
     for place, line in enumerate(lines):
         field = f"lines.{place}"
         name = inputs.name(faults, line.name, field=f"{field}.name")
@@ -155,19 +154,8 @@ def _by_lines(
             continue
         part = shares.part([known], wanted, currency=row.currency)
         [rest[line.tax_rate]] = shares.less([known], part)
-        taken += part
         kept += invoice_lines.of_rates(name, part, inclusive=row.tax_inclusive)
-    rates = [
-        RateSum(
-            one.rate,
-            *(
-                sum((getattr(part, name) for part in taken if part.rate == one.rate), Decimal(0))
-                for name in ("net", "tax")
-            ),
-        )
-        for one in left
-    ]
-    return tuple(rates), kept
+    return shares.less(left, rest.values()), kept
 
 
 def _check(
@@ -235,15 +223,13 @@ async def _write(
     actor: Actor, lead: Lead, row: Invoice, note: Invoice, columns: dict[str, Any], *, home: Workspace, now: datetime
 ) -> None:
     """Number and write a credit note, with what becomes of its invoice."""
-    tag_ids = await leads.tags_of(lead.id)
-    told = leads.facts(leads.live_columns(lead, tag_ids), lead, tag_ids)
+    told = await leads.as_is(lead)
     was_paid = row.state is InvoiceState.PAID
     await edits.apply(row, columns, now=now)
     note.issued_on, note.issued_at = local_times.day_of(now, home.time_zone), now
     # Whoever credits another invoice of the workspace waits from here on.
     note.number = await number_series.next(note.workspace_id, NumberedKind.CREDIT_NOTE, note.issued_on)
-    issued = {name: getattr(note, name) for name in invoices.ISSUED}
-    note.sha256 = canonical.sha256(invoices.said(note) | issued)
+    note.sha256 = invoices.sha256(note)
     await edits.insert(note)
     of_note = {"credit_note_id": note.id, "credit_note": note.number, "credited": note.total, "reason": note.reason}
     events: list[Event] = [InvoiceCredited(actor, lead.id, told | invoices.facts(row) | of_note)]

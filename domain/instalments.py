@@ -7,10 +7,10 @@ from itertools import pairwise
 
 from domain import inputs, shares
 from domain.errors import DomainError, Faults, OutOfRange, Required
-from domain.invoice_amounts import HUNDRED, check_amount, paid_in
+from domain.invoice_amounts import check_amount, paid_in
 from domain.invoice_details import Instalment, InvoiceDetails
 from domain.invoice_sources import Owed
-from domain.shares import RateSum, Share, written
+from domain.shares import HUNDRED, RateSum, Share, written
 
 MOST_INSTALMENTS = 120
 MOST_PLANNED_DAYS = 3_660

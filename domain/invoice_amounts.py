@@ -6,8 +6,6 @@ from domain import inputs, money
 from domain.errors import DomainError, Faults, OutOfRange
 from domain.money import Money
 
-HUNDRED = Decimal(100)
-
 
 class OtherCurrency(DomainError):
     """This is in {given}, and the invoice in {currency}."""

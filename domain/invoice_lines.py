@@ -1,20 +1,23 @@
 """Lines of invoices: what people write is checked, and every line is kept with its amounts as text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from domain import edits, inputs, money
 from domain.errors import DomainError, Faults
-from domain.invoice_amounts import HUNDRED, check_amount
+from domain.invoice_amounts import check_amount
 from domain.invoice_details import FreeLine
-from domain.proposal_lines import DiscountTooHigh
-from domain.shares import RateSum, written
+from domain.pricing import ZERO, Discount, Line
+from domain.proposal_lines import MOST_QUANTITY, DiscountTooHigh
+from domain.shares import HUNDRED, RateSum, written
 from models.base import uuid7
 from models.proposals import ProposalLine
 
 MOST_LINES = 1_000
-MOST_QUANTITY = Decimal("99999999999.9999")
+SAID = ("name", "description", "unit", "quantity", "unit_price", "discount_percent", "discount_amount", "tax_rate")
 
 
 class TooManyInvoiceLines(DomainError):
@@ -25,14 +28,14 @@ class OneDiscountOfLine(DomainError):
     """A discount is a percentage or an amount, not both."""
 
 
-def check(faults: Faults, lines: Sequence[FreeLine], currency: str) -> list[tuple[str, str | None, str | None]]:
-    """Check lines that somebody writes, and return the words of each: its name, description and unit."""
+def check(faults: Faults, lines: Sequence[FreeLine], currency: str, *, tax_rate: Decimal) -> list[FreeLine]:
+    """Check lines that somebody writes, and return them as they are kept, with this tax rate where they name none."""
     if not 1 <= len(lines) <= MOST_LINES:
         faults.add(TooManyInvoiceLines(limit=MOST_LINES, count=len(lines), field="lines"))
-    return [_checked(faults, line, f"lines.{place}", currency) for place, line in enumerate(lines)]
+    return [_checked(faults, line, f"lines.{place}", currency, tax_rate) for place, line in enumerate(lines)]
 
 
-def _checked(faults: Faults, line: FreeLine, field: str, currency: str) -> tuple[str, str | None, str | None]:
+def _checked(faults: Faults, line: FreeLine, field: str, currency: str, tax_rate: Decimal) -> FreeLine:
     ranges = (
         ("quantity", line.quantity, MOST_QUANTITY),
         ("unit_price", line.unit_price, inputs.MOST_MONEY),
@@ -52,54 +55,34 @@ def _checked(faults: Faults, line: FreeLine, field: str, currency: str) -> tuple
         if quantity is not None and price is not None and off > quantity * price:
             whole = written(quantity * price)
             faults.add(DiscountTooHigh(amount=whole, currency=currency, field=f"{field}.discountAmount"))
-    return (
-        inputs.name(faults, line.name, field=f"{field}.name"),
-        inputs.text(faults, line.description, field=f"{field}.description"),
-        inputs.text(faults, line.unit, field=f"{field}.unit", limit=50),
+    return replace(
+        line,
+        name=inputs.name(faults, line.name, field=f"{field}.name"),
+        description=inputs.text(faults, line.description, field=f"{field}.description"),
+        unit=inputs.text(faults, line.unit, field=f"{field}.unit", limit=50),
+        tax_rate=tax_rate if line.tax_rate is None else line.tax_rate,
     )
 
 
-def kept(**facts: Any) -> dict[str, Any]:
+def priced(line: FreeLine) -> Line:
+    """Return a checked line as it is reckoned with."""
+    discount = Discount(percent=line.discount_percent or ZERO, amount=line.discount_amount or ZERO)
+    rate = line.tax_rate or ZERO
+    return Line(quantity=line.quantity, unit_price=line.unit_price, discount=discount, tax_rate=rate)
+
+
+def kept(line: FreeLine | ProposalLine, *, key: UUID, amount: Decimal, net: Decimal) -> dict[str, Any]:
     """Return a line as invoices keep it: every amount as text."""
-    return {
-        name: written(value) if isinstance(value, Decimal) else None if value is None else str(value)
-        for name, value in facts.items()
-    }
-
-
-def of_agreed(line: ProposalLine, net: Decimal) -> dict[str, Any]:
-    """Return a line that was agreed as invoices keep it."""
-    return kept(
-        key=line.key,
-        name=line.name,
-        description=line.description,
-        unit=line.unit,
-        quantity=line.quantity,
-        unit_price=line.unit_price,
-        discount_percent=line.discount_percent,
-        discount_amount=line.discount_amount,
-        tax_rate=line.tax_rate,
-        amount=line.amount,
-        net=net,
-    )
+    facts = {"key": str(key)} | {name: getattr(line, name) for name in SAID} | {"amount": amount, "net": net}
+    return {name: written(value) if isinstance(value, Decimal) else value for name, value in facts.items()}
 
 
 def of_rates(title: str, rates: Sequence[RateSum], *, inclusive: bool) -> list[dict[str, Any]]:
     """Return one line for what is asked at each rate, of a part that has no lines of its own."""
-    return [
-        kept(
-            key=uuid7(),
-            name=title,
-            description=None,
-            unit=None,
-            quantity=Decimal(1),
-            unit_price=one.total if inclusive else one.net,
-            discount_percent=None,
-            discount_amount=None,
-            tax_rate=one.rate,
-            amount=one.total if inclusive else one.net,
-            net=one.net,
-        )
-        for one in rates
-        if one.total
-    ]
+    lines = []
+    for one in rates:
+        if one.total:
+            amount = one.total if inclusive else one.net
+            line = FreeLine(name=title, unit_price=amount, tax_rate=one.rate)
+            lines.append(kept(line, key=uuid7(), amount=amount, net=one.net))
+    return lines

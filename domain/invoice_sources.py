@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from domain.agreed import Agreed
 from domain.errors import DomainError, Faults, NotFound
 from domain.invoice_details import InvoiceDetails, Source
 from domain.invoice_states import STANDING
-from domain.pricing import Discount, Line, Totals
+from domain.pricing import Totals
 from domain.shares import RateSum, written
 from models.base import uuid7
 from models.contacts import Contact
@@ -42,7 +41,10 @@ class InvoicedAlready(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """What is to be invoiced: all of it, and what is left at each rate."""
+    """What is to be invoiced: all of it, and what is left at each rate.
+
+    `contact_id` is for whom it is; `columns` are what its invoices refer to.
+    """
 
     currency: str
     rounding: Rounding
@@ -54,7 +56,7 @@ class Owed:
     lines: Sequence[dict[str, Any]]
     left: Sequence[RateSum]
     contact_id: UUID | None
-    columns: dict[str, UUID]
+    columns: dict[str, UUID | None]
 
     @property
     def is_whole(self) -> bool:
@@ -69,7 +71,6 @@ async def locked(faults: Faults, actor: Actor, source: Source) -> tuple[Lead, Ag
         raise OneSource(field="contractId")
     if source.lead_id is not None:
         return await policy.locked(actor, Lead, source.lead_id, field="leadId"), None, None
-    contract: Contract | None = None
     if source.contract_id is not None:
         contract = await policy.visible(actor, Contract).filter(id=source.contract_id).first()
         if contract is None:
@@ -101,9 +102,6 @@ async def of_agreed(faults: Faults, found: Agreed, contract: Contract | None, de
     left = shares.less(rates, (rate for row in before for rate in shares.rates_of(row.taxes)))
     if before and shares.total_of(left) <= 0:
         raise InvoicedAlready(total=written(found.totals.total), currency=version.currency)
-    columns = {"proposal_id": found.proposal.id, "proposal_version_id": version.id}
-    if contract is not None:
-        columns["contract_id"] = contract.id
     said = contract or version
     return Owed(
         currency=version.currency,
@@ -114,11 +112,17 @@ async def of_agreed(faults: Faults, found: Agreed, contract: Contract | None, de
         terms=inputs.text(faults, details.terms, field="terms"),
         totals=found.totals,
         lines=[
-            invoice_lines.of_agreed(line, told.net) for line, told in zip(found.lines, found.totals.lines, strict=True)
+            invoice_lines.kept(line, key=line.key, amount=line.amount, net=told.net)
+            for line, told in zip(found.lines, found.totals.lines, strict=True)
         ],
         left=left,
         contact_id=details.contact_id or found.proposal.contact_id,
-        columns=columns,
+        columns={
+            "contact_id": details.contact_id,
+            "contract_id": contract.id if contract else None,
+            "proposal_id": found.proposal.id,
+            "proposal_version_id": version.id,
+        },
     )
 
 
@@ -144,38 +148,14 @@ async def of_lines(
     contact = named or await _primary(lead)
     currency = inputs.currency(faults, details.currency, field="currency", default=home.base_currency)
     inclusive = selling.tax_inclusive if details.tax_inclusive is None else details.tax_inclusive
-    names = invoice_lines.check(faults, details.lines, currency)
+    lines = invoice_lines.check(faults, details.lines, currency, tax_rate=selling.tax_rate)
     title = _title(faults, details)
     language = inputs.language(faults, details.language, field="language")
     language = language or (contact and contact.language) or home.locale
     terms = inputs.text(faults, details.terms, field="terms")
     faults.raise_any()
-    priced = [
-        Line(
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            discount=Discount(percent=line.discount_percent or Decimal(0), amount=line.discount_amount or Decimal(0)),
-            tax_rate=selling.tax_rate if line.tax_rate is None else line.tax_rate,
-        )
-        for line in details.lines
-    ]
+    priced = [invoice_lines.priced(line) for line in lines]
     totals = pricing.total(priced, currency=currency, tax_inclusive=inclusive, rounding=selling.rounding)
-    lines = [
-        invoice_lines.kept(
-            key=uuid7(),
-            name=name,
-            description=description,
-            unit=unit,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            discount_percent=line.discount_percent,
-            discount_amount=line.discount_amount,
-            tax_rate=of.tax_rate,
-            amount=told.amount,
-            net=told.net,
-        )
-        for line, of, told, (name, description, unit) in zip(details.lines, priced, totals.lines, names, strict=True)
-    ]
     return Owed(
         currency=currency,
         rounding=selling.rounding,
@@ -184,10 +164,13 @@ async def of_lines(
         language=language,
         terms=terms,
         totals=totals,
-        lines=lines,
+        lines=[
+            invoice_lines.kept(line, key=uuid7(), amount=told.amount, net=told.net)
+            for line, told in zip(lines, totals.lines, strict=True)
+        ],
         left=tuple(RateSum(one.rate, one.net, one.tax) for one in totals.rates),
         contact_id=details.contact_id,
-        columns={},
+        columns={"contact_id": details.contact_id},
     )
 
 

@@ -1,6 +1,6 @@
 """States of invoices: what is open, and what is paid or credited of one that was issued."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,17 +26,17 @@ def standing(row: Invoice, *, paid: Decimal, credited: Decimal, time_zone: str, 
         state = InvoiceState.PAID
     else:
         state = InvoiceState.PARTIALLY_PAID if paid > 0 else InvoiceState.ISSUED
-    waits = state in OPEN and row.overdue_at is None and row.due_on is not None
+    waiting = row.due_on if state in OPEN and row.overdue_at is None else None
     return {
         "paid": paid,
         "credited": credited,
         "balance": balance,
         "state": state,
         "paid_at": (row.paid_at or now) if state is InvoiceState.PAID else None,
-        "due_at": overdue_from(row.due_on, time_zone) if waits and row.due_on else None,
+        "due_at": overdue_from(waiting, time_zone) if waiting else None,
     }
 
 
 def overdue_from(due_on: date, time_zone: str) -> datetime:
     """Return the instant from which an invoice is overdue."""
-    return local_times.end_of(due_on, time_zone) + local_times.SECOND
+    return local_times.start_of(due_on + timedelta(days=1), time_zone)

@@ -5,7 +5,7 @@ invoice says never changes again: what was wrong is credited (domain/credit_note
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -41,11 +41,11 @@ from models.selling import NumberedKind
 from models.workspaces import Workspace
 
 UNIQUE = {"invoice_pkey": "id"}
+# What an invoice says; the last four it gets when it is issued.
 SAID = (
     *("kind", "title", "language", "currency", "lines", "taxes", "terms", "tax_inclusive", "subtotal", "discount"),
-    *("net", "tax", "total", "instalment", "instalments", "reason"),
+    *("net", "tax", "total", "instalment", "instalments", "reason", "number", "parties", "issued_on", "due_on"),
 )
-ISSUED = ("number", "parties", "issued_on", "due_on")
 
 
 class InvoicePlanned(Event):
@@ -96,8 +96,6 @@ async def issue(
             faults.raise_any()
             # Until here nothing is locked but the lead and what is invoiced.
             made = [_row(actor, lead, owed, part, place, plan, home=home, now=now) for place, part in enumerate(plan)]
-            for row in made:
-                row.contact_id = details.contact_id
             made[0].id = key
             parties = await agreed.parties(lead, owed.contact_id)
             await _write(actor, lead, made, parties=parties, today=today, home=home, now=now)
@@ -144,7 +142,7 @@ def _row(
         balance=Decimal(0),
         issue_on=part.issue_on,
         due_on=part.due_on,
-        due_at=local_times.instant_of(datetime.combine(part.issue_on, time()), home.time_zone),
+        due_at=local_times.start_of(part.issue_on, home.time_zone),
         created_by_id=actor.user_id,
         created_at=now,
         updated_at=now,
@@ -163,8 +161,7 @@ async def _write(
     now: datetime,
 ) -> None:
     """Write new invoices, of which those for today are issued."""
-    tag_ids = await leads.tags_of(lead.id)
-    told = leads.facts(leads.live_columns(lead, tag_ids), lead, tag_ids)
+    told = await leads.as_is(lead)
     later = [row for row in made if row.issue_on is not None and row.issue_on > today]
     for row in later:
         await edits.insert(row)
@@ -194,10 +191,9 @@ async def issue_planned(
 async def issue_locked(
     actor: Actor, lead: Lead, row: Invoice, *, home: Workspace, now: datetime, by_person: bool
 ) -> None:
-    """Issue a locked invoice that was planned."""
+    """Issue a planned invoice that is locked with its lead; only what a person does is an edit of it."""
     parties = await agreed.parties(lead, await contact_of(row))
-    tag_ids = await leads.tags_of(lead.id)
-    told = leads.facts(leads.live_columns(lead, tag_ids), lead, tag_ids)
+    told = await leads.as_is(lead)
     today = local_times.day_of(now, home.time_zone)
     columns = await _issued(row, parties, today=today, home=home, now=now)
     if by_person:
@@ -228,27 +224,25 @@ async def _issued(
 ) -> dict[str, Any]:
     """Take a number for an invoice and return what it is from now on."""
     due_on = row.due_on or today
-    columns: dict[str, Any] = {
-        "number": await number_series.next(row.workspace_id, NumberedKind.INVOICE, today),
-        "parties": parties,
+    number = await number_series.next(row.workspace_id, NumberedKind.INVOICE, today)
+    said = {"number": number, "parties": parties, "issued_on": today, "due_on": due_on}
+    return said | {
         "state": InvoiceState.ISSUED,
         "balance": row.total,
-        "issued_on": today,
         "issued_at": now,
-        "due_on": due_on,
         "due_at": overdue_from(due_on, home.time_zone),
+        "sha256": sha256(row, **said),
     }
-    return columns | {"sha256": canonical.sha256(said(row) | {name: columns[name] for name in ISSUED})}
 
 
-def said(row: Invoice) -> dict[str, Any]:
-    """Return what an invoice says, but for what it gets when it is issued."""
-    return {name: getattr(row, name) for name in SAID}
+def sha256(row: Invoice, **issued: Any) -> str:
+    """Return the hash of what an invoice says, with what it gets when it is issued where the row has not got it yet."""
+    return canonical.sha256({name: getattr(row, name) for name in SAID} | issued)
 
 
 def is_genuine(row: Invoice) -> bool:
     """Say whether an issued invoice is what was hashed."""
-    return row.sha256 == canonical.sha256(said(row) | {name: getattr(row, name) for name in ISSUED})
+    return row.sha256 == sha256(row)
 
 
 async def contact_of(row: Invoice) -> UUID | None:

@@ -220,8 +220,13 @@ async def change(
 
 async def tell(event: type[Event], actor: Actor, lead: Lead, data: Mapping[str, Any], *, now: datetime) -> None:
     """Record what happened to something that hangs on a locked lead as an event of the lead, which stays as it is."""
+    await record(event(actor, lead.id, await as_is(lead) | dict(data)), now=now)
+
+
+async def as_is(lead: Lead) -> dict[str, Any]:
+    """Return the facts of an event that leaves the lead as it is."""
     tag_ids = await tags_of(lead.id)
-    await record(event(actor, lead.id, facts(live_columns(lead, tag_ids), lead, tag_ids) | dict(data)), now=now)
+    return facts(live_columns(lead, tag_ids), lead, tag_ids)
 
 
 async def check(

@@ -46,9 +46,14 @@ def day_of(instant: datetime, time_zone: str) -> date:
     return local_of(instant, time_zone).date()
 
 
+def start_of(day: date, time_zone: str) -> datetime:
+    """Return the first instant of a day in a time zone."""
+    return instant_of(datetime.combine(day, time()), time_zone)
+
+
 def end_of(day: date, time_zone: str) -> datetime:
     """Return the last second of a day in a time zone."""
-    return instant_of(datetime.combine(day + timedelta(days=1), time()), time_zone) - SECOND
+    return start_of(day + timedelta(days=1), time_zone) - SECOND
 
 
 def morning_of(day: date, time_zone: str) -> datetime:

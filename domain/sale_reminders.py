@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from domain import edits, jobs, leads, local_times, policy, proposal_links, selling_settings
+from domain import edits, invoice_states, jobs, leads, local_times, policy, proposal_links, selling_settings
 from domain.actors import system
 from domain.errors import NotFound
 from domain.events import Event
 from models.database import read, transaction
 from models.events import Event as EventRow
-from models.invoices import Invoice, InvoiceKind, InvoiceState
+from models.invoices import Invoice, InvoiceKind
 from models.leads import Lead
 from models.negotiations import Negotiation, NegotiationState
 from models.proposals import ProposalState, ProposalVersion
@@ -28,7 +28,6 @@ SELECT FROM event
 WHERE workspace_id = $1 AND subject_type = 'lead' AND subject_id = $2 AND name = $3 AND data ->> $4 = $5
   AND coalesce((data ->> 'reminder')::int, 1) = $6 LIMIT 1
 """
-OWED = (InvoiceState.ISSUED, InvoiceState.PARTIALLY_PAID)
 
 
 class ProposalEnding(Event):
@@ -150,7 +149,7 @@ async def _is_told(event: type[Event], lead: Lead, fact: str, key: UUID, number:
 
 
 def _is_owed(invoice: Invoice) -> bool:
-    return invoice.kind is InvoiceKind.INVOICE and invoice.state in OWED and invoice.balance > 0
+    return invoice.kind is InvoiceKind.INVOICE and invoice.state in invoice_states.OPEN and invoice.balance > 0
 
 
 async def _again(workspace_id: UUID, invoice: Invoice, number: int, *, days: int, now: datetime) -> None:
