@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-score = typer.Typer(help="How leads are scored: train, preview, explain, export.", no_args_is_help=True)
+score = typer.Typer(help="How leads are scored: train, promote, preview, explain, export.", no_args_is_help=True)
 app.add_typer(score, name="score")
 
 ROOT = Path(__file__).resolve().parent
@@ -212,6 +212,33 @@ def score_train(
 
     asked = Asked(workspace, email)
     _on_data(data_dir, lambda url: train(asked, url, model=model, trust=trust or (), leave_out=leave_out or ()))
+
+
+@score.command("promote")
+def score_promote(
+    model: ScoreModelName = None,
+    number: Annotated[int | None, typer.Option(help="Which version; else the newest.", min=1)] = None,
+    workspace: Workspace = None,
+    email: As = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Score leads by what was learned last, though it was not used by itself, and tell why it was not."""
+    from cli_scores import Asked, promote
+
+    _on_data(data_dir, lambda url: promote(Asked(workspace, email), url, model=model, number=number))
+
+
+@score.command("rollback")
+def score_rollback(
+    model: ScoreModelName = None,
+    workspace: Workspace = None,
+    email: As = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Score leads by the version again that was in use before."""
+    from cli_scores import Asked, roll_back
+
+    _on_data(data_dir, lambda url: roll_back(Asked(workspace, email), url, model=model))
 
 
 @score.command("preview")

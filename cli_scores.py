@@ -1,4 +1,4 @@
-"""`salescycle score`: train, preview, explain and export, with figures as they are."""
+"""`salescycle score`: train, promote, roll back, preview, explain and export, with figures as they are."""
 
 import asyncio
 import os
@@ -188,10 +188,56 @@ def _outcome(version: ScoreModelVersion) -> str:
         case ScoreVersionState.CANDIDATE:
             return (
                 "is kept, and not used yet: too few leads have ended since the one in use was trained to tell which is "
-                "better. promoteScoreModel puts it into use"
+                "better. `salescycle score promote` puts it into use"
             )
         case _:
             return "is kept, and not used: it foretells no better than what is, or than saying the rate for each"
+
+
+async def promote(asked: Asked, database_url: str, *, model: str | None, number: int | None) -> None:
+    """Put a version that was learned into use, the newest unless numbered, and tell why it was not yet."""
+    async with _asking(asked, database_url) as (actor, console):
+        row = await _model(actor, ScoreModelKind.LEARNED, model)
+        if row is None:
+            called = f" with the name {model}" if model else ""
+            raise StartFailed(f"There is no model that learns{called}: `salescycle score train` makes one.")
+        versions = ScoreModelVersion.filter(model_id=row.id, **({} if number is None else {"number": number}))
+        version = await versions.order_by("-number").first()
+        if version is None:
+            raise StartFailed(f"{row.name} has no version{'' if number is None else f' {number}'}: train it first.")
+        stood = _standing(version, row)
+        await score_models.promote(actor, version.id, now=_now())
+        console.print(f"Version {version.number} of {row.name} {stood}.", markup=False)
+        _used(console)
+
+
+def _standing(version: ScoreModelVersion, row: ScoreModel) -> str:
+    match version.state:
+        case ScoreVersionState.ACTIVE if row.active:
+            return "was in use already"
+        case ScoreVersionState.ACTIVE | ScoreVersionState.RETIRED:
+            return "was in use before another one"
+        case ScoreVersionState.CANDIDATE:
+            return "waited for somebody to decide: too few leads had ended to tell whether it is better"
+        case ScoreVersionState.REJECTED if version.retired_at is not None:
+            return "was in use, and rolled back"
+        case ScoreVersionState.REJECTED:
+            return "was not used: it foretold no better than what was in use, or than saying the rate for each"
+
+
+async def roll_back(asked: Asked, database_url: str, *, model: str | None) -> None:
+    """Put the version of a model that was in use before the one that is back into use."""
+    async with _asking(asked, database_url) as (actor, console):
+        row = await _model(actor, ScoreModelKind.LEARNED, model) or await _model(actor, ScoreModelKind.RULES, model)
+        if row is None:
+            raise StartFailed(f"There is no model{f' with the name {model}' if model else ' of your own'}.")
+        version = await score_models.roll_back(actor, row.id, now=_now())
+        console.print(f"Version {version.number} of {row.name} was in use before.", markup=False)
+        _used(console)
+
+
+def _used(console: Console) -> None:
+    console.print("It is in use now: workers score all open leads by it.")
 
 
 def _auc(quality: Mapping[str, Any]) -> str:

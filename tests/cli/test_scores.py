@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from domain import score_models
 from domain.scoring.rescoring import rescore
 from models.leads import Lead
-from models.scoring import ScoreModelVersion, ScoreTraining, ScoreVersionState, TrainingState
+from models.scoring import ScoreModel, ScoreModelVersion, ScoreTraining, ScoreVersionState, TrainingState
 from models.workspaces import Workspace
 from schema import ids
 from settings import settings
@@ -100,6 +101,19 @@ async def test_a_lead_is_explained_by_id_or_title(clean_db: str) -> None:
     both = salescycle("score", "explain", "Roof of the town hall", env=environment(clean_db))
     output, _ = both.communicate(timeout=SECONDS)
     assert both.returncode == 1 and ids.encode("Lead", row.id) in output
+
+
+async def test_a_version_that_waits_is_promoted_and_taken_back(clean_db: str) -> None:
+    admin = await seller()
+    first = await use(admin, LEARNED)
+    model = await ScoreModel.get(id=first.model_id)
+    assert "has no version 2" in refused("score", "promote", "--number", "2", env=environment(clean_db))
+    await score_models.add_version(model, first.content, state=ScoreVersionState.CANDIDATE, by=None, now=NOW)
+    output = run(clean_db, "promote", "--model", "ours")
+    assert "Version 2 of Ours waited for somebody to decide" in output and "It is in use now" in output
+    assert "Version 1 of Ours was in use before" in run(clean_db, "rollback")
+    states = {row.number: row.state for row in await ScoreModelVersion.all()}
+    assert states == {1: ScoreVersionState.ACTIVE, 2: ScoreVersionState.REJECTED}
 
 
 async def test_scores_are_exported_with_their_reasons(clean_db: str, tmp_path: Path) -> None:
