@@ -130,10 +130,8 @@ async def make_version(
     await edits.insert(version)
     await proposal_lines.write(version, own, anew=True)
     await proposal_versions.freeze(proposal, version, own, held.lead, now=now)
-    await proposal_states.move(
-        actor, proposal, version, Move.AGREE, now=now, also=proposal_drafts.mirror(proposal, version)
-    )
     held.version = version
+    await proposal_states.move(actor, proposal, version, Move.AGREE, now=now, also=proposal_drafts.mirror(held))
     return version
 
 

@@ -20,6 +20,7 @@ from domain import (
     proposal_drafts,
     proposal_lines,
     proposal_links,
+    proposal_locks,
     proposal_states,
     public_proposals,
 )
@@ -261,7 +262,7 @@ async def _by_link(link_id: UUID, *, now: datetime) -> _Held:
     known = await proposal_links.opening(link_id, now=now)
     page = proposal_links.page(known.workspace_id)
     try:
-        lead, proposal = await proposal_links.locked(page, known.proposal_id)
+        lead, proposal = await proposal_locks.with_lead(page, known.proposal_id)
     except NotFound as gone:
         raise EndedLink from gone
     # Somebody may have revoked it meanwhile.
@@ -277,7 +278,7 @@ async def _by_link(link_id: UUID, *, now: datetime) -> _Held:
 
 
 async def _by_member(actor: Actor, proposal_id: UUID, given: Given) -> _Held:
-    lead, proposal = await proposal_links.locked(actor, proposal_id, field="proposalId")
+    lead, proposal = await proposal_locks.with_lead(actor, proposal_id, field="proposalId")
     policy.require(actor, Action.RECORD_ANSWER, lead)
     if proposal.sent_id is None:
         raise ProposalNotSent(field="proposalId")
@@ -407,7 +408,7 @@ async def answer_question(
         known = await policy.visible(actor, ProposalQuestion).filter(id=question_id).first()
         if known is None:
             raise NotFound(noun="proposal question", field="id")
-        lead, proposal = await proposal_links.locked(actor, known.proposal_id)
+        lead, proposal = await proposal_locks.with_lead(actor, known.proposal_id)
         policy.require(actor, Action.ANSWER_QUESTION, lead)
         question = await policy.locked(actor, ProposalQuestion, question_id)
         faults.raise_any()

@@ -10,12 +10,10 @@ from domain import edits, inputs, local_times, policy, proposal_lines
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, NotFound
 from domain.proposal_lines import Discount
+from domain.proposal_locks import Held
 from domain.unset import UNSET, Unset
 from models.contacts import Contact
 from models.needs import Need
-from models.proposals import Proposal, ProposalVersion
-from models.selling import SellingSettings
-from models.workspaces import Workspace
 
 MOST_SECTIONS = 50
 
@@ -55,18 +53,9 @@ class ProposalDetails:
     sections: Sequence[Section] | Unset | None = UNSET
 
 
-async def check(
-    faults: Faults,
-    actor: Actor,
-    details: ProposalDetails,
-    proposal: Proposal,
-    version: ProposalVersion,
-    home: Workspace,
-    settings: SellingSettings,
-    *,
-    now: datetime,
-) -> dict[str, Any]:
+async def check(faults: Faults, actor: Actor, details: ProposalDetails, held: Held, *, now: datetime) -> dict[str, Any]:
     """Check what is given of a proposal and return it as columns of its version, and `contact_id` of its own."""
+    proposal, version, home = held.proposal, held.version, held.home
     columns: dict[str, Any] = {}
     if details.title is not UNSET:
         columns["title"] = inputs.name(faults, details.title, field="title")

@@ -1,20 +1,19 @@
 """Drafts of proposals: the first version, and the next ones, until they are sent or set aside."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import edits, local_times, proposal_lines, proposal_states, proposal_versions
+from domain import edits, local_times, proposal_lines, proposal_states, proposal_versions, selling_settings
 from domain.actors import Actor
 from domain.events import changes
 from domain.proposal_locks import Held
-from domain.proposal_states import DRAFT, EDITABLE, Move
+from domain.proposal_states import DRAFT, Move
 from models.base import uuid7
 from models.database import connected, read
 from models.leads import Lead
 from models.proposals import Proposal, ProposalLine, ProposalVersion
-from models.selling import SellingSettings
 from models.workspaces import Workspace
 
 PRIMARY = """
@@ -24,17 +23,17 @@ WHERE lead_id = $1 AND is_primary AND contact.deleted_at IS NULL
 OBSOLETE = "UPDATE approval SET state = 'OBSOLETE', decided_at = $2 WHERE version_id = $1 AND state = 'PENDING'"
 
 
-async def begun(
-    lead: Lead, home: Workspace, settings: SellingSettings, key: UUID, currency: str, *, now: datetime
-) -> tuple[Proposal, ProposalVersion]:
-    """Return a proposal and its first version as they are before anything is said of them."""
+async def begun(lead: Lead, key: UUID, currency: str, *, now: datetime) -> Held:
+    """Return a proposal and its first version, not written yet, as they are before anything is said of them."""
+    home = await Workspace.get(id=lead.workspace_id)
+    settings = await selling_settings.of(home.id)
     found = await read(PRIMARY, lead.id)
     contact = found[0] if found else None
     usual = {
         "title": lead.title,
         "language": (contact and contact["language"]) or home.locale,
         "currency": currency,
-        "valid_until": _valid_until(home, settings, now=now),
+        "valid_until": local_times.day_of(now, home.time_zone) + timedelta(days=settings.validity_days),
     }
     shared = {"workspace_id": home.id, "lead_id": lead.id, "created_at": now}
     proposal = Proposal(
@@ -50,79 +49,62 @@ async def begun(
         **shared,
         **usual,
     )
-    proposal.current_id = version.id
-    return proposal, version
+    return Held(lead, proposal, version, home, settings)
 
 
-def _valid_until(home: Workspace, settings: SellingSettings, *, now: datetime) -> date:
-    return local_times.day_of(now, home.time_zone) + timedelta(days=settings.validity_days)
-
-
-def check_editable(actor: Actor, held: Held) -> None:
-    state = held.version.state
-    proposal_states.check(actor, state, Move.EDIT if state in EDITABLE else Move.REVISE)
-
-
-def differences(proposal: Proposal, version: ProposalVersion, columns: Mapping[str, Any]) -> dict[str, Any]:
+def differences(held: Held, columns: Mapping[str, Any]) -> dict[str, Any]:
     """Return those columns that differ, from and to; of sections only that they do."""
-    before = {name: getattr(proposal if name == "contact_id" else version, name) for name in columns}
+    before = {name: getattr(_bearer(held, name), name) for name in columns}
     found: dict[str, Any] = dict(changes(before, dict(columns)))
     if "sections" in found:
         found["sections"] = [len(part) for part in found["sections"]]
     return found
 
 
-def apply(proposal: Proposal, version: ProposalVersion, columns: Mapping[str, Any]) -> None:
+def apply(held: Held, columns: Mapping[str, Any]) -> None:
+    """Let a held proposal and its draft say this, without writing it."""
     for name, value in columns.items():
-        setattr(proposal if name == "contact_id" else version, name, value)
+        setattr(_bearer(held, name), name, value)
 
 
-def mirror(proposal: Proposal, version: ProposalVersion) -> dict[str, Any]:
-    """Let a proposal say what its newest version does, and return that as columns."""
-    columns = {name: getattr(version, name) for name in proposal_states.MIRRORED}
-    columns |= {"current_id": version.id}
-    for name, value in columns.items():
-        setattr(proposal, name, value)
+def _bearer(held: Held, name: str) -> Proposal | ProposalVersion:
+    return held.proposal if name == "contact_id" else held.version
+
+
+def mirror(held: Held) -> dict[str, Any]:
+    """Let a held proposal say what its newest version does, and return that as columns."""
+    columns = {name: getattr(held.version, name) for name in proposal_states.MIRRORED}
+    columns |= {"current_id": held.version.id}
+    held.proposal.update_from_dict(columns)
     return columns
 
 
-async def to_edit(
-    actor: Actor, held: Held, lines: Sequence[ProposalLine], *, now: datetime, without_lines: bool = False
-) -> ProposalVersion:
-    """Return the draft of a held proposal that can be edited: its newest version, or the next one, with its lines."""
-    version = held.version
-    if version.frozen_at is None:
-        return version
-    proposal_states.check(actor, version.state, Move.REVISE)
-    draft = following(held, now=now)
-    await edits.insert(draft)
-    if not without_lines:
-        await proposal_lines.write(draft, proposal_lines.copied(lines), anew=True)
-    held.version = draft
-    return draft
+async def begin_next(held: Held, lines: Sequence[ProposalLine], *, now: datetime) -> None:
+    """Let a held proposal have a draft: after a frozen version the next, with these lines. Raises TooManyVersions."""
+    if held.version.frozen_at is None:
+        return
+    held.version = following(held, now=now)
+    await edits.insert(held.version)
+    await proposal_lines.write(held.version, proposal_lines.copied(lines), anew=True)
 
 
 def following(held: Held, *, now: datetime) -> ProposalVersion:
+    """Return the version after that which is held, not written yet. Raises TooManyVersions."""
     today = local_times.day_of(now, held.home.time_zone)
     days = held.settings.validity_days
     return proposal_versions.following(held.proposal, held.version, today=today, validity_days=days, now=now)
 
 
 async def write(
-    actor: Actor,
-    held: Held,
-    draft: ProposalVersion,
-    lines: Sequence[ProposalLine],
-    names: Sequence[str],
-    *,
-    now: datetime,
+    actor: Actor, held: Held, lines: Sequence[ProposalLine], names: Iterable[str], *, now: datetime
 ) -> None:
-    """Write an edited draft with what it comes to, and the proposal with it, as one edit."""
+    """Write these columns of an edited draft with what it comes to, and the proposal with it, as one edit."""
+    draft = held.version
     amounts = proposal_versions.reckoned(draft, lines)
     draft.update_from_dict(amounts)
-    written = [name for name in names if name != "contact_id"] + list(amounts)
+    written = [*(name for name in names if name != "contact_id"), *amounts]
     await edits.write(draft, {name: getattr(draft, name) for name in written})
-    columns = mirror(held.proposal, draft) | {"contact_id": held.proposal.contact_id}
+    columns = mirror(held) | {"contact_id": held.proposal.contact_id}
     if draft.state is not DRAFT:
         await end_approvals(draft, now=now)
     # An edit of what waits for approval, or has it, makes it a draft again.
@@ -130,6 +112,7 @@ async def write(
 
 
 async def end_approvals(version: ProposalVersion, *, now: datetime) -> None:
+    """Ask nobody any more to approve this version."""
     await connected().fetch(OBSOLETE, [version.id, now])
 
 

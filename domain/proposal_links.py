@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from domain import edits, inputs, leads, policy, tokens
+from domain import edits, inputs, leads, policy, proposal_locks, tokens
 from domain.actors import Actor, ActorKind, system
 from domain.errors import DomainError, Faults, NotFound, OutOfRange
 from domain.events import Event
@@ -86,7 +86,7 @@ async def create(
     if until is not None and until.tzinfo and not now < until <= now + LONGEST:
         faults.add(OutOfRange(field="expiresAt", least=now.isoformat(), most=(now + LONGEST).isoformat()))
     async with transaction():
-        lead, proposal = await locked(actor, proposal_id, field="proposalId")
+        lead, proposal = await proposal_locks.with_lead(actor, proposal_id, field="proposalId")
         policy.require(actor, Action.SHARE_PROPOSAL, lead)
         if contact_id is not None:
             await edits.referred(faults, actor, Contact, contact_id, field="contactId")
@@ -147,22 +147,13 @@ async def revoke(actor: Actor, link_id: UUID, *, now: datetime) -> ProposalLink:
         known = await policy.visible(actor, ProposalLink).filter(id=link_id).first()
         if known is None:
             raise NotFound(noun="proposal link", field="id")
-        lead, _ = await locked(actor, known.proposal_id)
+        lead, _ = await proposal_locks.with_lead(actor, known.proposal_id)
         policy.require(actor, Action.SHARE_PROPOSAL, lead)
         link = await policy.locked(actor, ProposalLink, link_id)
         if link.revoked_at is None:
             await edits.write(link, {"revoked_at": now})
             await leads.tell(ProposalLinkRevoked, actor, lead, _facts(link), now=now)
     return link
-
-
-async def locked(actor: Actor, proposal_id: UUID, *, field: str = "id") -> tuple[Lead, Proposal]:
-    """Return a proposal with its lead, both locked until the transaction ends: the lead first. Raises NotFound."""
-    known = await policy.visible(actor, Proposal).filter(id=proposal_id, deleted_at=None).first()
-    if known is None:
-        raise NotFound(noun="proposal", field=field)
-    lead = await policy.locked(actor, Lead, known.lead_id, field=field)
-    return lead, await policy.locked(actor, Proposal, proposal_id, field=field)
 
 
 def _facts(link: ProposalLink) -> dict[str, object]:

@@ -48,6 +48,13 @@ async def locked(actor: Actor, proposal_id: UUID, action: Action, *, expected_ve
     return await _held(lead, proposal)
 
 
+async def with_lead(actor: Actor, proposal_id: UUID, *, field: str = "id") -> tuple[Lead, Proposal]:
+    """Return a proposal with its lead, both locked until the transaction ends: the lead first. Raises NotFound."""
+    known = await policy.get(actor, Proposal, proposal_id, field=field)
+    lead = await policy.locked(actor, Lead, known.lead_id, field=field)
+    return lead, await policy.locked(actor, Proposal, proposal_id, field=field)
+
+
 async def hold(workspace_id: UUID, proposal_id: UUID) -> Held | None:
     """Return a proposal locked after its lead, for whom no policy knows: a customer's link, or a sweep.
 

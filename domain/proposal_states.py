@@ -118,6 +118,11 @@ def check(actor: Actor, state: ProposalState, move: Move) -> Rule:
     return rule
 
 
+def change(state: ProposalState) -> Move:
+    """Return the move that a change of what is in a state is."""
+    return Move.EDIT if state in EDITABLE else Move.REVISE
+
+
 async def move(
     actor: Actor,
     proposal: Proposal,

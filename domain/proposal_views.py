@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain import edits, leads, policy, proposal_links, proposal_states
+from domain import edits, leads, policy, proposal_links, proposal_locks, proposal_states
 from domain.errors import NotFound
 from domain.events import Event
 from domain.proposal_states import Move
@@ -58,7 +58,7 @@ async def _count(link_id: UUID, *, address: str, user_agent: str | None, now: da
     if known.sent_id is None or await _is_seen(link, known.sent_id, now=now):
         return False
     page = proposal_links.page(link.workspace_id)
-    lead, proposal = await proposal_links.locked(page, link.proposal_id)
+    lead, proposal = await proposal_locks.with_lead(page, link.proposal_id)
     # Whoever had it before may have counted meanwhile.
     link = await policy.locked(page, ProposalLink, link_id)
     if link.revoked_at is not None or proposal.sent_id is None or await _is_seen(link, proposal.sent_id, now=now):

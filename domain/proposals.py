@@ -22,7 +22,6 @@ from domain import (
     proposal_links,
     proposal_states,
     proposal_versions,
-    selling_settings,
 )
 from domain.actors import Actor
 from domain.errors import DomainError, Faults
@@ -40,7 +39,6 @@ from models.negotiations import NegotiationEnding
 from models.proposal_links import Party
 from models.proposals import Proposal, ProposalLine
 from models.selling import NumberedKind
-from models.workspaces import Workspace
 
 MOST_PROPOSALS = 200
 LONGEST_MESSAGE = 5_000
@@ -111,27 +109,24 @@ async def create(
         async with transaction():
             lead = await policy.locked(actor, Lead, lead_id, field="leadId")
             policy.require(actor, Action.CREATE_PROPOSAL, lead)
-            home = await Workspace.get(id=actor.workspace_id)
-            settings = await selling_settings.of(actor.workspace_id)
             await _forbid_more(faults, lead)
             code = inputs.currency(faults, currency, field="currencyCode", default=lead.currency)
-            proposal, version = await proposal_drafts.begun(lead, home, settings, key, code, now=now)
-            columns = await proposal_details.check(faults, actor, details, proposal, version, home, settings, now=now)
-            made = await proposal_lines.check(faults, actor, lines, currency=code, tax_rate=settings.tax_rate)
+            held = await proposal_drafts.begun(lead, key, code, now=now)
+            proposal, version = held.proposal, held.version
+            columns = await proposal_details.check(faults, actor, details, held, now=now)
+            made = await proposal_lines.check(faults, actor, lines, currency=code, tax_rate=held.settings.tax_rate)
             faults.raise_any()
-            proposal_drafts.apply(proposal, version, columns)
+            proposal_drafts.apply(held, columns)
             proposal_versions.check_amounts(faults, version, made, discount_given=True)
             faults.raise_any()
             version.update_from_dict(proposal_versions.reckoned(version, made))
             proposal.created_by_id = actor.user_id
-            proposal_drafts.mirror(proposal, version)
-            proposal.number = await number_series.next(
-                home.id, NumberedKind.PROPOSAL, local_times.day_of(now, home.time_zone)
-            )
+            proposal_drafts.mirror(held)
+            today = local_times.day_of(now, held.home.time_zone)
+            proposal.number = await number_series.next(held.home.id, NumberedKind.PROPOSAL, today)
             await edits.insert(proposal)
             await edits.insert(version)
             await proposal_lines.write(version, made, anew=True)
-            held = Held(lead, proposal, version, home, settings)
             await leads.tell(ProposalCreated, actor, lead, held.facts(), now=now)
     return proposal
 
@@ -152,24 +147,21 @@ async def update(
     faults = Faults()
     async with transaction():
         held = await locked(actor, proposal_id, Action.UPDATE_PROPOSAL, expected_version=expected_version)
-        proposal_drafts.check_editable(actor, held)
-        proposal, version = held.proposal, held.version
-        columns = await proposal_details.check(
-            faults, actor, details, proposal, version, held.home, held.settings, now=now
-        )
+        proposal_states.check(actor, held.version.state, proposal_states.change(held.version.state))
+        columns = await proposal_details.check(faults, actor, details, held, now=now)
         faults.raise_any()
-        changed = proposal_drafts.differences(proposal, version, columns)
+        changed = proposal_drafts.differences(held, columns)
         if not changed:
-            return proposal
-        lines = await proposal_lines.of(version.id)
-        draft = await proposal_drafts.to_edit(actor, held, lines, now=now)
-        proposal_drafts.apply(proposal, draft, columns)
+            return held.proposal
+        lines = await proposal_lines.of(held.version.id)
+        await proposal_drafts.begin_next(held, lines, now=now)
+        proposal_drafts.apply(held, columns)
         if details.discount is not UNSET:
-            proposal_versions.check_amounts(faults, draft, lines, discount_given=True)
+            proposal_versions.check_amounts(faults, held.version, lines, discount_given=True)
             faults.raise_any()
-        await proposal_drafts.write(actor, held, draft, lines, list(columns), now=now)
+        await proposal_drafts.write(actor, held, lines, columns, now=now)
         await leads.tell(ProposalUpdated, actor, held.lead, held.facts(changes=changed), now=now)
-    return proposal
+    return held.proposal
 
 
 async def set_lines(
@@ -188,8 +180,8 @@ async def set_lines(
     faults = Faults()
     async with transaction():
         held = await locked(actor, proposal_id, Action.UPDATE_PROPOSAL, expected_version=expected_version)
-        proposal_drafts.check_editable(actor, held)
         version = held.version
+        proposal_states.check(actor, version.state, proposal_states.change(version.state))
         known = await proposal_lines.of(version.id)
         made = await proposal_lines.check(
             faults, actor, lines, currency=version.currency, tax_rate=held.settings.tax_rate, known=known
@@ -201,23 +193,24 @@ async def set_lines(
             (line.key, *proposal_lines.said(line)) for line in made
         ]:
             return held.proposal
-        await replace_lines(actor, held, known, made, now=now)
+        await _replace_lines(actor, held, known, made, now=now)
     return held.proposal
 
 
-async def replace_lines(
+async def _replace_lines(
     actor: Actor, held: Held, known: Sequence[ProposalLine], made: Sequence[ProposalLine], *, now: datetime
 ) -> None:
     """Write checked lines in place of those that a held proposal has, and record it."""
-    before = held.version.total
-    draft = await proposal_drafts.to_edit(actor, held, known, now=now, without_lines=True)
-    if draft.id not in {line.version_id for line in known}:
+    before = held.version
+    await proposal_drafts.begin_next(held, (), now=now)
+    if held.version is not before:
         for line in made:
             line.id = uuid7()
-    await proposal_drafts.write(actor, held, draft, made, (), now=now)
-    await proposal_lines.write(draft, made, anew=False)
+    total = before.total
+    await proposal_drafts.write(actor, held, made, (), now=now)
+    await proposal_lines.write(held.version, made, anew=False)
     kept = {line.key for line in made}
-    told = {"lines": [len(known), len(made)], "total": [before, draft.total]}
+    told = {"lines": [len(known), len(made)], "total": [total, held.version.total]}
     removed = [str(line.key) for line in known if line.key not in kept]
     await leads.tell(ProposalUpdated, actor, held.lead, held.facts(changes=told, removed_lines=removed[:100]), now=now)
 

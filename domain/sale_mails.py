@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain import deliveries, leads, policy, proposal_links, suppressions
+from domain import deliveries, leads, policy, proposal_links, proposal_locks, suppressions
 from domain.actors import Actor, system
 from domain.deliveries import Message
 from domain.errors import NotFound
@@ -166,7 +166,7 @@ async def _sale(actor: Actor, event: EventRow) -> _Sale | None:
         if not proposal_id:
             lead, proposal = await policy.locked(actor, Lead, event.subject_id), None
         else:
-            lead, proposal = await proposal_links.locked(actor, UUID(proposal_id))
+            lead, proposal = await proposal_locks.with_lead(actor, UUID(proposal_id))
     except NotFound:
         return None
     invoice = await Invoice.get_or_none(id=invoice_id) if invoice_id else None

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from domain import edits, invoice_states, jobs, leads, local_times, policy, proposal_links, selling_settings
+from domain import edits, invoice_states, jobs, leads, local_times, policy, proposal_locks, selling_settings
 from domain.actors import system
 from domain.errors import NotFound
 from domain.events import Event
@@ -74,7 +74,7 @@ async def remind_of_validity(workspace_id: UUID, proposal_id: UUID, version_id: 
     actor = system(workspace_id, task=VALIDITY)
     async with transaction():
         try:
-            lead, proposal = await proposal_links.locked(actor, proposal_id)
+            lead, proposal = await proposal_locks.with_lead(actor, proposal_id)
         except NotFound:
             return
         version = await ProposalVersion.get(id=version_id)

@@ -17,11 +17,12 @@ from models.negotiations import NegotiationEnding
 from models.negotiations import Offer as OfferRow
 from models.proposal_links import Party
 from schema import ids
+from schema.amounts import money
 from schema.context import Info
 from schema.fields import shown
 from schema.live import AfterCursor, ResyncRequired, watching
 from schema.live_watches import NegotiationWatch
-from schema.negotiations import Negotiation, money
+from schema.negotiations import Negotiation
 from schema.public_negotiations import PublicComment, PublicOffer, link_of, public_comment, public_offer
 from schema.scalars import Money
 

@@ -28,6 +28,7 @@ from models.proposals import Proposal as ProposalRow
 from models.proposals import ProposalVersion as ProposalVersionRow
 from models.users import Role
 from models.users import User as UserRow
+from schema.amounts import margin, money, money_maybe, money_of
 from schema.connections import Connection, connection
 from schema.context import Info
 from schema.enums import described
@@ -35,7 +36,7 @@ from schema.fields import batch, by_id, column, computed, group, noun, relation
 from schema.filters import DateTimeFilter, EnumFilter, IDFilter, IntFilter, junction, on, through
 from schema.nodes import Node
 from schema.orders import Direction, direction
-from schema.scalars import CurrencyCode, Money
+from schema.scalars import Money
 
 if TYPE_CHECKING:
     from schema.leads import Lead, LeadFilter
@@ -104,15 +105,6 @@ described(
 )
 
 
-def money(amount: Decimal, currency: str) -> Money:
-    """Return an amount of a negotiation."""
-    return Money(amount=amount, currency_code=CurrencyCode(currency))
-
-
-def _maybe(amount: str | Decimal | None, currency: str) -> Money | None:
-    return None if amount is None else money(Decimal(amount), currency)
-
-
 @strawberry.type(description="What is offered of a line.")
 class OfferLine:
     key: str = strawberry.field(description="The line's key, the same in all versions and rounds.")
@@ -152,13 +144,13 @@ def terms_of(told: Mapping[str, Any], currency: str) -> OfferTerms:
                 quantity=line.quantity,
                 unit_price=money(line.unit_price, currency),
                 discount_percent=line.discount_percent,
-                discount_amount=_maybe(line.discount_amount, currency),
+                discount_amount=money_maybe(line.discount_amount, currency),
                 chosen=line.chosen,
             )
             for line in terms.lines
         ],
         discount_percent=terms.discount_percent,
-        discount_amount=_maybe(terms.discount_amount, currency),
+        discount_amount=money_maybe(terms.discount_amount, currency),
         delivery_on=terms.delivery_on,
         delivery=terms.delivery,
         payment_days=terms.payment_days,
@@ -217,7 +209,7 @@ def diff_of(found: offer_diffs.OfferDiff | None, currency: str) -> OfferDiff | N
     if found is None:
         return None
     return OfferDiff(
-        terms=[TermDifference(**_term(one, currency), worth=_maybe(one.worth, currency)) for one in found.terms],
+        terms=[TermDifference(**_term(one, currency), worth=money_maybe(one.worth, currency)) for one in found.terms],
         amount=money(found.amount, currency),
         worth=money(found.worth, currency),
         sentences=list(found.sentences),
@@ -242,7 +234,7 @@ def _term(one: offer_diffs.TermDifference, currency: str) -> dict[str, Any]:
         "label": one.label,
         "before": one.before,
         "after": one.after,
-        "amount": _maybe(one.amount, currency),
+        "amount": money_maybe(one.amount, currency),
     }
 
 
@@ -270,10 +262,6 @@ def _beyond(told: list[dict[str, Any]], currency: str) -> list[BeyondRail]:
     ]
 
 
-def _margin(net: Decimal, cost: Decimal | None, currency: str) -> Money | None:
-    return None if cost is None else money(net - cost, currency)
-
-
 @noun(OfferRow, description="One side's terms, always a whole set.")
 class Offer(Node):
     round: int | None = column(
@@ -282,11 +270,11 @@ class Offer(Node):
     party: Party = column("Whose offer it is.")
     state: OfferState = column("How it stands.")
     terms: OfferTerms = computed(terms_of, "What is offered.", needs=("terms", "currency"))
-    net: Money = computed(money, "What it comes to without tax.", needs=("net", "currency"))
-    tax: Money = computed(money, "The tax on that.", needs=("tax", "currency"))
-    total: Money = computed(money, "What it comes to with tax.", needs=("total", "currency"))
+    net: Money = money_of("net", "What it comes to without tax.")
+    tax: Money = money_of("tax", "The tax on that.")
+    total: Money = money_of("total", "What it comes to with tax.")
     margin: Money | None = computed(
-        _margin, "Net less cost; null where a cost is not known.", needs=("net", "cost", "currency")
+        margin, "Net less cost; null where a cost is not known.", needs=("net", "cost", "currency")
     )
     sha256: str = column("The SHA-256 of its terms, which is the evidence of an agreement.")
     note: str | None = column("What was said with it: plain text.")
@@ -341,7 +329,7 @@ def _concession(one: concessions.Concession, currency: str) -> Concession:
     return Concession(
         key=one.key,
         text=one.text,
-        value=_maybe(one.value, currency),
+        value=money_maybe(one.value, currency),
         term=one.term,
         payment_days=one.payment_days,
         delivery_on=one.delivery_on,

@@ -14,6 +14,7 @@ from models.proposals import ProposalLine as ProposalLineRow
 from models.proposals import ProposalVersion as ProposalVersionRow
 from schema.amounts import money
 from schema.context import Info
+from schema.enums import described
 from schema.events import Change, event_changes
 from schema.scalars import Money
 
@@ -25,13 +26,13 @@ LINES = """
 SELECT {columns} FROM proposal_line WHERE workspace_id = $1 AND version_id = ANY($2::uuid[]) ORDER BY position, id
 """
 
-strawberry.enum(Difference, description="What became of a line from one version to another.")
-for _value, _words in zip(
-    Difference.__strawberry_definition__.values,  # type: ignore[attr-defined]
-    ("It is new.", "It is gone.", "It says something else."),
-    strict=True,
-):
-    _value.description = _words
+described(
+    Difference,
+    "What became of a line from one version to another.",
+    ADDED="It is new.",
+    REMOVED="It is gone.",
+    CHANGED="It says something else.",
+)
 
 
 @strawberry.type(description="What became of a line.")

@@ -10,7 +10,7 @@ import strawberry
 from domain import policy, proposal_states
 from domain.actors import Actor
 from domain.policy import Action
-from domain.proposal_states import EDITABLE, Move
+from domain.proposal_states import Move
 from engine.pages import Order
 from models.contacts import Contact as ContactRow
 from models.contracts import Contract as ContractRow
@@ -87,9 +87,8 @@ class _Standing:
 
     def permissions(self, actor: Actor) -> ProposalPermissions:
         updates, sends = (policy.may(actor, action, self) for action in (Action.UPDATE_PROPOSAL, Action.SEND_PROPOSAL))
-        edit = Move.EDIT if self.state in EDITABLE else Move.REVISE
         return ProposalPermissions(
-            update=updates and proposal_states.may(actor, self.state, edit),
+            update=updates and proposal_states.may(actor, self.state, proposal_states.change(self.state)),
             request_approval=updates and proposal_states.may(actor, self.state, Move.REQUEST_APPROVAL),
             approve=self._approves(actor),
             send=sends and proposal_states.may(actor, self.state, Move.SEND),

@@ -20,9 +20,10 @@ from models.negotiations import NegotiationEnding, NegotiationState
 from models.negotiations import Offer as OfferRow
 from models.proposal_links import Party, ProposalLink
 from schema import ids
+from schema.amounts import money
 from schema.context import Context, Info
 from schema.live_cursors import cursor as live_cursor
-from schema.negotiations import OfferTerms, PublicOfferDiff, money, public_diff_of, terms_of
+from schema.negotiations import OfferTerms, PublicOfferDiff, public_diff_of, terms_of
 from schema.scalars import CurrencyCode, LanguageTag, Money
 
 
