@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-from domain import follow_ups, leads, local_times, policy, work_days
+from domain import follow_up_changes, leads, local_times, policy, work_days
 from domain.actors import Actor, system
 from domain.errors import DomainError, Faults
+from domain.follow_up_changes import CANCELLED, MOST_OPEN
+from domain.follow_up_details import usual_notice
+from domain.follow_up_owners import Ownership, ownership
 from domain.follow_up_plans import steps_of
-from domain.follow_ups import MOST_OPEN, Ownership
 from domain.moves import LeadNotOpen
 from domain.next_steps import TASK
 from domain.policy import Action
@@ -130,7 +132,7 @@ async def apply(actor: Actor, lead_id: UUID, plan_id: UUID, *, now: datetime) ->
         plan = await policy.get(actor, FollowUpPlan, plan_id, field="planId")
         faults = Faults()
         leads.refuse_archived(faults, plan, field="planId")
-        await follow_ups.forbid_more(faults, lead)
+        await follow_up_changes.forbid_more(faults, lead)
         faults.raise_any()
         if lead.status not in STANDING:
             raise LeadNotOpen(status=lead.status.value)
@@ -150,9 +152,9 @@ async def _compare(actor: Actor, lead: Lead, laid: Sequence[FollowUp], here: set
         reason = _why_not(lead, row, here)
         if row.status is FollowUpStatus.OPEN and reason is not None:
             columns = {"status": FollowUpStatus.CANCELLED, "cancel_reason": reason}
-            await follow_ups.end(follow_ups.CANCELLED, actor, lead, row, columns, now=now)
+            await follow_up_changes.end(CANCELLED, actor, lead, row, columns, now=now)
         elif reason is None and _was_cancelled_by_system(row) and not _waits_for_term(lead, row):
-            await follow_ups.open_again(actor, lead, row, now=now)
+            await follow_up_changes.open_again(actor, lead, row, now=now)
 
 
 def _why_not(lead: Lead, row: FollowUp, here: set[str]) -> str | None:
@@ -191,7 +193,7 @@ class _Run:
     @classmethod
     async def begin(cls, actor: Actor, lead: Lead, laid: Sequence[FollowUp], *, bulk: bool, now: datetime) -> "_Run":
         steps = await FollowUpPlanStep.filter(id__in=[row.plan_step_id for row in laid if row.plan_step_id])
-        whose = await follow_ups.ownership(lead.workspace_id, lead.owner_id)
+        whose = await ownership(lead.workspace_id, lead.owner_id)
         days = await work_days.of(lead.workspace_id)
         return cls(actor, lead, list(laid), whose, days, {step.id: step for step in steps}, bulk, now)
 
@@ -221,10 +223,10 @@ class _Run:
                 continue
             if self.lead.term_ends_on is None:
                 columns = {"status": FollowUpStatus.CANCELLED, "cancel_reason": TERM_UNKNOWN}
-                await follow_ups.end(follow_ups.CANCELLED, self.actor, self.lead, row, columns, now=self.now)
+                await follow_up_changes.end(CANCELLED, self.actor, self.lead, row, columns, now=self.now)
             else:
                 due_at, due_on = self._due(step, self.lead.term_ends_on, row.time_zone)
-                await follow_ups.put_off(self.actor, self.lead, row, due_at, due_on, now=self.now)
+                await follow_up_changes.put_off(self.actor, self.lead, row, due_at, due_on, now=self.now)
 
     async def _lay(self, plan: FollowUpPlan, step: FollowUpPlanStep, coming: Coming) -> FollowUp:
         zone = self.whose.time_zone
@@ -243,7 +245,7 @@ class _Run:
             due_at=due_at,
             due_on=due_on,
             time_zone=zone,
-            remind_minutes_before=follow_ups.usual_notice(step.kind, due_on),
+            remind_minutes_before=usual_notice(step.kind, due_on),
             plan_id=plan.id,
             plan_step_id=step.id,
             plan_key=coming.key,
@@ -251,8 +253,10 @@ class _Run:
             created_at=self.now,
             updated_at=self.now,
         )
-        follow_ups.ring(row, self.whose, by=self.actor, now=self.now)
-        await follow_ups.add(self.actor, self.lead, row, more={"bulk": True} if self.bulk else None, now=self.now)
+        follow_up_changes.ring(row, self.whose, by=self.actor, now=self.now)
+        await follow_up_changes.add(
+            self.actor, self.lead, row, more={"bulk": True} if self.bulk else None, now=self.now
+        )
         self.laid.append(row)
         self.anchors[step.id] = step
         return row

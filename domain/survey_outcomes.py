@@ -8,7 +8,9 @@ from domain import follow_ups, inputs, subjects
 from domain.actors import Actor, system
 from domain.edits import OwnerInactive, OwnerViewer
 from domain.errors import Invalid, NotFound
-from domain.follow_ups import FollowUpDetails, OwnerUnseeing, TooManyFollowUps
+from domain.follow_up_changes import TooManyFollowUps
+from domain.follow_up_details import FollowUpDetails
+from domain.follow_up_owners import OwnerUnseeing
 from domain.subjects import SubjectKey
 from domain.words import best_language, words
 from models.contacts import Contact

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import strawberry
 
 from domain import follow_ups
-from domain.follow_ups import FollowUpDetails
+from domain.follow_up_details import FollowUpDetails
 from models.follow_ups import FollowUpKind, Priority
 from schema import ids
 from schema.context import Info

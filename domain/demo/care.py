@@ -20,7 +20,7 @@ from domain.demo.home import SURVEY_DELAY, Home, Person, facts_of
 from domain.demo.rows import Rows
 from domain.demo.talks import Said
 from domain.events import Event
-from domain.follow_ups import COMPLETED, CREATED
+from domain.follow_up_changes import COMPLETED, CREATED
 from domain.survey_dispatches import SurveyDispatchSent
 from models.competitors import Threat
 from models.follow_ups import FollowUpKind, FollowUpStatus, PlanTrigger, Priority

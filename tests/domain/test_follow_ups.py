@@ -8,15 +8,10 @@ import pytest
 from domain import closings, companies, contacts, follow_ups, leads, users
 from domain.actors import Actor, system
 from domain.errors import AlreadyExists, DomainError, Forbidden, Invalid, NotFound, OutOfRange, Stale
-from domain.follow_ups import (
-    DueMissing,
-    DueTwice,
-    FollowUpDetails,
-    FollowUpEnded,
-    OwnerUnseeing,
-    SnoozedBackwards,
-    TooManyFollowUps,
-)
+from domain.follow_up_changes import MOST_OPEN, TooManyFollowUps
+from domain.follow_up_details import DueMissing, DueTwice, FollowUpDetails
+from domain.follow_up_owners import OwnerUnseeing
+from domain.follow_ups import FollowUpEnded, SnoozedBackwards
 from domain.recurrence import RecurrenceElsewhere, RecurrenceNotUnderstood
 from domain.subjects import SubjectKey
 from models.activities import Activity, ActivityKind
@@ -414,7 +409,7 @@ async def test_a_lead_has_so_many_open_ones_at_most_and_a_deleted_one_none_to_ch
             created_at=NOW,
             updated_at=NOW,
         )
-        for n in range(follow_ups.MOST_OPEN - 1)
+        for n in range(MOST_OPEN - 1)
     )
 
     with pytest.raises(TooManyFollowUps):

@@ -9,8 +9,8 @@ import pytest
 from domain import closings, follow_up_plans, follow_ups, holidays, laying_out, leads, moves, workspaces
 from domain.actors import Actor
 from domain.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Required, Stale
+from domain.follow_up_details import FollowUpDetails
 from domain.follow_up_plans import BeforeItsTrigger, NewStep, PlanDetails, StageOfNoTrigger, TooManySteps
-from domain.follow_ups import FollowUpDetails
 from domain.holidays import NewHoliday
 from domain.laying_out import PlanLaidOutAlready, TermUnknown
 from domain.leads import Archived, LeadDetails

@@ -8,7 +8,7 @@ import pytest
 from domain import closings, contacts, follow_ups, left_behind, users
 from domain.actors import Actor
 from domain.contacts import ContactDetails
-from domain.follow_ups import FollowUpDetails
+from domain.follow_up_details import FollowUpDetails
 from domain.subjects import Subject, SubjectKey
 from models.events import Event
 from models.follow_ups import FollowUp, FollowUpKind, FollowUpStatus

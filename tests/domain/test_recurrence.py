@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain import follow_ups, local_times, recurrence
 from domain.actors import Actor
 from domain.errors import Faults
-from domain.follow_ups import FollowUpDetails
+from domain.follow_up_details import FollowUpDetails
 from domain.recurrence import Series
 from domain.subjects import SubjectKey
 from domain.work_days import LONGEST_RUN, WorkDays

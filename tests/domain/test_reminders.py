@@ -19,7 +19,7 @@ from domain import (
 )
 from domain.absences import Absence
 from domain.actors import Actor
-from domain.follow_ups import FollowUpDetails
+from domain.follow_up_details import FollowUpDetails
 from domain.reminder_settings import ReminderDetails
 from domain.subjects import SubjectKey
 from domain.unreminded import ENDED

@@ -17,7 +17,7 @@ from uuid import UUID
 from tortoise.connection import get_connection
 from tortoise.models import Model
 
-from domain import follow_ups, local_times, push_keys, questionnaires, survey_presets
+from domain import follow_up_series, local_times, push_keys, questionnaires, survey_presets
 from domain.actors import Actor, ActorKind
 from domain.demo.rows import Keys
 from domain.policy import API_SCOPES
@@ -1236,7 +1236,7 @@ class _Filling:
             start = local_times.local_of(due_at, row["time_zone"])
             if row["due_on"]:
                 start = datetime.combine(row["due_on"], time())
-            alike = {name: row[name] for name in follow_ups.ALIKE}
+            alike = {name: row[name] for name in follow_up_series.ALIKE}
             row |= {"series_id": row["id"], "series": {"start": start.isoformat(), "alike": alike}}
 
     def _files(self) -> None:

@@ -49,8 +49,8 @@ from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
 from domain.criteria import Draft
+from domain.follow_up_details import FollowUpDetails
 from domain.follow_up_plans import PlanDetails
-from domain.follow_ups import FollowUpDetails
 from domain.holidays import NewHoliday
 from domain.leads import LeadDetails
 from domain.needs import NeedDetails

@@ -29,8 +29,8 @@ from domain.campaigns import CampaignDetails
 from domain.companies import CompanyDetails
 from domain.competitors import CompetitorDetails
 from domain.contacts import ContactDetails
+from domain.follow_up_details import FollowUpDetails
 from domain.follow_up_plans import PlanDetails
-from domain.follow_ups import FollowUpDetails
 from domain.holidays import NewHoliday
 from domain.needs import NeedDetails
 from domain.products import ProductDetails

@@ -10,7 +10,7 @@ from domain import search_words as words
 from domain.actors import Actor
 from domain.companies import CompanyDetails
 from domain.contacts import ContactDetails
-from domain.follow_ups import FollowUpDetails
+from domain.follow_up_details import FollowUpDetails
 from domain.products import ProductDetails
 from domain.subjects import SubjectKey
 from engine.reads import MODELS

@@ -12,7 +12,7 @@ from adapters import mail
 from adapters.push import browsers
 from domain import devices, follow_ups, lead_reminders, reminder_settings, reminders, subjects
 from domain.actors import Actor
-from domain.follow_ups import FollowUpDetails
+from domain.follow_up_details import FollowUpDetails
 from domain.reminder_settings import ReminderDetails
 from domain.subjects import SubjectKey
 from domain.unreminded import ENDED
