@@ -1,6 +1,7 @@
 """The mapping that a file itself suggests: by what its columns are called and what stands in them.
 
-It is text to be read and changed before it is used. What it does not know becomes custom fields, as it is.
+It is text to be read and changed before it is used. What it does not know becomes custom fields, as it is, where
+leads and companies have them.
 """
 
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from domain.errors import DomainError
 from domain.imports import files
 from domain.imports.guesses import Guess
+from domain.imports.mapping import CUSTOM_OWNERS, REQUIRED
 from domain.learning.kinds import PLACEHOLDERS
 from models.custom_fields import CustomFieldType
 from models.imports import ImportKind
@@ -24,43 +26,81 @@ MOST_DISTINCT = 1_000
 MOST_NAMES = 200
 SYSTEM_LIMIT = 60
 
-# Fields by what columns are called in files, the first that is there.
-CALLED: Mapping[str, tuple[str, ...]] = {
-    "title": (
-        "title",
-        "lead",
-        "lead name",
-        "opportunity",
-        "opportunity name",
-        "deal",
-        "deal name",
-        "name",
-        "full name",
-    ),
-    "company": ("company", "company name", "account", "account name", "organisation", "organization"),
-    "source": ("source", "lead source"),
-    "campaign": ("campaign", "campaign name", "lead campaign"),
-    "product": ("product", "product name"),
-    "owner": ("owner", "lead owner", "deal owner", "owner name", "sales agent", "sales rep", "assigned to"),
-    "value": ("value", "amount", "deal value", "deal amount", "deal size", "opportunity amount"),
-    "currency": ("currency", "currency code"),
-    "created_at": (
-        "created",
-        "created at",
-        "created on",
-        "created date",
-        "create date",
-        "creation date",
-        "date created",
-    ),
-    "closed_at": ("closed", "closed at", "closed on", "closed date", "close date", "closing date", "date closed"),
-    "expected_close_date": ("expected close date", "expected close", "expected closing date"),
+CURRENCY = ("currency", "currency code")
+OWNER = ("owner", "owner name", "sales agent", "sales rep", "assigned to")
+COMPANY = ("company", "company name", "account", "account name", "organisation", "organization")
+# Fields by what columns are called in files, the first that is there. Who may do what is never guessed.
+CALLED: Mapping[ImportKind, Mapping[str, tuple[str, ...]]] = {
+    ImportKind.LEADS: {
+        "title": (
+            "title",
+            "lead",
+            "lead name",
+            "opportunity",
+            "opportunity name",
+            "deal",
+            "deal name",
+            "name",
+            "full name",
+        ),
+        "company": COMPANY,
+        "source": ("source", "lead source"),
+        "campaign": ("campaign", "campaign name", "lead campaign"),
+        "product": ("product", "product name"),
+        "owner": ("owner", "lead owner", "deal owner", *OWNER[1:]),
+        "value": ("value", "amount", "deal value", "deal amount", "deal size", "opportunity amount"),
+        "currency": CURRENCY,
+        "created_at": (
+            "created",
+            "created at",
+            "created on",
+            "created date",
+            "create date",
+            "creation date",
+            "date created",
+        ),
+        "closed_at": ("closed", "closed at", "closed on", "closed date", "close date", "closing date", "date closed"),
+        "expected_close_date": ("expected close date", "expected close", "expected closing date"),
+    },
+    ImportKind.COMPANIES: {
+        "name": ("name", *COMPANY),
+        "domain": ("domain", "company domain", "domain name", "company domain name"),
+        "website": ("website", "web site", "website url", "homepage", "url"),
+        "phone": ("phone", "phone number", "telephone", "tel"),
+        "industry": ("industry", "sector"),
+        "country": ("country", "country name"),
+        "location": ("location", "city", "office location", "headquarters"),
+        "employees": ("employees", "number of employees", "no of employees", "employee count", "headcount"),
+        "revenue": ("revenue", "annual revenue", "turnover"),
+        "revenue_currency": ("revenue currency", *CURRENCY),
+        "founded_year": ("founded", "founded year", "year founded", "year established", "established"),
+        "tax_number": ("tax number", "tax id", "vat number", "vat id", "vat"),
+        "parent": ("parent", "parent company", "parent account", "subsidiary of"),
+        "owner": ("owner", "account owner", "company owner", *OWNER[1:], "account manager"),
+    },
+    ImportKind.PRODUCTS: {
+        "name": ("name", "product", "product name", "title", "item", "item name"),
+        "sku": ("sku", "product code", "article number", "item number", "stock number", "part number"),
+        "family": ("family", "product family", "series", "category", "product category", "product line"),
+        "description": ("description", "product description"),
+        "price": ("price", "sales price", "list price", "unit price"),
+        "price_currency": ("price currency", *CURRENCY),
+    },
+    ImportKind.USERS: {
+        "name": ("name", "full name", "user", "sales agent", "sales rep", "agent", "employee"),
+        "email": ("email", "e mail", "email address", "mail"),
+        "team": ("team", "team name", "department"),
+    },
 }
 OF_TYPE = {
     "value": CustomFieldType.NUMBER,
     "created_at": CustomFieldType.DATE,
     "closed_at": CustomFieldType.DATE,
     "expected_close_date": CustomFieldType.DATE,
+    "employees": CustomFieldType.NUMBER,
+    "revenue": CustomFieldType.NUMBER,
+    "founded_year": CustomFieldType.NUMBER,
+    "price": CustomFieldType.NUMBER,
 }
 # Names that are made where they are unknown; where a column holds too many of them, it holds something else.
 NAMED = ("source", "campaign", "product")
@@ -80,7 +120,7 @@ NO = frozenset({"no", "n", "false", "f", "0", "0.0"})
 
 
 class NothingSuggested(DomainError):
-    """Mappings are suggested for leads alone: write one for {kind}, as docs/importing.md says."""
+    """No column is called as the {field} of {kind} usually is: write a mapping, as docs/importing.md says."""
 
 
 @dataclass(slots=True)
@@ -115,10 +155,8 @@ class Look:
 
 def suggest(path: Path, kind: ImportKind, *, name: str) -> str:
     """Return a mapping as YAML, with comments; raises what domain/imports/errors.py has, and NothingSuggested."""
-    if kind is not ImportKind.LEADS:
-        raise NothingSuggested(kind=kind.lower())
     looks, rows = _looked(path)
-    return "\n".join(_lines(looks, rows, name)) + "\n"
+    return "\n".join(_lines(looks, rows, kind, name)) + "\n"
 
 
 def _looked(path: Path) -> tuple[list[Look], int]:
@@ -132,13 +170,18 @@ def _looked(path: Path) -> tuple[list[Look], int]:
     return looks, rows
 
 
-def _lines(looks: Sequence[Look], rows: int, name: str) -> Iterable[str]:
+def _lines(looks: Sequence[Look], rows: int, kind: ImportKind, name: str) -> Iterable[str]:
     twice = {look.name for look in looks if sum(look.name == other.name for other in looks) > 1}
     free = [look for look in looks if look.name and look.name not in twice]
     known_by = next((look for look in free if _is_id(look, rows)), None)
-    outcome = _outcome(look for look in free if look is not known_by)
-    named = _named(look for look in free if look not in (known_by, outcome))
-    yield "kind: leads"
+    outcome = _outcome(look for look in free if look is not known_by) if kind is ImportKind.LEADS else None
+    named = _named((look for look in free if look not in (known_by, outcome)), CALLED[kind])
+    for wanted in REQUIRED[kind]:
+        if wanted not in named:
+            raise NothingSuggested(field=wanted, kind=kind.lower())
+        if known_by is None and _differs(named[wanted], rows):
+            known_by = named[wanted]
+    yield f"kind: {kind.lower()}"
     yield f"system: {_text(_words(Path(name).stem).replace(' ', '-')[:SYSTEM_LIMIT] or 'file')}"
     if known_by is None:
         yield "# No column tells rows apart: they are known again by their lines."
@@ -158,6 +201,10 @@ def _lines(looks: Sequence[Look], rows: int, name: str) -> Iterable[str]:
         if "closed_at" not in named:
             yield "  # No column says when leads were closed: they are when this import begins. Else:"
             yield '  # closed_at: {constant: "2024-06-30"}'
+    if kind not in CUSTOM_OWNERS:
+        if left := [look.name for look in free if look.filled and look not in (known_by, *named.values())]:
+            yield f"# Not taken: {', '.join(map(_text, left))}."
+        return
     yield "# Every other column becomes a custom field; list those that are not wanted under skip."
     yield "others: custom"
     if idle := [look.name for look in free if not look.filled and look not in named.values()]:
@@ -166,7 +213,12 @@ def _lines(looks: Sequence[Look], rows: int, name: str) -> Iterable[str]:
 
 def _is_id(look: Look, rows: int) -> bool:
     words = set(look.called.split())
-    return bool(rows) and look.filled == rows == len(look.many) and bool(words & IDS) and not words & NO_IDS
+    return _differs(look, rows) and bool(words & IDS) and not words & NO_IDS
+
+
+def _differs(look: Look, rows: int) -> bool:
+    """Say whether a column tells all rows apart."""
+    return bool(rows) and look.filled == rows == len(look.many)
 
 
 def _outcome(looks: Iterable[Look]) -> Look | None:
@@ -217,10 +269,10 @@ def _end(key: str, is_plain: bool) -> LeadStatus:
     return LeadStatus.OPEN
 
 
-def _named(looks: Iterable[Look]) -> dict[str, Look]:
+def _named(looks: Iterable[Look], called: Mapping[str, tuple[str, ...]]) -> dict[str, Look]:
     by_name = {look.called: look for look in reversed(list(looks)) if look.filled}
     found: dict[str, Look] = {}
-    for fills, names in CALLED.items():
+    for fills, names in called.items():
         look = next((by_name[name] for name in names if name in by_name), None)
         if look is None or (fills in OF_TYPE and look.guess.type is not OF_TYPE[fills]):
             continue

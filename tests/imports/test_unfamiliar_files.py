@@ -14,6 +14,7 @@ from domain.imports.guesses import Guess
 from domain.imports.mapping import parse
 from domain.imports.others import key_of
 from domain.imports.suggestions import NothingSuggested
+from models.companies import Company
 from models.custom_fields import CustomField, CustomFieldType
 from models.external_refs import ExternalRef
 from models.imports import ImportKind, ImportStatus
@@ -106,9 +107,41 @@ def test_dates_names_and_amounts_are_known_by_what_columns_are_called(tmp_path: 
     }
 
 
-def test_nothing_is_suggested_for_other_files_and_what_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NothingSuggested, match="for companies"):
-        imports.suggest(written(tmp_path, "name\nA"), ImportKind.COMPANIES, name="a.csv")
+@pytest.mark.parametrize(
+    ("kind", "header", "known_by", "fields", "more"),
+    [
+        (ImportKind.COMPANIES, "account,sector,Employees,revenue,subsidiary_of,colour", "account",
+         {"name": "account", "industry": "sector", "employees": "Employees", "parent": "subsidiary_of"},
+         {"others": "custom"}),
+        (ImportKind.PRODUCTS, "Product ID,product,series,sales_price", "Product ID",
+         {"name": "product", "family": "series", "price": "sales_price"}, {}),
+        (ImportKind.USERS, "sales_agent,role,e-mail", "sales_agent", {"name": "sales_agent", "email": "e-mail"}, {}),
+    ],
+)  # fmt: skip
+def test_files_of_other_things_suggest_how_they_are_taken(
+    tmp_path: Path, kind: ImportKind, header: str, known_by: str, fields: dict[str, str], more: dict[str, str]
+) -> None:
+    cells = {"revenue": "high", "Employees": "1,250", "sales_price": "12.50"}
+    rows = [[f"{cells.get(one, one)}{'' if one in cells else n}" for one in header.split(",")] for n in range(3)]
+    text = imports.suggest(written(tmp_path, [header.split(","), *rows]), kind, name="file.csv")
+    found = imports.load(text)
+    shown = {name: one["column"] for name, one in found.pop("fields").items()}
+    assert shown == fields and found == {"kind": kind.lower(), "system": "file", "external_id": known_by} | more
+    assert parse(imports.load(text), kind=kind).columns
+    assert ('# Not taken: "role".' in text) is (kind is ImportKind.USERS)
+
+
+@pytest.mark.usefixtures("db")
+async def test_a_file_of_companies_is_taken_without_a_mapping(tmp_path: Path) -> None:
+    rows = [["Company", "City", "Employees", "Rating"], ["Acme", "Berlin", "12", "A"], ["Bolt", "Rome", "", "B"]]
+    assert counts(await take(await seller(), ImportKind.COMPANIES, written(tmp_path, rows), {})) == (2, 0, 0, 0)
+    acme = await Company.get(name="Acme")
+    assert (acme.location, acme.employees, [*acme.custom.values()]) == ("Berlin", 12, ["A"])
+
+
+def test_nothing_is_suggested_where_no_column_has_the_names_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NothingSuggested, match="called as the name of companies"):
+        imports.suggest(written(tmp_path, "firm\nA"), ImportKind.COMPANIES, name="a.csv")
     with pytest.raises(DomainError, match="spreadsheet"):
         imports.suggest(written(tmp_path, b"PK\x03\x04rest"), ImportKind.LEADS, name="a.csv")
 
