@@ -58,9 +58,8 @@ async def end(
     now: datetime,
 ) -> None:
     """End an open follow-up on a locked subject, and record that."""
-    quiet = {"remind_at": None, "escalate_at": None, "snoozed_until": None}
     ended = {"ended_at": now, "ended_by_id": actor.user_id}
-    changed = await _write(actor, row, {**columns, **quiet, **ended}, now=now)
+    changed = await _write(actor, row, {**columns, **dict.fromkeys(RINGS), **ended}, now=now)
     await unreminded.let_be(row.workspace_id, [row.id], now=now)
     stands = await next_steps.follow(subject) if isinstance(subject, Lead) else {}
     told = {name: change for name, change in changed.items() if name in columns}

@@ -1,7 +1,7 @@
 """Series of follow-ups: what recurs is laid out one at a time, and an edit may change those that follow."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from domain import follow_up_changes, follow_up_owners, local_times, recurrence, subjects
@@ -22,18 +22,14 @@ def begin(faults: Faults, row: FollowUp) -> None:
     row.series_id, row.series, row.occurrence = None, None, 1
     if row.recurrence is None:
         return
-    on_day = row.due_on is not None
-    start = local_times.local_of(row.due_at, row.time_zone)
-    if on_day:
-        start = datetime.combine(row.due_on or start.date(), datetime.min.time())
-    series = Series(row.recurrence, start, row.time_zone, on_day)
-    if not series.begins_as_due():
+    if row.due_on is None:
+        start = local_times.local_of(row.due_at, row.time_zone)
+    else:
+        start = datetime.combine(row.due_on, time())
+    if not Series(row.recurrence, start, row.time_zone, row.due_on is not None).begins_as_due():
         faults.add(recurrence.RecurrenceElsewhere(first=start.date(), field="recurrence"))
-    row.series_id, row.series = row.id, {"start": start.isoformat(), "alike": _alike(row)}
-
-
-def _alike(row: FollowUp) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ALIKE}
+    alike = {name: getattr(row, name) for name in ALIKE}
+    row.series_id, row.series = row.id, {"start": start.isoformat(), "alike": alike}
 
 
 def follow(

@@ -6,7 +6,6 @@ change what they are on. What recurs is laid out one at a time: the next one whe
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from domain import (
@@ -23,12 +22,11 @@ from domain import (
 from domain.activities import ActivityDetails, NewActivity
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, NotFound, OutOfRange, Required
-from domain.events import Event
 from domain.follow_up_changes import CANCELLED, COMPLETED, RINGS, SNOOZED, UPDATED, set_columns, tell
 from domain.follow_up_details import FollowUpDetails, usual_notice
 from domain.follow_up_owners import default_owner, owned_by, ownership
 from domain.policy import Action
-from domain.subjects import Subject, SubjectKey, SubjectNoun
+from domain.subjects import Subject, SubjectKey
 from domain.unset import UNSET, Unset
 from models.activities import ActivityDirection, ActivityKind
 from models.database import transaction
@@ -124,7 +122,6 @@ async def complete(
     kept = inputs.text(faults, outcome, field="outcome")
     async with transaction():
         subject, row = await _locked(actor, follow_up_id, expected_version=expected_version)
-        policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         faults.raise_any()
         if row.status is FollowUpStatus.DONE and row.outcome == kept:
             row.next = await follow_up_series.laid_next(row)
@@ -133,7 +130,8 @@ async def complete(
         if log_activity:
             await _log(actor, row, kept, now=now)
         columns = {"status": FollowUpStatus.DONE, "outcome": kept}
-        await _end(COMPLETED, actor, subject, row, columns, goes_on=True, now=now)
+        await follow_up_changes.end(COMPLETED, actor, subject, row, columns, now=now)
+        row.next = await follow_up_series.lay_next(actor, subject, row, now=now)
     return row
 
 
@@ -155,31 +153,16 @@ async def cancel(
     kept = inputs.text(faults, reason, field="reason")
     async with transaction():
         subject, row = await _locked(actor, follow_up_id, expected_version=expected_version)
-        policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         faults.raise_any()
         if row.status is FollowUpStatus.CANCELLED and row.cancel_reason == kept:
             row.next = await follow_up_series.laid_next(row)
             return row
         _require_open(row)
         columns = {"status": FollowUpStatus.CANCELLED, "cancel_reason": kept}
-        await _end(CANCELLED, actor, subject, row, columns, goes_on=not end_series, now=now)
+        await follow_up_changes.end(CANCELLED, actor, subject, row, columns, now=now)
+        if not end_series:
+            row.next = await follow_up_series.lay_next(actor, subject, row, now=now)
     return row
-
-
-async def _end(
-    event: Mapping[SubjectNoun, type[Event]],
-    actor: Actor,
-    subject: Subject,
-    row: FollowUp,
-    columns: dict[str, Any],
-    *,
-    goes_on: bool,
-    now: datetime,
-) -> None:
-    """End an open follow-up, and lay out the next one of its series where that goes on."""
-    await follow_up_changes.end(event, actor, subject, row, columns, now=now)
-    if goes_on:
-        row.next = await follow_up_series.lay_next(actor, subject, row, now=now)
 
 
 async def reopen(actor: Actor, follow_up_id: UUID, *, expected_version: int | None = None, now: datetime) -> FollowUp:
@@ -190,7 +173,6 @@ async def reopen(actor: Actor, follow_up_id: UUID, *, expected_version: int | No
     """
     async with transaction():
         subject, row = await _locked(actor, follow_up_id, expected_version=expected_version)
-        policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         if row.status is not FollowUpStatus.OPEN:
             faults = Faults()
             await follow_up_changes.forbid_more(faults, subject)
@@ -215,7 +197,6 @@ async def snooze(
         raise OutOfRange(field="until", least=now.date(), most=(now + LONGEST_SNOOZE).date())
     async with transaction():
         subject, row = await _locked(actor, follow_up_id, expected_version=expected_version)
-        policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         _require_open(row)
         if changed := await edits.apply(row, {"snoozed_until": until, "remind_at": until}, now=now):
             told = {"snoozed_until": changed["snoozed_until"]} if "snoozed_until" in changed else {}
@@ -241,7 +222,6 @@ async def update(
     columns = follow_up_details.check(faults, details)
     async with transaction():
         subject, row = await _locked(actor, follow_up_id, expected_version=expected_version)
-        policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
         _require_open(row)
         wanted = row.owner_id if isinstance(details.owner_id, Unset) else details.owner_id
         given_on = wanted != row.owner_id
@@ -267,13 +247,14 @@ async def update(
 
 
 async def _locked(actor: Actor, follow_up_id: UUID, *, expected_version: int | None = None) -> tuple[Subject, FollowUp]:
-    """Return a follow-up to be edited with what it is on, which is locked before it."""
+    """Return a follow-up that the actor may edit with what it is on, which is locked before it."""
     known = await policy.visible(actor, FollowUp).filter(id=follow_up_id).first()
     if known is None:
         raise NotFound(noun="follow-up", field="id")
     subject = await subjects.locked(actor, subjects.key_of(known), field="id")
     row = await policy.locked(actor, FollowUp, follow_up_id, expected_version=expected_version, field="id")
     row.lead_owner_id = subject.owner_id if isinstance(subject, Lead) else None
+    policy.require(actor, Action.UPDATE_FOLLOW_UP, row)
     return subject, row
 
 
