@@ -62,7 +62,7 @@ WITHIN_AN_ANSWER = {
     ),
     *("ScoreModelPreview.deciles", "ScoreModelPreview.problems", "ScoreRuleGroup.rules", "ScoreRules.groups"),
     *("ScoreQuality.calibration", "ScoreQuality.deciles", "ScoreReport.compared", "ScoreReport.dropped"),
-    "ScoreReport.suspected",
+    *("ScoreReport.suspected", "ScoreReport.unrated"),
     *("ProposalDiff.changes", "ProposalDiff.lines", "ProposalLineDifference.changes"),
     *("SurveyResults.groups", "SurveyResultGroup.distribution", "SurveyTotals.distribution"),
 }
