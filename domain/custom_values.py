@@ -253,8 +253,7 @@ def _money(faults: Faults, given: Any, *, field: str) -> dict[str, str] | None:
         return None
     found = Faults()
     checked = money.check(found, Money(exact, given["currencyCode"]), field=field)
-    for fault in found:
-        faults.add(fault)
+    faults.extend(found)
     if checked is None or any(found):
         return None
     return {"amount": written(checked.amount), "currencyCode": checked.currency}

@@ -1,7 +1,7 @@
 """What the domain refuses: one class a reason, whose docstring is the message and whose name is the code."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 WRITTEN = {"api key": "API key", "follow up": "follow-up", "hand over": "hand-over"}
@@ -101,6 +101,9 @@ class Faults:
 
     def add(self, fault: DomainError) -> None:
         self._faults.append(fault)
+
+    def extend(self, faults: Iterable[DomainError]) -> None:
+        self._faults.extend(faults)
 
     def __iter__(self) -> Iterator[DomainError]:
         return iter(self._faults)

@@ -54,8 +54,7 @@ def check(faults: Faults, refs: Iterable[Ref], *, within: str = "") -> list[Ref]
         )
         for at, ref in enumerate(given)
     ]
-    for fault in found:
-        faults.add(fault)
+    faults.extend(found)
     return [] if any(found) else list(dict.fromkeys(checked))
 
 

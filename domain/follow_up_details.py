@@ -74,8 +74,7 @@ def due(faults: Faults, details: FollowUpDetails, zone: str, *, current: FollowU
         return {}
     found = Faults()
     inputs.day(found, day, field="dueOn")
-    for fault in found:
-        faults.add(fault)
+    faults.extend(found)
     return {} if any(found) else {"due_at": local_times.end_of(day, zone), "due_on": day}
 
 

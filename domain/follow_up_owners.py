@@ -52,8 +52,7 @@ async def owned_by(faults: Faults, actor: Actor, subject: Subject, owner_id: UUI
 async def _check_owner(faults: Faults, actor: Actor, subject: Subject, owner_id: UUID) -> None:
     found = Faults()
     await edits.owner(found, actor, owner_id, field="ownerId")
-    for fault in found:
-        faults.add(fault)
+    faults.extend(found)
     if any(found):
         return
     people = await users.members(subject.workspace_id, [owner_id])

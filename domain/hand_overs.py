@@ -12,7 +12,7 @@ from uuid import UUID
 from domain import absences, edits, inputs, leads, policy
 from domain.actors import Actor
 from domain.errors import DomainError, Faults, Required
-from domain.events import Event, record
+from domain.events import Event
 from domain.moves import LeadNotOpen
 from domain.policy import Action
 from models.base import uuid7
@@ -96,9 +96,7 @@ async def accept(actor: Actor, lead_id: UUID, *, now: datetime) -> HandOver:
     async with transaction():
         row, lead = await _pending(actor, lead_id)
         await _decide(row, HandOverStatus.ACCEPTED, actor, now)
-        live = leads.live_columns(lead, await leads.tags_of(lead.id))
-        data = {"version": lead.version, "before": live, "after": live, "changes": {}}
-        await record(LeadAccepted(actor, lead.id, data | _told(row)), now=now)
+        await leads.tell(LeadAccepted, actor, lead, _told(row), now=now)
     return row
 
 

@@ -76,8 +76,7 @@ def _readable(faults: Faults, value: str | None, *, field: str, limit: int) -> s
     """Return a text to be looked at more closely; None where there is none, or where it is at fault already."""
     found = Faults()
     kept = text(found, value, field=field, limit=limit)
-    for fault in found:
-        faults.add(fault)
+    faults.extend(found)
     return None if any(found) else kept
 
 

@@ -28,6 +28,5 @@ def paid_in(faults: Faults, given: Money, currency: str, *, field: str) -> Decim
         found.add(OtherCurrency(given=checked.currency, currency=currency, field=f"{field}.currencyCode"))
     elif checked is not None:
         money.whole_units(found, checked.amount, currency, field=f"{field}.amount")
-    for fault in found:
-        faults.add(fault)
+    faults.extend(found)
     return None if checked is None or any(found) else checked.amount

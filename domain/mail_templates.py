@@ -98,8 +98,7 @@ async def set_own(
     known_kind = _checked(faults, kind, language)
     columns = {"subject": source.subject, "text": source.text, "html": source.html or None}
     if known_kind:
-        for fault in problems(known_kind, source):
-            faults.add(fault)
+        faults.extend(problems(known_kind, source))
     faults.raise_any()
     assert known_kind
     async with transaction():

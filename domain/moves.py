@@ -524,12 +524,10 @@ async def _decide(row: MoveRequest, status: MoveRequestStatus, actor: Actor, now
 
 
 async def _tell(event: type[Event], actor: Actor, lead: Lead, row: MoveRequest, now: datetime) -> None:
-    live = leads.live_columns(lead, await leads.tags_of(lead.id))
-    data = {"version": lead.version, "before": live, "after": live, "changes": {}}
     told = {
         "request_id": row.id,
         "requested_by_id": row.requested_by_id,
         "from_stage_id": row.from_stage_id,
         "to_stage_id": row.to_stage_id,
     }
-    await record(event(actor, lead.id, data | told), now=now)
+    await leads.tell(event, actor, lead, told, now=now)

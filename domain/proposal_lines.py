@@ -181,8 +181,7 @@ async def check(
         keys.add(key)
         columns = _columns(own, details, before.get(key), products, currency, tax_rate, within)
         if found := list(own):
-            for fault in found:
-                faults.add(fault)
+            faults.extend(found)
         else:
             made.append(ProposalLine(id=before[key].id if key in before else uuid7(), key=key, position=at, **columns))
     return made

@@ -231,8 +231,7 @@ async def publish(
         if row.kind is not ScoreModelKind.RULES:
             raise ScoreModelLearns(name=row.name)
         faults = Faults()
-        for fault in rule_inputs.problems(Rules.of_json(row.content), await catalogue(actor.workspace_id)):
-            faults.add(fault)
+        faults.extend(rule_inputs.problems(Rules.of_json(row.content), await catalogue(actor.workspace_id)))
         faults.raise_any()
         version = await add_version(row, row.content, state=ScoreVersionState.CANDIDATE, by=actor.user_id, now=now)
         await _use(row, version, now=now)

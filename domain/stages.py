@@ -178,8 +178,7 @@ def check_all(faults: Faults, new_stages: Sequence[NewStage], *, field: str) -> 
     checked = [check(faults, new, within=f"{field}.{at}") for at, new in enumerate(new_stages)]
     for at, new in enumerate(checked):
         forbid_name(faults, new.name, checked[:at], field=f"{field}.{at}.name")
-    for fault in whole_faults(checked, field=field):
-        faults.add(fault)
+    faults.extend(whole_faults(checked, field=field))
     return checked
 
 

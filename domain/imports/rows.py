@@ -205,8 +205,7 @@ def _remembering(parse: Parse) -> Parse:
         found = _Collected()
         value = parse(found, text, label)
         if found:
-            for fault in found:
-                faults.add(fault)
+            faults.extend(found)
         elif len(text) <= LONGEST_REMEMBERED:
             if len(known) >= REMEMBERED:
                 known.clear()

@@ -134,8 +134,9 @@ def test_files_of_other_things_suggest_how_they_are_taken(
 @pytest.mark.usefixtures("db")
 async def test_a_file_of_companies_is_taken_without_a_mapping(tmp_path: Path) -> None:
     rows = [["Company", "City", "Employees", "Rating"], ["Acme", "Berlin", "12", "A"], ["Bolt", "Rome", "", "B"]]
-    assert counts(await take(await seller(), ImportKind.COMPANIES, written(tmp_path, rows), {})) == (2, 0, 0, 0)
-    acme = await Company.get(name="Acme")
+    admin = await seller()
+    assert counts(await take(admin, ImportKind.COMPANIES, written(tmp_path, rows), {})) == (2, 0, 0, 0)
+    acme = await Company.get(workspace_id=admin.workspace_id, name="Acme")
     assert (acme.location, acme.employees, [*acme.custom.values()]) == ("Berlin", 12, ["A"])
 
 

@@ -92,8 +92,8 @@ async def mailed(box: Letterbox, actor: Actor, *, now: datetime = SOON) -> Seque
 
 
 async def last(box: Letterbox, actor: Actor) -> tuple[str, str]:
-    """Return subject and text of the newest mail."""
-    got = (await mailed(box, actor))[-1]
+    """Return subject and text of the newest mail; those that are sent together arrive in any order."""
+    got = max(await mailed(box, actor), key=lambda one: str(one["Message-ID"]))
     return str(got["Subject"]), text_of(got)
 
 
