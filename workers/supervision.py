@@ -22,6 +22,8 @@ LOST = (
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    # What asyncpg makes of a connection that ends in the middle of a transaction.
+    asyncpg.InternalClientError,
 )
 
 log = structlog.get_logger(__name__)
